@@ -1,0 +1,1 @@
+"""Executable forms of the networks and how they are made."""

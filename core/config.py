@@ -1,0 +1,98 @@
+"""Configuration of the engine's stages. YAML in, strict values out; building it loads nothing."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from core.strict import Strict
+from core.work import WorkKind
+
+
+class VoiceConfig(Strict):
+    """Voice activity and turns (`core.stages.voice`, `core.stages.turns`).
+
+    Attributes:
+        on, off: Silero's speech probability that opens and keeps open a turn (hysteresis).
+        min_speech_s: speech shorter than this opens nothing (a click); 200 ms utterances must pass.
+        end_pause_s: silence that closes a turn: the end-pointing hang-over.
+        pad_s: kept before the first and after the last speech frame.
+        max_turn_s: a turn is split at its quietest place before it gets longer than this.
+    """
+
+    on: float = Field(0.5, gt=0, lt=1)
+    off: float = Field(0.35, gt=0, lt=1)
+    min_speech_s: float = Field(0.1, gt=0, le=1)
+    end_pause_s: float = Field(0.5, gt=0, le=5)
+    pad_s: float = Field(0.2, ge=0, le=1)
+    max_turn_s: float = Field(12.0, ge=2, le=25)
+
+
+class TranscriptConfig(Strict):
+    """When partial hypotheses are asked for (`core.stages.transcript`).
+
+    Attributes:
+        partials: whether there are any before the turn ends.
+        first_partial_s, partial_every_s: speech heard before the first and between further partial orders.
+    """
+
+    partials: bool = True
+    first_partial_s: float = Field(1.0, gt=0)
+    partial_every_s: float = Field(1.5, gt=0)
+
+
+class FaceConfig(Strict):
+    """Face detection, tracks and their pairing with speech.
+
+    Attributes:
+        rate_hz: detections per second; frames in between only serve as the detector's `previous`.
+        max_faces: the largest this many are tracked.
+        lost_after_s: a track not seen for this long is over.
+    """
+
+    rate_hz: float = Field(5.0, gt=0, le=30)
+    max_faces: int = Field(8, ge=1, le=32)
+    lost_after_s: float = Field(1.5, gt=0)
+
+
+class EstimateConfig(Strict):
+    """Rolling estimates.
+
+    Attributes:
+        hop_s: stream seconds between rolling estimates.
+        rolling_s: length of a rolling window; a final window is the whole utterance.
+        smoothing_s: time constant of the exponential smoothing of rolling probabilities; 0 = none.
+        hysteresis: an active label stays active until its probability is this much below its threshold.
+    """
+
+    hop_s: float = Field(0.25, gt=0, le=5)
+    rolling_s: float = Field(6.0, gt=0, le=12)
+    smoothing_s: float = Field(0.5, ge=0, le=10)
+    hysteresis: float = Field(0.08, ge=0, lt=0.5)
+
+
+def _latency() -> dict[WorkKind, float]:
+    return {
+        "transcribe": 0.5,
+        "faces": 0.1,
+        "encode_visual": 0.05,
+        "encode_audio": 0.1,
+        "encode_text": 0.05,
+        "fuse": 0.05,
+    }
+
+
+class EngineConfig(Strict):
+    """Everything that the engine's behaviour depends on besides the checkpoint.
+
+    Attributes:
+        deterministic: results are taken in exactly `latency_s` after their order, and stream time waits
+            for them: the same input gives the same events, byte for byte. Live runs take them as they come.
+        latency_s: stream seconds allowed for each kind of work in a deterministic run.
+    """
+
+    voice: VoiceConfig = VoiceConfig()
+    transcript: TranscriptConfig = TranscriptConfig()
+    faces: FaceConfig = FaceConfig()
+    estimates: EstimateConfig = EstimateConfig()
+    deterministic: bool = True
+    latency_s: dict[WorkKind, float] = Field(default_factory=_latency)

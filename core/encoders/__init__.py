@@ -1,0 +1,1 @@
+"""Encoders: one file per backbone, raw input to token matrices."""

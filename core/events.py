@@ -1,0 +1,230 @@
+"""What the engine and the session say: the public events, single source of the feed's JSON Schema.
+
+Every event has a `type`. Times are stream seconds; probabilities lie in [0, 1]. The only wall-clock value
+of a run is `Hello.started_at`. Serialisation lives in `core.wire`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+PROTOCOL_VERSION = "1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """Which checkpoint speaks: name, hash of its spec, licence of its weights, one sentence on its limits."""
+
+    name: str
+    spec_sha256: str
+    license: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """One stream of the source. `person` is set when all of it belongs to one person (a microphone)."""
+
+    name: str
+    kind: Literal["audio", "video"]
+    person: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """First message of a run.
+
+    Attributes:
+        protocol: version of the protocol, "major.minor".
+        version: version of emotrack.
+        started_at: RFC 3339 wall-clock time of stream time 0; the one field that differs between replays.
+        source: what is being tracked, for people ("recording interview.mp4"); never a full path.
+        labels: order of the labels.
+        thresholds: label -> probability from which it counts as present.
+        hop_s: seconds between rolling estimates.
+        model: which checkpoint.
+        whisper: name of the recogniser.
+        streams: the source's streams.
+    """
+
+    protocol: str
+    version: str
+    started_at: str
+    source: str
+    labels: tuple[str, ...]
+    thresholds: dict[str, float]
+    hop_s: float
+    model: ModelCard
+    whisper: str
+    streams: tuple[StreamInfo, ...]
+    type: Literal["hello"] = "hello"
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptWord:
+    """A committed word: it never changes afterwards."""
+
+    text: str
+    t0_s: float
+    t1_s: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """All words of one utterance so far.
+
+    Attributes:
+        utterance: id of the utterance.
+        person: who speaks as far as known.
+        t0_s, t1_s: extent of the speech heard so far.
+        text: committed words joined; a later message of the utterance only appends to it.
+        words: the committed words.
+        pending: the tail of the newest hypothesis, which may still change; "" when final.
+        language: BCP 47 primary subtag, "" while nothing was recognised.
+        revision: 0, 1, ... within the utterance.
+        final: True once, last.
+    """
+
+    utterance: str
+    person: str
+    t0_s: float
+    t1_s: float
+    text: str
+    words: tuple[TranscriptWord, ...]
+    pending: str
+    language: str
+    revision: int
+    final: bool
+    type: Literal["transcript"] = "transcript"
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A stretch of speech between pauses.
+
+    Attributes:
+        id: unique in the run, "u1", "u2", ... in the order of their starts.
+        person: who speaks; may change until final.
+        t0_s, t1_s: extent; t1_s grows until final.
+        ended_by: None while open; then what closed it.
+        final: True once, last.
+    """
+
+    id: str
+    person: str
+    t0_s: float
+    t1_s: float
+    ended_by: Literal["pause", "max_length", "gap", "end"] | None
+    final: bool
+    type: Literal["utterance"] = "utterance"
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """When each stage had done its part for one estimate, in stream seconds; None where it had no part.
+
+    Attributes:
+        captured_s: end of the newest input used.
+        voice_s: the voice decision that opened or closed the utterance.
+        words_s: the newest transcript used.
+        encoded_s: the newest token used.
+        fused_s: the fusion's result was taken in; the estimate is sent at once.
+    """
+
+    captured_s: float
+    voice_s: float | None
+    words_s: float | None
+    encoded_s: float | None
+    fused_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EmotionEstimate:
+    """What one person's voice, words and face express between two times.
+
+    Attributes:
+        id: the utterance's id, or "<person>/<n>" while the person does not speak.
+        person: whom it is about.
+        utterance: the utterance it belongs to, or None.
+        t0_s, t1_s: the window.
+        probabilities: label -> probability, fused, calibrated, smoothed; labels are independent.
+        active: labels present, after hysteresis, most probable first.
+        peers: modality -> label -> that peer's calibrated probability.
+        attribution: modality -> share of the fusion's attention; sums to 1 over `modalities`.
+        modalities: what was used, a subset of text, audio, visual.
+        missing: modality -> why it was not used.
+        valence, arousal: in [-1, 1], None where not trained.
+        confidence: in [0, 1].
+        abstained: the evidence is too thin; probabilities are given but should not be shown as a finding.
+        revision: 0, 1, ... per id.
+        final: True once per utterance, last; a final estimate never changes.
+        stages: when each stage had done its part.
+    """
+
+    id: str
+    person: str
+    utterance: str | None
+    t0_s: float
+    t1_s: float
+    probabilities: dict[str, float]
+    active: tuple[str, ...]
+    peers: dict[str, dict[str, float]]
+    attribution: dict[str, float]
+    modalities: tuple[str, ...]
+    missing: dict[str, str]
+    valence: float | None
+    arousal: float | None
+    confidence: float
+    abstained: bool
+    revision: int
+    final: bool
+    stages: Stages
+    type: Literal["estimate"] = "estimate"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Something about the run itself: a gap, a fault, a person who appeared or left, a load step.
+
+    Attributes:
+        t_s: stream time.
+        code: stable, machine-readable: "gap", "source_fault", "model_fault", "person_appeared",
+            "person_left", "scene_change", "modality_missing", "modality_back".
+        level: how bad.
+        message: one sentence for people; never words of the conversation.
+        stream, person: concerned, if any.
+    """
+
+    t_s: float
+    code: str
+    level: Literal["info", "warning", "error"]
+    message: str
+    stream: str | None = None
+    person: str | None = None
+    type: Literal["status"] = "status"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Last message of a run.
+
+    Attributes:
+        t_s: stream time of the end.
+        reason: "finished" when the source ran out, "interrupted" by the user, "failed" after a fault.
+        utterances, estimates, finals: how many were sent.
+        faults: sentences about what could not be read or computed, empty when all went well.
+    """
+
+    t_s: float
+    reason: Literal["finished", "interrupted", "failed"]
+    utterances: int
+    estimates: int
+    finals: int
+    faults: tuple[str, ...] = field(default=())
+    type: Literal["end"] = "end"
+
+
+Event = Hello | Transcript | Utterance | EmotionEstimate | Status | End
+"""Everything that can appear on the feed and in `events.jsonl`."""

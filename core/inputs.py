@@ -1,0 +1,78 @@
+"""What the engine is fed: timed, immutable inputs.
+
+Time is stream time: seconds since the start of the run, or a sample index at 16 kHz. No wall clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE: Final = 16_000
+"""Samples per second of every audio stream inside the product; sources resample to it."""
+
+Samples = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AudioChunk:
+    """A run of audio. Chunks of one stream follow each other without overlap; a hole is a `Gap`.
+
+    Attributes:
+        stream: name of the stream, for instance "audio", "me" or "them".
+        start_sample: index of the first sample on the stream's 16 kHz timeline, >= 0.
+        samples: (n,) float32 in [-1, 1], mono, 16 kHz.
+    """
+
+    stream: str
+    start_sample: int
+    samples: Samples
+
+    @property
+    def end_sample(self) -> int:
+        """Index one past the last sample."""
+        return self.start_sample + len(self.samples)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoFrame:
+    """One picture with its true presentation time.
+
+    Attributes:
+        stream: name of the stream, for instance "video".
+        t_s: presentation time in seconds of stream time; never decreases within a stream.
+        image: (H, W, 3) uint8, RGB, upright.
+    """
+
+    stream: str
+    t_s: float
+    image: Image
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stream has nothing to say between two times, and why (device lost, corrupt data, stall)."""
+
+    stream: str
+    t0_s: float
+    t1_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has reached `t_s` on every stream, whether or not data came: lets time-outs fire and replay."""
+
+    t_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfStream:
+    """A stream is over at `t_s`; nothing will follow on it."""
+
+    stream: str
+    t_s: float

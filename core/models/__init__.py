@@ -1,0 +1,1 @@
+"""Peers, fusion, heads and calibration."""

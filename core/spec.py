@@ -1,0 +1,152 @@
+"""The specification that a checkpoint carries, so that live inference cannot disagree with training.
+
+`checkpoints/NAME/` holds `spec.json` (this), safetensors files, and `MODEL_CARD.md`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from core.errors import SpecMismatch
+from core.labels import MODALITIES, Modality
+from core.strict import Strict
+from core.window import TokenShape
+
+SPEC_VERSION = 1
+
+
+class EncoderSpec(Strict):
+    """One encoder.
+
+    Attributes:
+        kind: name in `core.encoders` ("minilm", "whisper_truncated", "expression").
+        weight: name of the third-party weight in the weights manifest, or None when all of it is ours.
+        weight_sha256: hash of that file; a different file is refused.
+        files: our own files beside the spec (name -> sha256): adapters or a whole network.
+        width: D of its tokens.
+        max_tokens: tokens of this modality in a window, the static length of a batch.
+        options: numbers that the encoder needs (crop size, block and context in seconds, layer, ...).
+    """
+
+    kind: str
+    weight: str | None
+    weight_sha256: str | None
+    files: dict[str, str] = Field(default_factory=dict)
+    width: int = Field(gt=0)
+    max_tokens: int = Field(gt=0)
+    options: dict[str, float] = Field(default_factory=dict)
+
+
+class FusionSpec(Strict):
+    """Sizes of the peers and the fusion network (`core.models`)."""
+
+    width: int = Field(gt=0)
+    heads: int = Field(gt=0)
+    peer_layers: int = Field(gt=0)
+    fusion_layers: int = Field(gt=0)
+    feedforward: int = Field(gt=0)
+    valence_arousal: bool = False
+    file: str = "model.safetensors"
+    file_sha256: str = ""
+
+
+class BranchCalibration(Strict):
+    """Per label: logit' = logit / temperature + bias. Lists have one number per label."""
+
+    temperature: tuple[float, ...]
+    bias: tuple[float, ...]
+
+
+class CalibrationSpec(Strict):
+    """Fitted on validation data only, applied identically in evaluation and live.
+
+    Attributes:
+        fusion: availability pattern -> calibration; a pattern is its modalities joined by "+" in canonical
+            order ("text", "audio+visual", "text+audio+visual", ...): seven of them.
+        peers: modality -> calibration.
+        thresholds: one per label.
+        abstain_below: confidence under which an estimate abstains.
+    """
+
+    fusion: dict[str, BranchCalibration]
+    peers: dict[Modality, BranchCalibration]
+    thresholds: tuple[float, ...]
+    abstain_below: float = Field(0.0, ge=0, le=1)
+
+
+class ModelSpec(Strict):
+    """Everything that must match between training and live inference."""
+
+    version: int = SPEC_VERSION
+    name: str
+    labels: tuple[str, ...]
+    sample_rate: int = 16_000
+    encoders: dict[Modality, EncoderSpec]
+    fusion: FusionSpec
+    calibration: CalibrationSpec
+    license: str
+    summary: str
+
+    @model_validator(mode="after")
+    def _sizes_agree(self) -> ModelSpec:
+        count = len(self.labels)
+        if set(self.encoders) != set(MODALITIES):
+            raise ValueError(f"encoders must name exactly {', '.join(MODALITIES)}")
+        branches = [*self.calibration.fusion.values(), *self.calibration.peers.values()]
+        if any(len(b.temperature) != count or len(b.bias) != count for b in branches):
+            raise ValueError(f"every calibration needs {count} temperatures and biases, one per label")
+        if len(self.calibration.thresholds) != count:
+            raise ValueError(f"there must be {count} thresholds, one per label")
+        return self
+
+    @property
+    def token_shapes(self) -> dict[Modality, TokenShape]:
+        """Static batch sizes for `core.window.collate`."""
+        return {m: TokenShape(e.max_tokens, e.width) for m, e in self.encoders.items()}
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the canonical JSON form."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_spec(checkpoint: Path) -> ModelSpec:
+    """Read `checkpoint/spec.json`.
+
+    Raises:
+        SpecMismatch: the folder has no spec, or one that this version cannot read.
+    """
+    path = checkpoint / "spec.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SpecMismatch(
+            "is not a checkpoint: its spec.json cannot be read.",
+            where=str(checkpoint),
+            fix="Name a folder that `emotrack train` wrote, or leave --checkpoint away.",
+        ) from error
+    found = values.get("version") if isinstance(values, dict) else None
+    if found != SPEC_VERSION:
+        raise SpecMismatch(
+            f"was written for spec version {found}; this emotrack reads version {SPEC_VERSION}.",
+            where=str(path),
+            fix="Train it again, or use the emotrack that wrote it.",
+        )
+    return ModelSpec.from_mapping(values, where=str(path))
+
+
+def write_spec(spec: ModelSpec, checkpoint: Path) -> None:
+    """Write `checkpoint/spec.json`, creating the folder."""
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(spec.model_dump(mode="json"), indent=1, sort_keys=True)
+    (checkpoint / "spec.json").write_text(text + "\n", encoding="utf-8")
+
+
+def pattern(modalities: tuple[Modality, ...]) -> str:
+    """Key of an availability pattern: modalities in canonical order joined by "+"."""
+    return "+".join(m for m in MODALITIES if m in modalities)

@@ -1,0 +1,1 @@
+"""Stages of the engine: push, flush and reset over an explicit state."""

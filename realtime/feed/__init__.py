@@ -1,0 +1,1 @@
+"""The websocket feed and the page."""

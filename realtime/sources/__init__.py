@@ -1,0 +1,1 @@
+"""Where timed inputs come from."""

@@ -1,0 +1,1 @@
+"""What computes the engine's work orders."""

@@ -1,0 +1,1 @@
+"""Offline training: corpora, losses, the training loop, calibration and the evaluation harness."""

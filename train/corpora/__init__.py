@@ -1,0 +1,1 @@
+"""Corpora: one file each, from the on-disk format to training windows."""
