@@ -8,6 +8,7 @@
     - `ModelError`: a network failed to load or to run.
     - `WeightsError`: a weight file is absent, damaged, or not the one that was asked for.
     - `FeedError`: the feed cannot be served, or a client broke the protocol.
+    - `SinkError`: a file of the run folder cannot be written.
     - `NotAvailable`: the verb or option exists in name only so far.
 """
 
@@ -82,3 +83,9 @@ class NotAvailable(EmotrackError):
     """The verb or option exists in name only so far."""
 
     exit_code = 8
+
+
+class SinkError(EmotrackError):
+    """A file of the run folder cannot be written."""
+
+    exit_code = 9

@@ -1,0 +1,133 @@
+"""Events as text: one line of canonical JSON each, the same on the feed and in `events.jsonl`.
+
+Canonical: equal events give equal text. Fields come in the order of their declaration after `type` and `seq`,
+keys of mappings sorted, times (names ending in `_s`) rounded to 3 decimals, other numbers to 4.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+
+from core.errors import FeedError
+from core.events import Event
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+TIME_DECIMALS: Final = 3
+NUMBER_DECIMALS: Final = 4
+
+# Legal inside a JSON string, yet many readers end a line at them.
+_LINE_ENDS: Final = {"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"}
+
+
+def encode(event: Event, seq: int) -> str:
+    """Write `event` as one line of JSON without the line's end.
+
+    Args:
+        event: what to say.
+        seq: number of the message within the run, >= 0, increasing.
+
+    Raises:
+        ValueError: a number is not finite, or `seq` is negative.
+    """
+    if seq < 0:
+        raise ValueError(f"seq: {seq} is negative")
+    message = {"type": event.type, "seq": seq} | _plain(event, event.type, NUMBER_DECIMALS)
+    text = json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    if not text.isascii():
+        for character, escape in _LINE_ENDS.items():
+            text = text.replace(character, escape)
+    return text
+
+
+def decode(text: str | bytes) -> tuple[Event, int]:
+    """Read what `encode` wrote.
+
+    Returns:
+        The event and its `seq`.
+
+    Raises:
+        FeedError: not JSON, an unknown type, an unknown, missing or repeated field, or a value of the wrong
+            type; names the field.
+    """
+    try:
+        message = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise FeedError(f"message is not valid JSON: {error}.") from error
+    if not isinstance(message, dict):
+        raise FeedError("message is not a JSON object.")
+    seq = message.pop("seq", None)
+    if not isinstance(seq, int) or isinstance(seq, bool) or seq < 0:
+        raise FeedError(f"message's seq must be an integer >= 0, not {seq!r}.")
+    return _validated(message), seq
+
+
+def _plain(value: Any, path: str, decimals: int) -> Any:  # noqa: ANN401
+    """`value` as dicts, lists and scalars. `path` names it in errors."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {
+            name: _plain(getattr(value, name), f"{path}.{name}", digits)
+            for name, digits in _fields(type(value))
+        }
+    if isinstance(value, dict):
+        return {_text(key): _plain(value[key], f"{path}.{key}", decimals) for key in sorted(value)}
+    if isinstance(value, tuple | list):
+        return [_plain(item, f"{path}.{index}", decimals) for index, item in enumerate(value)]
+    if isinstance(value, str):
+        return _text(value)
+    if value is None or isinstance(value, bool | int):
+        return value
+    number = float(value)  # NumPy's scalars too
+    if not math.isfinite(number):
+        raise ValueError(f"{path}: {number} is not a finite number")
+    return round(number, decimals) + 0.0  # + 0.0 turns -0.0 into 0.0
+
+
+def _text(value: str) -> str:
+    # A file name that is no valid UTF-8 carries lone surrogates, which no client could read.
+    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+
+
+@functools.cache
+def _fields(cls: type) -> tuple[tuple[str, int], ...]:
+    """Names of a dataclass's fields with the decimals of each."""
+    return tuple((f.name, TIME_DECIMALS if f.name.endswith("_s") else NUMBER_DECIMALS) for f in fields(cls))
+
+
+@functools.cache
+def adapter() -> TypeAdapter[Event]:
+    """The validator of messages less their `seq`: strict, told apart by `type`."""
+    from pydantic import ConfigDict, Field, TypeAdapter  # noqa: PLC0415  (start-up stays cheap)
+
+    config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    return TypeAdapter(Annotated[Event, Field(discriminator="type")], config=config)
+
+
+def _validated(message: dict[str, Any]) -> Event:
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    try:
+        return adapter().validate_json(json.dumps(message))
+    except ValidationError as error:
+        problems = (
+            f"{'.'.join(map(str, problem['loc'])) or 'type'}: {problem['msg']}" for problem in error.errors()
+        )
+        raise FeedError(f"message is not understood: {'; '.join(problems)}.") from error
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a finite number")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"field {repeated} is repeated")
+    return result
