@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -42,13 +43,22 @@ class EncoderSpec(Strict):
 
 
 class FusionSpec(Strict):
-    """Sizes of the peers and the fusion network (`core.models`)."""
+    """Sizes of the peers and the fusion network (`core.models`).
+
+    Attributes:
+        width, heads, feedforward: of every block.
+        peer_layers, fusion_layers: number of blocks.
+        queries: "labels" = one query per label; "token" = the paper's single fusion token.
+        valence_arousal: whether there is a head for the two.
+        file, file_sha256: the weights beside the spec.
+    """
 
     width: int = Field(gt=0)
     heads: int = Field(gt=0)
     peer_layers: int = Field(gt=0)
     fusion_layers: int = Field(gt=0)
     feedforward: int = Field(gt=0)
+    queries: Literal["labels", "token"] = "labels"
     valence_arousal: bool = False
     file: str = "model.safetensors"
     file_sha256: str = ""
