@@ -102,14 +102,14 @@ def _fields(cls: type) -> tuple[tuple[str, int], ...]:
 @functools.cache
 def adapter() -> TypeAdapter[Event]:
     """The validator of messages less their `seq`: strict, told apart by `type`."""
-    from pydantic import ConfigDict, Field, TypeAdapter  # noqa: PLC0415  (start-up stays cheap)
+    from pydantic import ConfigDict, Field, TypeAdapter
 
     config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     return TypeAdapter(Annotated[Event, Field(discriminator="type")], config=config)
 
 
 def _validated(message: dict[str, Any]) -> Event:
-    from pydantic import ValidationError  # noqa: PLC0415
+    from pydantic import ValidationError
 
     try:
         return adapter().validate_json(json.dumps(message))

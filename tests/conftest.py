@@ -1,0 +1,132 @@
+"""Fixtures for every folder of tests."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pytest
+
+from core.events import (
+    PROTOCOL_VERSION,
+    EmotionEstimate,
+    End,
+    Event,
+    Hello,
+    ModelCard,
+    Stages,
+    Status,
+    StreamInfo,
+    Transcript,
+    TranscriptWord,
+    Utterance,
+)
+from core.labels import EMOTIONS
+
+WORDS = ["Don't", "forget", "a", "jacket,", "it", "will", "be", "cold", "tonight."]
+HOP_S = 0.25
+
+
+@pytest.fixture
+def conversation() -> list[Event]:
+    """Twelve seconds of two people: every type of event, in an order that a run could produce."""
+    return [_hello(), *_body(duration_s=12.0), _end()]
+
+
+@pytest.fixture
+def hello() -> Hello:
+    return _hello()
+
+
+def _hello() -> Hello:
+    return Hello(
+        protocol=PROTOCOL_VERSION,
+        version="0.1.0",
+        started_at="2025-01-01T12:00:00+00:00",
+        source="recording interview.mp4",
+        labels=EMOTIONS,
+        thresholds={label: 0.4 + 0.02 * index for index, label in enumerate(EMOTIONS)},
+        hop_s=HOP_S,
+        model=ModelCard("default", "0" * 64, "research use only", "A model for tests."),
+        whisper="base",
+        streams=(StreamInfo("audio", "audio"), StreamInfo("video", "video")),
+    )
+
+
+def _end() -> End:
+    return End(12.0, "finished", utterances=3, estimates=100, finals=3, faults=("audio was damaged at 7 s.",))
+
+
+def _body(duration_s: float) -> Iterator[Event]:
+    yield Status(0.2, "person_appeared", "info", "A face appeared.", stream="video", person="p1")
+    revisions: dict[str, int] = {}
+    for step in range(1, int(duration_s / HOP_S) + 1):
+        t_s = step * HOP_S
+        turn, within_s = divmod(t_s, 4.0)
+        speaker = "p1" if turn % 2 == 0 else "p2"
+        utterance = f"u{int(turn) + 1}"
+        if within_s == 0.5:
+            yield Utterance(utterance, speaker, t_s, t_s, ended_by=None, final=False)
+        if within_s in {1.5, 2.5}:
+            yield _transcript(utterance, speaker, turn * 4.0, t_s, final=False)
+        for person in ("p1", "p2"):
+            speaks = person == speaker and 0.5 <= within_s < 3.0
+            id_ = utterance if speaks else f"{person}/1"
+            revisions[id_] = revisions.get(id_, -1) + 1
+            yield _estimate(id_, person, utterance if speaks else None, t_s, revisions[id_], final=False)
+        if within_s == 3.0:
+            yield Utterance(utterance, speaker, turn * 4.0 + 0.5, t_s, ended_by="pause", final=True)
+            yield _transcript(utterance, speaker, turn * 4.0, t_s, final=True)
+            yield _estimate(utterance, speaker, utterance, t_s, revisions[utterance] + 1, final=True)
+        if t_s == 7.0:
+            yield Status(t_s, "gap", "warning", "The audio has a hole of 0.3 s.", stream="audio")
+
+
+def _transcript(utterance: str, person: str, t0_s: float, t1_s: float, *, final: bool) -> Transcript:
+    words = WORDS if final else WORDS[: int((t1_s - t0_s) * 2)]
+    return Transcript(
+        utterance=utterance,
+        person=person,
+        t0_s=t0_s + 0.5,
+        t1_s=t1_s,
+        text=" ".join(words),
+        words=tuple(
+            TranscriptWord(word, t0_s + 0.5 + 0.25 * i, t0_s + 0.7 + 0.25 * i, 0.9)
+            for i, word in enumerate(words)
+        ),
+        pending="" if final else "perhaps",
+        language="en",
+        revision=2 if final else int(t1_s - t0_s) - 1,
+        final=final,
+    )
+
+
+def _estimate(
+    id_: str, person: str, utterance: str | None, t_s: float, revision: int, *, final: bool
+) -> EmotionEstimate:
+    phase = 0.0 if person == "p1" else 2.0
+    values = {
+        label: 0.5 + 0.45 * math.sin(t_s / (1.5 + 0.4 * i) + phase + i) for i, label in enumerate(EMOTIONS)
+    }
+    modalities = ("text", "audio", "visual") if utterance else ("visual",)
+    missing = {} if utterance else {"text": "no words", "audio": "no speech"}
+    return EmotionEstimate(
+        id=id_,
+        person=person,
+        utterance=utterance,
+        t0_s=max(0.0, t_s - 6.0),
+        t1_s=t_s,
+        probabilities=values,
+        active=tuple(label for label in EMOTIONS if values[label] > 0.6),
+        peers={modality: dict.fromkeys(EMOTIONS, 0.3) for modality in modalities},
+        attribution=dict.fromkeys(modalities, 1 / len(modalities)),
+        modalities=modalities,
+        missing=missing,
+        valence=None,
+        arousal=None,
+        confidence=0.7 if utterance else 0.3,
+        abstained=utterance is None and t_s > 10.0,
+        revision=revision,
+        final=final,
+        stages=Stages(t_s, t_s if utterance else None, None, t_s, t_s + 0.05),
+    )
