@@ -1,0 +1,99 @@
+"""The verbs that run the live loop: replay, demo, schema. `emotrack.py` hands over to `app`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+Config = Annotated[Path | None, typer.Option("--config", help="YAML file, see configs/replay.yaml.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="Set one key; repeatable.")]
+Checkpoint = Annotated[Path | None, typer.Option(help="Folder of a trained checkpoint; else the default.")]
+Pace = Annotated[str | None, typer.Option(help='"max", "realtime" (the default), or a factor such as 2.')]
+Whisper = Annotated[
+    str | None, typer.Option(metavar="SIZE", help='Recogniser: "base" (default), "tiny.en"...')
+]
+Language = Annotated[str | None, typer.Option(help='What is spoken, such as "en"; else it is recognised.')]
+Out = Annotated[Path | None, typer.Option(help="Folder for the run's files; else nothing is written.")]
+Host = Annotated[str | None, typer.Option(help="Address of feed and page (default 127.0.0.1).")]
+Port = Annotated[int | None, typer.Option(help="Port of feed and page (default 8765; 0 takes a free one).")]
+Linger = Annotated[float | None, typer.Option(help="Seconds that feed and page stay after the end.")]
+Feed = Annotated[bool | None, typer.Option("--feed/--no-feed", help="Serve websocket feed and page.")]
+Console = Annotated[bool, typer.Option("--console/--no-console", help="Show the run in the terminal.")]
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="A recording: video or audio file.")],
+    config: Config = None,
+    pace: Pace = None,
+    whisper: Whisper = None,
+    language: Language = None,
+    out: Out = None,
+    checkpoint: Checkpoint = None,
+    feed: Feed = None,
+    host: Host = None,
+    port: Port = None,
+    linger: Linger = None,
+    console: Console = True,
+    set_: Set = None,
+) -> None:
+    """Track a recording: terminal view, web page, websocket feed, and a run folder if asked for.
+
+    What is given later wins: the defaults, --config, the options, --set.
+    """
+    from realtime.config import resolve
+
+    options = {
+        "source.pace": pace,
+        "whisper.size": whisper,
+        "whisper.language": language,
+        "run.out": out,
+        "checkpoint": checkpoint,
+        "feed.enabled": feed,
+        "feed.host": host,
+        "feed.port": port,
+        "feed.linger_s": linger,
+    }
+    resolved = resolve(config, options, set_ or [])
+    from realtime.session import run_replay
+
+    raise typer.Exit(run_replay(file, resolved, console=console))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the run's files.")] = Path("runs/demo"),
+    pace: Pace = None,
+    whisper: Whisper = None,
+    port: Port = None,
+    linger: Linger = None,
+    console: Console = True,
+) -> None:
+    """Fetch the demo recording (six real clips of a talking person) and replay it in real time."""
+    from realtime.config import resolve
+    from realtime.demo import build_demo
+    from realtime.session import run_replay
+
+    options = {
+        "source.pace": pace,
+        "whisper.size": whisper,
+        "whisper.language": "en",
+        "run.out": out,
+        "feed.port": port,
+        "feed.linger_s": linger,
+    }
+    config = resolve(None, options, [])
+    recording = build_demo(out)
+    raise typer.Exit(run_replay(recording, config, console=console))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the feed's messages."""
+    from core.schema import schema_text
+
+    typer.echo(schema_text(), nl=False)

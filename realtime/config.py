@@ -1,0 +1,114 @@
+"""Configuration of a run: the engine's, and what surrounds it. Building one loads nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BeforeValidator, Field
+
+from core.config import EngineConfig
+from core.errors import ConfigError
+from core.strict import Strict, with_overrides
+from realtime.pacing import Pace
+
+
+def _pace(value: object) -> str:
+    try:
+        return str(Pace.parse(str(value)))
+    except ConfigError as error:
+        # Pydantic collects ValueErrors only, and adds the key.
+        raise ValueError(f"{error.what} {error.fix}".rstrip(".")) from error
+
+
+class WhisperConfig(Strict):
+    """The recogniser.
+
+    Attributes:
+        size: name of a Whisper model ("tiny", "tiny.en", "base", "base.en", ...), see `emotrack models list`.
+        language: BCP 47 primary subtag of what is spoken ("en"); None = recognise it.
+        threads: processor threads for it; 0 = as many as the other stages leave.
+    """
+
+    size: str = Field("base", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
+    threads: int = Field(0, ge=0, le=256)
+
+
+class SourceConfig(Strict):
+    """How the recording is played.
+
+    Attributes:
+        pace: "max", "realtime", or stream seconds per second of wall-clock time.
+    """
+
+    pace: Annotated[str, BeforeValidator(_pace)] = "realtime"
+
+
+class FeedConfig(Strict):
+    """The websocket feed and the page.
+
+    Attributes:
+        enabled: whether there are any.
+        host, port: where; port 0 takes a free one.
+        linger_s: how long both stay after the end of the run, so that a page can still be looked at.
+    """
+
+    enabled: bool = True
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(8765, ge=0, le=65535)
+    linger_s: float = Field(0.0, ge=0)
+
+
+class RunConfig(Strict):
+    """What is kept.
+
+    Attributes:
+        out: folder for the run's files; None = nothing is written.
+    """
+
+    out: Path | None = None
+
+
+class ReplayConfig(Strict):
+    """Everything that `emotrack replay` can be told, apart from the recording itself.
+
+    Attributes:
+        checkpoint: a folder that `emotrack train` wrote; None = the default checkpoint.
+    """
+
+    checkpoint: Path | None = None
+    engine: EngineConfig = EngineConfig()
+    whisper: WhisperConfig = WhisperConfig()
+    source: SourceConfig = SourceConfig()
+    feed: FeedConfig = FeedConfig()
+    run: RunConfig = RunConfig()
+
+    def to_yaml(self) -> str:
+        """The resolved configuration: a file that makes the same run when given as `--config`."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def resolve(file: Path | None, options: dict[str, Any], overrides: list[str]) -> ReplayConfig:
+    """Put a configuration together; what comes later wins.
+
+    Args:
+        file: YAML file, or None for the defaults.
+        options: dotted key -> value; None means that the option was not given.
+        overrides: `a.b=c` assignments.
+
+    Raises:
+        ConfigError: names the key and what is wrong with it.
+    """
+    values: dict[str, Any] = {}
+    if file is not None:
+        values = ReplayConfig.from_yaml(file).model_dump(exclude_unset=True)
+    for dotted, value in options.items():
+        if value is not None:
+            *parents, last = dotted.split(".")
+            node = values
+            for parent in parents:
+                node = node.setdefault(parent, {})
+            node[last] = value
+    return ReplayConfig.from_mapping(with_overrides(values, overrides), where="configuration")

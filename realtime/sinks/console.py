@@ -1,0 +1,117 @@
+"""The terminal view of a run: live where the output is a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from core.events import EmotionEstimate, End, Event, Hello, Status, Transcript
+from realtime.sinks.console_view import View, clean, clock, draw, status_line, summary, transcript_line
+
+REFRESH_S = 0.1
+
+
+class ConsoleSink:
+    """Shows people with seven bars each, what they say, and how the run goes.
+
+    The view is drawn when an event comes, at most every `REFRESH_S`; no thread is involved. Where the output
+    is no terminal, each final transcript, final estimate, warning and the end is one line.
+
+    Args:
+        console: where to draw; by default standard output.
+        pace: stream seconds per wall-clock second that are aimed at; None = as fast as possible.
+        page: address of the web page to show in the header.
+        monotonic: clock in seconds.
+    """
+
+    def __init__(
+        self,
+        console: Console | None = None,
+        *,
+        pace: float | None = None,
+        page: str | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._console = console if console is not None else Console()
+        self._pace = pace
+        self._page = page
+        self._monotonic = monotonic
+        self._view = View()
+        self._started_s: float | None = None
+        self._drawn_s = -REFRESH_S
+        self._closed = False
+        self._live: Live | None = None
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
+
+    def write(self, event: Event, seq: int) -> None:
+        """Show one event."""
+        now_s = self._monotonic()
+        if self._started_s is None:
+            self._started_s = now_s
+            if self._live is not None:
+                self._live.start()
+        self._view.take(event)
+        if self._live is None:
+            self._say(event)
+        elif now_s - self._drawn_s >= REFRESH_S:
+            self._drawn_s = now_s
+            self._draw(self._live)
+
+    def close(self) -> None:
+        """Leave the last state in the terminal and say how the run ended. Closing twice is allowed."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._live is not None and self._started_s is not None:
+            self._draw(self._live)
+            self._live.stop()
+            if self._view.end is not None:
+                self._end(self._view.end)
+
+    def _draw(self, live: Live) -> None:
+        # The last line stays free: a cursor there would scroll the view with every picture.
+        size = self._console.size
+        live.update(draw(self._view, self._speed(), self._page, size.width, size.height - 1), refresh=True)
+
+    def _speed(self) -> str:
+        assert self._started_s is not None
+        elapsed_s = self._monotonic() - self._started_s
+        if elapsed_s <= 0:
+            return ""
+        if self._pace is None:
+            return f"{self._view.now_s / elapsed_s:.1f}x real time"
+        behind_s = elapsed_s - self._view.now_s / self._pace
+        return f"{behind_s:.1f} s behind" if behind_s >= 0.05 else "on time"
+
+    def _say(self, event: Event) -> None:
+        match event:
+            case Hello():
+                self._print(f"{event.source}  whisper {event.whisper}  {event.model.name}")
+                if self._page:
+                    self._print(self._page)
+            case Transcript(final=True, text=text) if text:
+                self._print(transcript_line(self._view, event.utterance))
+            case EmotionEstimate(final=True):
+                used = "+".join(event.modalities)
+                found = f"{clock(event.t0_s)} {event.person}  → {summary(event)}"
+                self._print(f"{found}  ({used}, confidence {event.confidence:.2f})")
+            case Status(level="warning" | "error"):
+                self._print(status_line(event))
+            case End():
+                self._end(event)
+
+    def _end(self, end: End) -> None:
+        counts = f"{end.utterances} utterances, {end.estimates} estimates, {end.finals} of them final"
+        self._print(f"{end.reason} at {clock(end.t_s)}: {counts}")
+        for fault in end.faults:
+            self._print(fault)
+
+    def _print(self, line: Text | str) -> None:
+        text = Text(clean(line)) if isinstance(line, str) else line
+        text.overflow = "ignore"
+        self._console.print(text, soft_wrap=True)

@@ -1,0 +1,255 @@
+"""The terminal view as a picture of a run's state: events in, something that rich can draw out."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from core.events import EmotionEstimate, End, Event, Hello, Status, Transcript, Utterance
+from core.labels import EMOTIONS, MODALITIES
+
+COLOURS = dict(
+    zip(EMOTIONS, ("red", "green", "magenta", "yellow", "blue", "cyan", "white"), strict=True),
+)
+PANEL_WIDTH = 40
+PANEL_HEIGHT = 10
+STATUS_LINES = 3
+
+
+@dataclass
+class View:
+    """What has been heard of a run so far, as much of it as the picture needs.
+
+    Attributes:
+        hello, end: first and last message.
+        now_s: the newest stream time.
+        people: person -> newest estimate, in the order of their first.
+        left: who is not there any more.
+        speech: utterance -> newest transcript, in the order of their starts, the latest ones.
+        speakers: utterance -> person, as last said.
+        verdicts: utterance -> final estimate.
+        statuses: the latest.
+    """
+
+    hello: Hello | None = None
+    end: End | None = None
+    now_s: float = 0.0
+    people: dict[str, EmotionEstimate] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)
+    speech: dict[str, Transcript] = field(default_factory=dict)
+    speakers: dict[str, str] = field(default_factory=dict)
+    verdicts: dict[str, EmotionEstimate] = field(default_factory=dict)
+    statuses: deque[Status] = field(default_factory=lambda: deque(maxlen=STATUS_LINES))
+
+    def take(self, event: Event) -> None:
+        """Take one event in."""
+        self.now_s = max(self.now_s, time_of(event))
+        match event:
+            case Hello():
+                self.hello = event
+            case End():
+                self.end = event
+            case Transcript():
+                self.speech[event.utterance] = event
+                self.speakers[event.utterance] = event.person
+            case Utterance():
+                self.speakers[event.id] = event.person
+            case EmotionEstimate():
+                self._estimate(event)
+            case Status():
+                self._status(event)
+        self._forget()
+
+    def _estimate(self, event: EmotionEstimate) -> None:
+        self.people[event.person] = event
+        self.left.discard(event.person)
+        if event.final and event.utterance is not None:
+            self.verdicts[event.utterance] = event
+
+    def _status(self, event: Status) -> None:
+        if event.person is not None and event.code == "person_left":
+            self.left.add(event.person)
+        elif event.person is not None and event.code == "person_appeared":
+            self.left.discard(event.person)
+        else:
+            self.statuses.append(event)
+
+    def _forget(self) -> None:
+        # A run of hours must not grow: only what could still be shown is kept.
+        for kept in (self.speech, self.speakers, self.verdicts):
+            while len(kept) > 200:
+                kept.pop(next(iter(kept)))
+        if len(self.left) > 50:
+            gone = next(person for person in self.people if person in self.left)
+            self.people.pop(gone)
+            self.left.discard(gone)
+
+
+def time_of(event: Event) -> float:
+    """Stream second at which an event speaks."""
+    match event:
+        case Hello():
+            return 0.0
+        case EmotionEstimate():
+            return event.stages.fused_s
+        case Transcript() | Utterance():
+            return event.t1_s
+        case Status() | End():
+            return event.t_s
+
+
+def draw(view: View, speed: str, page: str | None, width: int, height: int) -> RenderableType:
+    """The whole picture, made to fit.
+
+    Args:
+        view: the run.
+        speed: how fast it goes, in words.
+        page: address of the web page, if there is one.
+        width, height: of the terminal, in characters.
+    """
+    per_row = max(1, width // PANEL_WIDTH)
+    statuses = [status_line(status) for status in view.statuses] if height >= 16 else []
+    room = height - 1 - len(statuses) - 4
+    rows = max(1, min(-(-len(view.people) // per_row), room // PANEL_HEIGHT))
+    shown = _most_present(view, per_row * rows)
+    panels = [_panel(view, view.people[person], width // per_row) for person in shown]
+    lines = height - 2 - len(statuses) - PANEL_HEIGHT * -(-len(panels) // per_row)
+    return Group(
+        _header(view, speed, page),
+        _grid(panels, per_row),
+        *_transcript(view, max(0, lines)),
+        *statuses,
+    )
+
+
+def clean(text: str) -> str:
+    """`text` without characters that would steer the terminal."""
+    return "".join(character for character in text if character.isprintable())
+
+
+def clock(t_s: float) -> str:
+    """Stream time as minutes and seconds."""
+    return f"{int(t_s // 60):02}:{t_s % 60:04.1f}"
+
+
+def status_line(status: Status) -> Text:
+    """One status in one line."""
+    style = {"info": "dim", "warning": "yellow", "error": "bold red"}[status.level]
+    return _line(f"{clock(status.t_s)} {clean(status.message)}", style)
+
+
+def transcript_line(view: View, utterance: str) -> Text:
+    """One utterance: when, who, the words, and what it expressed once that is final."""
+    said = view.speech[utterance]
+    line = _line(f"{clock(said.t0_s)} ", "dim")
+    line.append(f"{clean(view.speakers.get(utterance, said.person))}  ", "bold")
+    line.append(clean(said.text))
+    if said.pending:
+        line.append(f" {clean(said.pending)}", "dim italic")
+    verdict = view.verdicts.get(utterance)
+    if verdict is not None:
+        line.append(f"  → {summary(verdict)}", "bold cyan")
+    return line
+
+
+def summary(estimate: EmotionEstimate) -> str:
+    """What is present, most probable first; the likeliest in brackets when nothing reaches its threshold."""
+    if estimate.abstained:
+        return "too little evidence"
+    found = [f"{clean(label)} {estimate.probabilities.get(label, 0.0):.2f}" for label in estimate.active]
+    if found or not estimate.probabilities:
+        return ", ".join(found) or "nothing"
+    label, probability = max(estimate.probabilities.items(), key=lambda item: item[1])
+    return f"({clean(label)} {probability:.2f})"
+
+
+def _header(view: View, speed: str, page: str | None) -> Text:
+    line = _line("emotrack ", "bold")
+    hello = view.hello
+    parts = [clock(view.now_s), speed]
+    if hello is not None:
+        parts = [clean(hello.source), *parts, f"whisper {clean(hello.whisper)}", clean(hello.model.name)]
+    line.append("  ".join(part for part in parts if part))
+    if page:
+        line.append(f"  {page}", "underline")
+    if view.end is not None:
+        line.append(f"  {view.end.reason}", "bold green" if view.end.reason == "finished" else "bold red")
+    return line
+
+
+def _most_present(view: View, count: int) -> list[str]:
+    """At most `count` people: who is there before who left, the latest heard of first; in a steady order."""
+    order = list(view.people)
+    ranked = sorted(order, key=lambda person: (person in view.left, -view.people[person].stages.fused_s))
+    kept = set(ranked[:count])
+    return [person for person in order if person in kept]
+
+
+def _grid(panels: list[Panel], per_row: int) -> Table:
+    grid = Table.grid(expand=False)
+    for start in range(0, len(panels), per_row):
+        grid.add_row(*panels[start : start + per_row])
+    return grid
+
+
+def _panel(view: View, estimate: EmotionEstimate, width: int) -> Panel:
+    gone = estimate.person in view.left
+    thresholds = view.hello.thresholds if view.hello is not None else {}
+    space = max(1, min(width, PANEL_WIDTH + 12) - 4)
+    bars = [
+        _bar(label, probability, thresholds.get(label), label in estimate.active, estimate.abstained, space)
+        for label, probability in estimate.probabilities.items()
+    ]
+    return Panel(
+        Group(*bars, _evidence(estimate)),
+        title=Text(clean(estimate.person) + (" (left)" if gone else ""), overflow="ellipsis"),
+        width=space + 4,
+        style="dim" if gone else "",
+        border_style="bright_black" if gone or estimate.utterance is None else "bright_white",
+    )
+
+
+def _bar(
+    label: str, probability: float, threshold: float | None, active: bool, abstained: bool, space: int
+) -> Text:
+    """One label's probability: a bar with a mark at the threshold, where there is room for it."""
+    width = max(0, space - 15)
+    filled = round(min(1.0, max(0.0, probability)) * width)
+    colour = COLOURS.get(label, "white")
+    line = _line(f"{clean(label):9.9} ", "bold" if active else "dim" if abstained else "")
+    line.append(
+        "█" * filled, "bright_black" if abstained else f"bold {colour}" if active else f"dim {colour}"
+    )
+    rest = [" "] * (width - filled)
+    mark = None if threshold is None else int(threshold * width) - filled
+    if mark is not None and 0 <= mark < len(rest):
+        rest[mark] = "┊"
+    line.append("".join(rest), "bright_black")
+    line.append(f" {probability:4.2f}", "bold" if active else "dim" if abstained else "")
+    return line
+
+
+def _evidence(estimate: EmotionEstimate) -> Text:
+    line = _line("")
+    for modality in MODALITIES:
+        present = modality in estimate.modalities
+        line.append(f"{modality} ", "green" if present else "dim strike")
+    said = "too little evidence" if estimate.abstained else f"confidence {estimate.confidence:.2f}"
+    line.append(f" {said}", "yellow" if estimate.abstained else "dim")
+    return line
+
+
+def _transcript(view: View, count: int) -> list[Text]:
+    return [transcript_line(view, utterance) for utterance in list(view.speech)[-count:]] if count else []
+
+
+def _line(text: str, style: str = "") -> Text:
+    """A line that is cut at the edge. Never parsed as markup: what people say may hold brackets."""
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(text, style)
+    return line
