@@ -76,3 +76,7 @@ class EndOfStream:
 
     stream: str
     t_s: float
+
+
+SourceInput = AudioChunk | VideoFrame | Gap | EndOfStream
+"""What a source gives. The session adds `Tick`s and work results."""
