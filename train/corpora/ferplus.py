@@ -1,0 +1,68 @@
+"""FER+: 48x48 grey faces with ten votes each (Barsoum et al. 2016; labels MIT, images research use).
+
+`*.npz` with images (N, 48, 48) uint8, votes (N, 10) uint8, usage (N,) and emotions (10,).
+
+Majority rule: the emotion with most votes; images whose majority is "unknown" or "NF" (no face) are left out.
+"Training" is cut into train and validation by a hash of the picture, so that equal pictures stay together;
+every other usage is a test part, and pictures of a test part are taken out of the training part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.labels import EMOTIONS
+from train.corpora.base import FaceExample, Labels, Split, bucket, existing
+
+NAME: Final = "ferplus"
+CONTEMPT: Final = "contempt"
+_DISCARDED: Final = ("unknown", "NF")
+_VALIDATION_SHARE: Final = 0.08
+
+
+def read(folder: Path) -> list[FaceExample]:
+    """Read every `*.npz` of `folder`.
+
+    The target of a label is its share of the votes that name an emotion. Contempt is not among our labels:
+    its share goes to no label, so such a picture has a low target everywhere.
+    """
+    return [example for path in existing(folder, "*.npz") for example in _read_file(path)]
+
+
+def majority(votes: NDArray[np.uint8], names: list[str]) -> NDArray[np.str_]:
+    """(N,) name with most votes per row; the first in `names` wins a tie."""
+    winners: NDArray[np.str_] = np.array(names)[votes.argmax(axis=1)]
+    return winners
+
+
+def _read_file(path: Path) -> list[FaceExample]:
+    with np.load(path, allow_pickle=False) as data:
+        images, votes, usage = data["images"], data["votes"], data["usage"]
+        names = [str(name) for name in data["emotions"]]
+    kept = ~np.isin(majority(votes, names), _DISCARDED)
+    emotional = [names.index(name) for name in names if name not in _DISCARDED]
+    ours = [names.index(name) for name in EMOTIONS]
+    shares = votes[:, ours] / np.maximum(votes[:, emotional].sum(axis=1, keepdims=True), 1)
+    digests = [hashlib.sha256(image.tobytes()).hexdigest()[:20] for image in images]
+    tested = {d for d, part in zip(digests, usage, strict=True) if part != "Training"}
+    available = np.ones(len(EMOTIONS), np.bool_)
+    examples = []
+    for row in np.flatnonzero(kept):
+        split = _split(str(usage[row]), digests[row])
+        if split != "test" and digests[row] in tested:
+            continue
+        labels = Labels(shares[row].astype(np.float32), available)
+        name = f"{path.stem}/{row}"
+        examples.append(FaceExample(name, NAME, digests[row], split, labels, images[row]))
+    return examples
+
+
+def _split(usage: str, digest: str) -> Split:
+    if usage != "Training":
+        return "test"
+    return "validation" if bucket(digest) < _VALIDATION_SHARE else "train"

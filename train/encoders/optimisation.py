@@ -1,0 +1,102 @@
+"""What the three encoder trainings share: optimiser, schedule, moving average, and a log that is a file."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from train.corpora.base import Example
+
+
+def optimiser(modules: Iterable[tuple[nn.Module, float]], *, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW over the trainable parameters of (module, learning rate) pairs; norms and biases do not decay."""
+    groups: list[dict[str, Any]] = []
+    for module, rate in modules:
+        trainable = [p for p in module.parameters() if p.requires_grad]
+        groups.append({"params": [p for p in trainable if p.ndim > 1], "lr": rate})
+        groups.append({"params": [p for p in trainable if p.ndim <= 1], "lr": rate, "weight_decay": 0.0})
+    groups = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(groups, weight_decay=weight_decay, betas=(0.9, 0.98))
+
+
+def warm_up_and_cosine(optim: torch.optim.Optimizer, steps: int, warm_up: float = 0.05) -> Any:
+    """A schedule over `steps`: linear up during the share `warm_up`, then a half cosine down to zero."""
+    rising = max(1, round(steps * warm_up))
+
+    def factor(step: int) -> float:
+        if step < rising:
+            return (step + 1) / rising
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1, steps - rising))))
+
+    return torch.optim.lr_scheduler.LambdaLR(optim, factor)
+
+
+class MovingAverage:
+    """An exponential moving average of a module's trainable parameters and of its running statistics.
+
+    Args:
+        module: what is followed.
+        decay: of the average; the first steps count more, so that a short run forgets its start.
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.module = copy.deepcopy(module).eval()
+        self._decay = decay
+        self._steps = 0
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        """Take one step towards `module`."""
+        self._steps += 1
+        decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
+        for mine, theirs in zip(self.module.parameters(), module.parameters(), strict=True):
+            if theirs.requires_grad:
+                mine.lerp_(theirs, 1 - decay)
+        for mine, theirs in zip(self.module.buffers(), module.buffers(), strict=True):
+            mine.copy_(theirs)
+
+
+def masked_bce(logits: Tensor, target: Tensor, available: Tensor) -> Tensor:
+    """Mean binary cross entropy over the available labels. All (B, C); `available` bool."""
+    loss = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    weight = available.to(loss.dtype)
+    return (loss * weight).sum() / weight.sum().clamp(min=1)
+
+
+def label_tensors(examples: list[Any]) -> tuple[Tensor, Tensor]:
+    """(B, C) float targets and (B, C) bool availability of examples."""
+    rows: list[Example] = examples
+    target = torch.stack([torch.from_numpy(row.labels.target) for row in rows])
+    return target, torch.stack([torch.from_numpy(row.labels.available) for row in rows])
+
+
+def device_of(name: str) -> torch.device:
+    """ "auto" is the GPU where there is one; any other name is taken as it is."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)
+
+
+class Log:
+    """Lines of JSON, appended to a file and printed, each with the seconds since the start."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._start = time.monotonic()
+
+    def write(self, **values: object) -> None:
+        """Append one line."""
+        rounded = {k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}
+        line = json.dumps({"seconds": round(time.monotonic() - self._start, 1), **rounded})
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        print(line, flush=True)

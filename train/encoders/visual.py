@@ -1,0 +1,275 @@
+"""Trains `ExpressionNet` on face votes, then the visual peer on its tokens.
+
+The network learns from two heads that are thrown away: a softmax over the eight emotions of FER+ (its votes as
+soft targets) and seven independent sigmoids. The peer then learns on cached tokens of augmented faces, in
+sequences of one up to a whole window of tokens, because live it sees a track and not a single picture.
+
+Legend: B batch, T tokens, C = 7 labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import Field
+from sklearn.metrics import f1_score
+from torch import Tensor, nn
+
+from core.encoders import visual
+from core.encoders.crop_scaling import scale_crops
+from core.encoders.visual import ExpressionNet
+from core.encoders.weight_files import write_tensors
+from core.labels import EMOTIONS
+from core.models.peers import Peer
+from core.strict import Strict
+from train.corpora import ferplus
+from train.corpora.base import FaceExample, assert_disjoint
+from train.encoders.face_augmentation import augment, mix_up
+from train.encoders.optimisation import (
+    Log,
+    MovingAverage,
+    device_of,
+    label_tensors,
+    masked_bce,
+    optimiser,
+    warm_up_and_cosine,
+)
+from train.encoders.peer_training import PeerSizes, new_peer, random_times, set_statistics
+
+
+class VisualTraining(Strict):
+    """How the visual encoder and peer are trained.
+
+    Attributes:
+        epochs, batch, rate, weight_decay, average: of the network (average = decay of the moving average).
+        mix_up: alpha of mix-up in the first 70 % of the epochs.
+        strength: of the augmentation, 1 = as described in `face_augmentation`; it falls to 60 % at the end.
+        limit: use only so many training faces (0 = all), for a quick try.
+        peer: sizes of the peer.
+        peer_steps, peer_batch, peer_rate: of the peer's training.
+        views: augmented copies of each face whose tokens are cached for it.
+        longest_tokens, longest_s: longest sequence of tokens, and of time, in the peer's training.
+        seed, device: "auto" takes the GPU where there is one.
+    """
+
+    epochs: int = Field(30, ge=0)
+    batch: int = Field(128, ge=2)
+    rate: float = Field(2e-3, gt=0)
+    weight_decay: float = Field(0.05, ge=0)
+    average: float = Field(0.998, ge=0, lt=1)
+    mix_up: float = Field(0.2, ge=0)
+    strength: float = Field(1.0, ge=0)
+    limit: int = Field(0, ge=0)
+    peer: PeerSizes = PeerSizes()
+    peer_steps: int = Field(1200, ge=0)
+    peer_batch: int = Field(192, ge=2)
+    peer_rate: float = Field(5e-4, gt=0)
+    views: int = Field(4, ge=1)
+    longest_tokens: int = Field(24, ge=1)
+    longest_s: float = Field(12.0, gt=0)
+    seed: int = 0
+    device: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """Faces as tensors: pixels (N, 1, 48, 48) uint8, target (N, C) float, available (N, C) bool."""
+
+    pixels: Tensor
+    target: Tensor
+    available: Tensor
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+def train_visual(config: VisualTraining, data: Path, out: Path) -> dict[str, float]:
+    """Train on `data/ferplus`, write `visual.safetensors` and `peer_visual.safetensors` to `out`.
+
+    Returns:
+        Validation and test figures of the peer on single faces.
+    """
+    torch.manual_seed(config.seed)
+    log = Log(out / "visual_log.jsonl")
+    examples = ferplus.read(data / "ferplus")
+    assert_disjoint(examples)
+    parts = {
+        split: as_faces([e for e in examples if e.split == split])
+        for split in ("train", "validation", "test")
+    }
+    if config.limit:
+        parts["train"] = _first(parts["train"], config.limit)
+    network = train_network(config, parts["train"], parts["validation"], log)
+    write_tensors(network.state_dict(), out / visual.FILE)
+    peer = train_visual_peer(config, network, parts["train"], log)
+    write_tensors(peer.state_dict(), out / "peer_visual.safetensors")
+    figures = {}
+    for split in ("validation", "test"):
+        probabilities = predict(network, peer, parts[split])
+        figures |= {f"{split}_{k}": v for k, v in face_figures(probabilities, parts[split].target).items()}
+    log.write(stage="figures", **figures)
+    return figures
+
+
+def as_faces(examples: list[FaceExample]) -> Faces:
+    """Stack examples."""
+    target, available = label_tensors(examples)
+    return Faces(torch.from_numpy(np.stack([e.image for e in examples]))[:, None], target, available)
+
+
+def train_network(config: VisualTraining, train: Faces, validation: Faces, log: Log) -> ExpressionNet:
+    """First part: the network under its two provisional heads. Gives its moving average."""
+    device = device_of(config.device)
+    generator = torch.Generator().manual_seed(config.seed)
+    model = nn.Sequential(ExpressionNet(), nn.Dropout(0.3), nn.Linear(visual.WIDTH, 8 + len(EMOTIONS)))
+    model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    steps = max(1, config.epochs * (len(train) // config.batch))
+    optim = optimiser([(model, config.rate)], weight_decay=config.weight_decay)
+    schedule = warm_up_and_cosine(optim, steps)
+    average = MovingAverage(model, config.average)
+    for epoch in range(config.epochs):
+        progress = epoch / config.epochs
+        strength = config.strength * (1.0 if progress < 0.8 else 0.6)
+        alpha = config.mix_up if progress < 0.7 else 0.0
+        model.train()
+        total = torch.zeros(())
+        for rows in torch.randperm(len(train), generator=generator).split(config.batch):
+            if len(rows) < config.batch:
+                continue
+            faces = augment(scaled(train.pixels[rows]), generator, strength)
+            faces, target = mix_up(faces, train.target[rows], generator, alpha)
+            loss = _vote_loss(model, faces.to(device), target.to(device))
+            optim.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optim.step()
+            schedule.step()
+            average.update(model)
+            total += loss.detach().cpu()
+        figures = _network_figures(average.module, validation)
+        log.write(stage="network", epoch=epoch + 1, loss=float(total) * config.batch / len(train), **figures)
+    network: ExpressionNet = average.module[0]
+    return network.eval()
+
+
+def scaled(pixels: Tensor) -> Tensor:
+    """(B, 1, 48, 48) uint8 -> float in [0, 1], exactly as live crops are scaled."""
+    return torch.from_numpy(scale_crops(pixels[:, 0].numpy()))
+
+
+def _vote_loss(model: nn.Module, faces: Tensor, target: Tensor) -> Tensor:
+    with torch.autocast(faces.device.type, torch.bfloat16):
+        logits = model(faces.contiguous(memory_format=torch.channels_last))
+    logits = logits.float()
+    contempt = (1 - target.sum(dim=1, keepdim=True)).clamp(min=0)
+    softmax = nn.functional.cross_entropy(logits[:, :8], torch.cat([target, contempt], dim=1))
+    return softmax + masked_bce(logits[:, 8:], target, torch.ones_like(target, dtype=torch.bool))
+
+
+@torch.no_grad()
+def _network_figures(model: nn.Module, faces: Faces) -> dict[str, float]:
+    device = next(model.parameters()).device
+    logits = []
+    for rows in torch.arange(len(faces)).split(512):
+        with torch.autocast(device.type, torch.bfloat16):
+            logits.append(model(scaled(faces.pixels[rows]).to(device)).float().cpu())
+    softmax = torch.cat(logits)[:, :8].softmax(dim=1).numpy()
+    return face_figures(softmax[:, :7], faces.target, contempt=softmax[:, 7])
+
+
+def train_visual_peer(config: VisualTraining, network: ExpressionNet, train: Faces, log: Log) -> Peer:
+    """Second part: the peer on sequences of cached tokens."""
+    generator = torch.Generator().manual_seed(config.seed + 1)
+    views = torch.stack([embed(network, train, generator) for _ in range(config.views)], dim=1)  # (N, V, D)
+    peer = new_peer(visual.WIDTH, config.peer)
+    set_statistics(peer, views.flatten(0, 1))
+    optim = optimiser([(peer, config.peer_rate)], weight_decay=0.05)
+    schedule = warm_up_and_cosine(optim, config.peer_steps)
+    average = MovingAverage(peer, 0.99)
+    peer.train()
+    for step in range(config.peer_steps):
+        tokens, mask, target = _sequences(config, views, train.target, generator)
+        output = peer(tokens, random_times(mask, config.longest_s, generator), mask)
+        loss = masked_bce(output.logits, target, torch.ones_like(target, dtype=torch.bool))
+        optim.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(peer.parameters(), 1.0)
+        optim.step()
+        schedule.step()
+        average.update(peer)
+        if (step + 1) % 200 == 0:
+            log.write(stage="peer", step=step + 1, loss=float(loss.detach()))
+    averaged: Peer = average.module
+    return averaged.eval()
+
+
+def _sequences(
+    config: VisualTraining, views: Tensor, target: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Tokens (B, T, D), mask (B, T), target (B, C): half single faces, the rest tracks of one or two looks."""
+    count = config.peer_batch
+    longest = int(torch.randint(1, config.longest_tokens + 1, (), generator=generator))
+    lengths = torch.randint(1, longest + 1, (count,), generator=generator)
+    lengths[: count // 2] = 1
+    first, second = torch.randint(0, len(views), (2, count), generator=generator)
+    # The second look takes up to half of a track; its votes count by its share of the tokens.
+    share = torch.rand(count, generator=generator) * 0.5
+    share[torch.rand(count, generator=generator) < 0.5] = 0
+    later = torch.arange(longest) >= (lengths * (1 - share)).ceil().clamp(min=1)[:, None]
+    mask = torch.arange(longest) < lengths[:, None]
+    share = (later & mask).sum(dim=1) / lengths
+    row = torch.where(later, second[:, None], first[:, None])
+    tokens = views[row, torch.randint(0, views.shape[1], row.shape, generator=generator)]
+    mixed = (1 - share)[:, None] * target[first] + share[:, None] * target[second]
+    return tokens, mask, mixed
+
+
+@torch.no_grad()
+def embed(network: ExpressionNet, faces: Faces, generator: torch.Generator | None = None) -> Tensor:
+    """(N, 256) tokens on the CPU; augmented when a generator is given."""
+    device = next(network.parameters()).device
+    tokens = []
+    for rows in torch.arange(len(faces)).split(512):
+        pixels = scaled(faces.pixels[rows])
+        if generator is not None:
+            pixels = augment(pixels, generator)
+        tokens.append(network(pixels.to(device)).cpu())
+    return torch.cat(tokens)
+
+
+@torch.no_grad()
+def predict(network: ExpressionNet, peer: Peer, faces: Faces) -> np.ndarray:
+    """(N, C) probabilities that the peer gives to single faces."""
+    tokens = embed(network, faces)[:, None]
+    mask = torch.ones(len(faces), 1, dtype=torch.bool)
+    return peer(tokens, torch.zeros(len(faces), 1), mask).logits.sigmoid().numpy()
+
+
+def face_figures(
+    probabilities: np.ndarray, target: Tensor, contempt: np.ndarray | None = None
+) -> dict[str, float]:
+    """Accuracy by majority vote and macro-F1 of the argmax.
+
+    A face whose majority is contempt counts as an error, unless a probability for contempt is given: it is
+    not among the seven labels. `accuracy_without_contempt` leaves those faces out.
+    """
+    truth = np.concatenate([target.numpy(), 1 - target.numpy().sum(axis=1, keepdims=True)], axis=1).argmax(
+        axis=1
+    )
+    ours = probabilities if contempt is None else np.concatenate([probabilities, contempt[:, None]], axis=1)
+    guess = ours.argmax(axis=1)
+    seven = truth < len(EMOTIONS)
+    return {
+        "accuracy": float((guess == truth).mean()),
+        "accuracy_without_contempt": float((guess == truth)[seven].mean()),
+        "macro_f1": float(
+            f1_score(truth[seven], guess[seven], labels=range(7), average="macro", zero_division=0)
+        ),
+    }
+
+
+def _first(faces: Faces, count: int) -> Faces:
+    return Faces(faces.pixels[:count], faces.target[:count], faces.available[:count])
