@@ -74,9 +74,7 @@ class ConsoleSink:
                 self._end(self._view.end)
 
     def _draw(self, live: Live) -> None:
-        # The last line stays free: a cursor there would scroll the view with every picture.
-        size = self._console.size
-        live.update(draw(self._view, self._speed(), self._page, size.width, size.height - 1), refresh=True)
+        live.update(draw(self._view, self._speed(), self._page, self._console), refresh=True)
 
     def _speed(self) -> str:
         assert self._started_s is not None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Literal
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -103,26 +104,28 @@ def time_of(event: Event) -> float:
             return event.t_s
 
 
-def draw(view: View, speed: str, page: str | None, width: int, height: int) -> RenderableType:
+def draw(view: View, speed: str, page: str | None, console: Console) -> RenderableType:
     """The whole picture, made to fit.
 
     Args:
         view: the run.
         speed: how fast it goes, in words.
         page: address of the web page, if there is one.
-        width, height: of the terminal, in characters.
+        console: where it is meant for; its size counts.
     """
+    # The last line stays free: a cursor there would scroll the terminal with every picture.
+    width, height = console.size.width, console.size.height - 1
     per_row = max(1, width // PANEL_WIDTH)
     statuses = [status_line(status) for status in view.statuses] if height >= 16 else []
     room = height - 1 - len(statuses) - 4
     rows = max(1, min(-(-len(view.people) // per_row), room // PANEL_HEIGHT))
     shown = _most_present(view, per_row * rows)
     panels = [_panel(view, view.people[person], width // per_row) for person in shown]
-    lines = height - 2 - len(statuses) - PANEL_HEIGHT * -(-len(panels) // per_row)
+    lines = height - 1 - len(statuses) - PANEL_HEIGHT * -(-len(panels) // per_row)
     return Group(
         _header(view, speed, page),
         _grid(panels, per_row),
-        *_transcript(view, max(0, lines)),
+        *_transcript(view, max(0, lines), console),
         *statuses,
     )
 
@@ -176,7 +179,7 @@ def _header(view: View, speed: str, page: str | None) -> Text:
         parts = [clean(hello.source), *parts, f"whisper {clean(hello.whisper)}", clean(hello.model.name)]
     line.append("  ".join(part for part in parts if part))
     if page:
-        line.append(f"  {page}", "underline")
+        line.append("  ").append(page, "underline")
     if view.end is not None:
         line.append(f"  {view.end.reason}", "bold green" if view.end.reason == "finished" else "bold red")
     return line
@@ -202,7 +205,7 @@ def _panel(view: View, estimate: EmotionEstimate, width: int) -> Panel:
     thresholds = view.hello.thresholds if view.hello is not None else {}
     space = max(1, min(width, PANEL_WIDTH + 12) - 4)
     bars = [
-        _bar(label, probability, thresholds.get(label), label in estimate.active, estimate.abstained, space)
+        _bar(label, probability, thresholds.get(label), _strength(label, estimate), space)
         for label, probability in estimate.probabilities.items()
     ]
     return Panel(
@@ -214,23 +217,33 @@ def _panel(view: View, estimate: EmotionEstimate, width: int) -> Panel:
     )
 
 
+def _strength(label: str, estimate: EmotionEstimate) -> Literal["present", "absent", "unsure"]:
+    if estimate.abstained:
+        return "unsure"
+    return "present" if label in estimate.active else "absent"
+
+
 def _bar(
-    label: str, probability: float, threshold: float | None, active: bool, abstained: bool, space: int
+    label: str,
+    probability: float,
+    threshold: float | None,
+    strength: Literal["present", "absent", "unsure"],
+    space: int,
 ) -> Text:
     """One label's probability: a bar with a mark at the threshold, where there is room for it."""
     width = max(0, space - 15)
     filled = round(min(1.0, max(0.0, probability)) * width)
     colour = COLOURS.get(label, "white")
-    line = _line(f"{clean(label):9.9} ", "bold" if active else "dim" if abstained else "")
-    line.append(
-        "█" * filled, "bright_black" if abstained else f"bold {colour}" if active else f"dim {colour}"
-    )
+    text = {"present": "bold", "absent": "", "unsure": "dim"}[strength]
+    line = _line(f"{clean(label):9.9} ", text)
+    bar = {"present": f"bold {colour}", "absent": f"dim {colour}", "unsure": "bright_black"}[strength]
+    line.append("█" * filled, bar)
     rest = [" "] * (width - filled)
     mark = None if threshold is None else int(threshold * width) - filled
     if mark is not None and 0 <= mark < len(rest):
         rest[mark] = "┊"
     line.append("".join(rest), "bright_black")
-    line.append(f" {probability:4.2f}", "bold" if active else "dim" if abstained else "")
+    line.append(f" {probability:4.2f}", text)
     return line
 
 
@@ -238,14 +251,22 @@ def _evidence(estimate: EmotionEstimate) -> Text:
     line = _line("")
     for modality in MODALITIES:
         present = modality in estimate.modalities
-        line.append(f"{modality} ", "green" if present else "dim strike")
-    said = "too little evidence" if estimate.abstained else f"confidence {estimate.confidence:.2f}"
+        line.append(modality, "green" if present else "dim strike").append(" ")
+    said = "little evidence" if estimate.abstained else f"confidence {estimate.confidence:.2f}"
     line.append(f" {said}", "yellow" if estimate.abstained else "dim")
     return line
 
 
-def _transcript(view: View, count: int) -> list[Text]:
-    return [transcript_line(view, utterance) for utterance in list(view.speech)[-count:]] if count else []
+def _transcript(view: View, count: int, console: Console) -> list[Text]:
+    """The latest `count` lines, oldest first; an utterance that does not fit as a whole shows its end."""
+    lines: list[Text] = []
+    for utterance in reversed(view.speech):
+        if len(lines) >= count:
+            break
+        whole = transcript_line(view, utterance)
+        whole.no_wrap = False
+        lines = [*whole.wrap(console, console.size.width, overflow="fold"), *lines]
+    return lines[len(lines) - count :] if len(lines) > count else lines
 
 
 def _line(text: str, style: str = "") -> Text:

@@ -86,7 +86,7 @@ def run(events: list[Event], *, terminal: bool, width: int = 100, height: int = 
 
 def picture(view: View, width: int = 100, height: int = 40) -> str:
     console = Console(file=io.StringIO(), width=width, height=height, record=True)
-    console.print(draw(view, "1.0x real time", None, width, height))
+    console.print(draw(view, "1.0x real time", None, console))
     return console.export_text()
 
 
@@ -111,7 +111,7 @@ def test_present_labels_are_bold_and_the_others_are_not() -> None:
     console = Console(
         file=io.StringIO(), width=100, record=True, force_terminal=True, color_system="standard"
     )
-    console.print(draw(view_of(HELLO, estimate()), "", None, 100, 40))
+    console.print(draw(view_of(HELLO, estimate()), "", None, console))
     styled = console.export_text(styles=True)
     assert "\x1b[1mhappiness" in styled
     assert "\x1b[1mfear" not in styled
@@ -127,7 +127,7 @@ def test_what_is_missing_is_told_apart_from_what_was_used() -> None:
     console = Console(
         file=io.StringIO(), width=100, record=True, force_terminal=True, color_system="standard"
     )
-    console.print(draw(view_of(HELLO, estimate()), "", None, 100, 40))
+    console.print(draw(view_of(HELLO, estimate()), "", None, console))
     styled = console.export_text(styles=True)
     assert "\x1b[32mtext" in styled
     assert "\x1b[2;9mvisual" in styled
@@ -220,6 +220,22 @@ def test_closing_twice_or_before_the_first_event_is_harmless() -> None:
     sink.close()
     sink.close()
     assert output.getvalue() == ""
+
+
+def test_a_long_utterance_is_wrapped_so_that_its_emotions_are_seen() -> None:
+    words = "word " * 60 + "end."
+    text = picture(view_of(HELLO, transcript(words), estimate(final=True)), width=60, height=30)
+    assert text.count("word") == 60
+    assert "→ happiness 0.82, surprise 0.55" in " ".join(text.split())
+
+
+def test_a_picture_is_never_higher_than_the_terminal() -> None:
+    view = view_of(HELLO, *[estimate(f"person-{n}") for n in range(9)])
+    for n in range(30):
+        view.take(transcript("word " * 40, utterance=f"u{n}"))
+    for height in (16, 20, 24, 40, 60):
+        for width in (60, 80, 120):
+            assert len(picture(view, width, height).splitlines()) < height
 
 
 def test_who_left_makes_room_for_who_is_there() -> None:
