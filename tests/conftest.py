@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -22,9 +25,34 @@ from core.events import (
     Utterance,
 )
 from core.labels import EMOTIONS
+from core.weights import fetch
+
+# No library may ask a hub behind our back, and tests that run side by side share the machine's cores.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 WORDS = ["Don't", "forget", "a", "jacket,", "it", "will", "be", "cold", "tonight."]
 HOP_S = 0.25
+
+
+@pytest.fixture(scope="session")
+def weights() -> Callable[[str], Path]:
+    """Name of a weight -> the folder with its verified files, fetched into the cache on first use."""
+    return cache(fetch)
+
+
+@pytest.fixture(scope="session")
+def demo_clips(weights: Callable[[str], Path]) -> Path:
+    """Folder of the six CREMA-D clips `1001_DFA_{NEU,HAP,SAD,ANG,FEA,DIS}_XX.flv`."""
+    return weights("demo-clips")
+
+
+@pytest.fixture(scope="session")
+def demo_recording() -> Path:
+    """The demo recording: the six clips as one mp4 of about 20 s."""
+    from realtime.demo import build_demo
+
+    return build_demo()
 
 
 @pytest.fixture
