@@ -1,0 +1,129 @@
+"""The commit rule: which recognised words are shown as settled, and which may still change.
+
+Every hypothesis of an utterance hears it from its start. Words are committed once two successive hypotheses
+agree on them (LocalAgreement-2, Machacek et al. 2023, "Turning Whisper into Real-Time Transcription System");
+what is committed never changes. The final hypothesis commits the rest.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, replace
+
+from core.stages.seam import words_after
+from core.work import Hypothesis, Word
+
+_UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """The words of one utterance after a hypothesis was taken in.
+
+    Attributes:
+        utterance: its id.
+        words: all committed words; a later delta of the utterance begins with the same ones.
+        pending: the newest hypothesis beyond `words`, as text; "" when final.
+        language: BCP 47 primary subtag, "" while nothing was recognised.
+        final: nothing will change any more.
+        changed: whether anything differs from the delta before.
+    """
+
+    utterance: str
+    words: tuple[Word, ...]
+    pending: str
+    language: str
+    final: bool
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LineState:
+    """What is known of one utterance: committed words, the newest hypothesis beyond them, its language."""
+
+    committed: tuple[Word, ...] = ()
+    tail: tuple[Word, ...] = ()
+    language: str = ""
+    final: bool = False
+
+
+class Transcripts:
+    """Applies the commit rule to every utterance.
+
+    Attributes:
+        state: utterance -> what is known of it. Its values are immutable: a copy of the dict is a snapshot.
+    """
+
+    def __init__(self, state: dict[str, LineState] | None = None) -> None:
+        self.state: dict[str, LineState] = dict(state or {})
+
+    def push(self, hypothesis: Hypothesis) -> TextDelta:
+        """Take in what was recognised. A hypothesis that comes after the final one is ignored."""
+        before = self.state.get(hypothesis.utterance, LineState())
+        after = before if before.final else _advance(before, hypothesis)
+        return self._settle(hypothesis.utterance, after)
+
+    def finish(self, utterance: str) -> TextDelta:
+        """No final hypothesis will come, because recognition failed: the newest one becomes final."""
+        line = self.state.get(utterance, LineState())
+        words = line.committed + _in_order(line.tail, line.committed)
+        return self._settle(utterance, LineState(words, (), line.language if words else "", final=True))
+
+    def forget(self, utterance: str) -> None:
+        """Drop an utterance that nobody will ask about again."""
+        self.state.pop(utterance, None)
+
+    def _settle(self, utterance: str, after: LineState) -> TextDelta:
+        before = self.state.get(utterance, LineState())
+        self.state[utterance] = after
+        pending = join_words(after.tail, after.language)
+        return TextDelta(
+            utterance, after.committed, pending, after.language, after.final, changed=after != before
+        )
+
+
+def join_words(words: tuple[Word, ...], language: str) -> str:
+    """Words as running text; languages that are written without spaces get none."""
+    return ("" if language in _UNSPACED_LANGUAGES else " ").join(word.text for word in words)
+
+
+def same_word(text: str) -> str:
+    """What two spellings of one word have in common: no case, no punctuation, one Unicode form."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    kept = "".join(c for c in folded if unicodedata.category(c)[0] in "LMN")
+    return kept or folded
+
+
+def _advance(line: LineState, hypothesis: Hypothesis) -> LineState:
+    tail = words_after(line.committed, hypothesis.words, same_word)
+    count = len(tail) if hypothesis.final else _agreement(line.tail, tail)
+    newly = _in_order(tail[:count], line.committed)
+    committed = line.committed + newly
+    language = hypothesis.language or line.language
+    return replace(
+        line,
+        committed=committed,
+        tail=tail[count:],
+        language=language if committed or tail[count:] else "",
+        final=hypothesis.final,
+    )
+
+
+def _agreement(earlier: tuple[Word, ...], later: tuple[Word, ...]) -> int:
+    count = 0
+    for a, b in zip(earlier, later, strict=False):
+        if same_word(a.text) != same_word(b.text):
+            break
+        count += 1
+    return count
+
+
+def _in_order(words: tuple[Word, ...], committed: tuple[Word, ...]) -> tuple[Word, ...]:
+    """Words from different hypotheses may overlap by a few hundredths of a second: the earlier one wins."""
+    settled: list[Word] = []
+    at = committed[-1].t1_s if committed else float("-inf")
+    for word in words:
+        t0 = max(word.t0_s, at)
+        at = max(word.t1_s, t0)
+        settled.append(replace(word, t0_s=t0, t1_s=at))
+    return tuple(settled)

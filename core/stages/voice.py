@@ -1,0 +1,82 @@
+"""Audio chunks of any length in, a speech probability for every 512-sample frame out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from core.encoders.silero import FRAME_SAMPLES, VoiceState
+from core.errors import StreamGap
+from core.inputs import AudioChunk, Samples
+
+
+class VoiceNetwork(Protocol):
+    """What the stage needs of `core.encoders.silero.SileroVoice`."""
+
+    def initial_state(self) -> VoiceState: ...  # noqa: D102
+
+    def probability(self, frame: Samples, state: VoiceState) -> tuple[float, VoiceState]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceFrame:
+    """Speech probability in [0, 1] of the 512 samples from `start_sample` on."""
+
+    start_sample: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VoiceStageState:
+    """Everything the stage remembers; it may be kept and put back at any time.
+
+    Attributes:
+        network: the network's memory.
+        position: index of the next sample expected, None before the first chunk and after a gap.
+        rest: fewer than 512 samples that wait for more; they end at `position`.
+    """
+
+    network: VoiceState
+    position: int | None
+    rest: Samples
+
+
+class Voice:
+    """Cuts a stream into frames and asks the network about each. How the stream is chunked changes nothing."""
+
+    def __init__(self, network: VoiceNetwork) -> None:
+        self._network = network
+        self.state = self._fresh()
+
+    def push(self, chunk: AudioChunk) -> list[VoiceFrame]:
+        """Take in the next chunk.
+
+        Raises:
+            StreamGap: the chunk does not begin where the last one ended and `gap` was not called.
+        """
+        state = self.state
+        if state.position is not None and chunk.start_sample != state.position:
+            raise StreamGap(
+                f"audio continues at sample {chunk.start_sample} instead of {state.position}.",
+                where=chunk.stream,
+                fix="Report a hole in the stream as a Gap before the next chunk.",
+            )
+        samples = np.concatenate([state.rest, chunk.samples])
+        start = chunk.start_sample - len(state.rest)
+        network, frames, used = state.network, [], 0
+        while used + FRAME_SAMPLES <= len(samples):
+            frame = samples[used : used + FRAME_SAMPLES]
+            probability, network = self._network.probability(frame, network)
+            frames.append(VoiceFrame(start + used, probability))
+            used += FRAME_SAMPLES
+        self.state = VoiceStageState(network, chunk.end_sample, samples[used:].copy())
+        return frames
+
+    def gap(self) -> None:
+        """Forget the audio so far: the next chunk may begin anywhere."""
+        self.state = self._fresh()
+
+    def _fresh(self) -> VoiceStageState:
+        return VoiceStageState(self._network.initial_state(), None, np.zeros(0, dtype=np.float32))
