@@ -47,7 +47,7 @@ class SileroVoice:
     """
 
     def __init__(self, path: Path) -> None:
-        import onnxruntime
+        import onnxruntime  # heavy: only who listens pays for it
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1

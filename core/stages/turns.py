@@ -24,7 +24,7 @@ _SPLIT_SMOOTHING_FRAMES = 5
 
 @dataclass(frozen=True, slots=True)
 class TurnOpened:
-    """A turn began at `start_sample`, padding included; known once the stream was heard up to `decided_sample`."""
+    """A turn began at `start_sample`, padding included; the stream was heard up to `decided_sample`."""
 
     utterance: str
     start_sample: int
@@ -56,7 +56,7 @@ class TurnsState:
         turn_start: start of the open turn, None in between.
         speech_start: first frame of the speech going on, None during silence.
         speech_end: end of the last frame of speech.
-        recent: speech probabilities of the last frames of the turn, oldest first, the newest ends at `position`.
+        recent: speech probabilities of the turn's last frames, oldest first; the newest ends at `position`.
     """
 
     position: int | None = None
@@ -106,7 +106,7 @@ class Turns:
         return events
 
     def gap(self, start_sample: int, end_sample: int) -> list[TurnEvent]:
-        """The stream has a hole between two samples: an open turn ends, speech that had just begun is dropped."""
+        """The stream has a hole: an open turn ends before it, speech that had just begun is dropped."""
         heard = max(start_sample, self.state.position or 0)
         events = self._close("gap", heard)
         after = max(end_sample, heard)

@@ -44,7 +44,7 @@ class VoiceStageState:
 
 
 class Voice:
-    """Cuts a stream into frames and asks the network about each. How the stream is chunked changes nothing."""
+    """Cuts a stream into frames and asks the network about each, however the stream was chunked."""
 
     def __init__(self, network: VoiceNetwork) -> None:
         self._network = network

@@ -9,7 +9,7 @@ from core.errors import ModelError, StreamGap
 
 @pytest.fixture(scope="module")
 def network(weights):
-    return SileroVoice(weights("silero-vad"))
+    return SileroVoice(weights("silero-vad") / "silero_vad_16k_op15.onnx")
 
 
 def vowels(seconds):

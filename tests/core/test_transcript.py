@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,7 +37,6 @@ def test_nothing_is_committed_before_two_hypotheses_agree():
 
 def test_case_and_punctuation_do_not_hinder_agreement():
     _, second = play(hypothesis("Don't forget."), hypothesis("don’t, forget a jacket"))
-    assert len(second.words) == 2 or same_word("Don't") != same_word("don’t")
     assert texts(second) == ["don’t,", "forget"]
 
 
@@ -57,9 +58,8 @@ def test_a_final_hypothesis_that_disagrees_keeps_what_was_committed_and_loses_no
         hypothesis("do not forget it"),
         hypothesis("Don't forget a jacket.", final=True),
     )[-1]
-    # "do not" ends at 0.6 s; "Don't forget" would too: one word stands for two.
-    assert texts(last)[:2] == ["do", "not"]
-    assert texts(last)[-2:] == ["a", "jacket."]
+    # "do not" was heard up to 0.6 s, where "Don't forget" ends.
+    assert texts(last) == ["do", "not", "a", "jacket."]
 
 
 def test_a_word_that_changed_before_the_seam_is_not_said_twice():
@@ -158,7 +158,7 @@ streams = st.tuples(st.lists(spoken, max_size=6), spoken)
 def test_the_text_only_ever_grows_and_the_final_one_is_settled(stream, start):
     partials, final = stream
     deltas = play(*[hypothesis(t, start=start) for t in partials], hypothesis(final, final=True, start=start))
-    for before, after in zip(deltas, deltas[1:], strict=False):
+    for before, after in itertools.pairwise(deltas):
         assert after.words[: len(before.words)] == before.words
     last = deltas[-1]
     assert last.final
@@ -199,6 +199,6 @@ def test_changed_says_whether_anything_is_different(stream):
     def shown(delta):
         return (delta.words, delta.language, delta.final, delta.pending)
 
-    for before, after in zip(deltas, deltas[1:], strict=False):
+    for before, after in itertools.pairwise(deltas):
         if shown(before) != shown(after):
             assert after.changed
