@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,6 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import ConfigError
+
+_BOOLEAN = "tag:yaml.org,2002:bool"
 
 
 class Strict(BaseModel):
@@ -33,7 +36,7 @@ class Strict(BaseModel):
     def from_yaml(cls, path: Path) -> Self:
         """Read a YAML file. Raises ConfigError when it is absent, no mapping, or not valid."""
         try:
-            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+            values = read_yaml(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise ConfigError(f"cannot be read ({error.strerror}).", where=str(path)) from error
         except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -45,11 +48,32 @@ class Strict(BaseModel):
         return cls.from_mapping(values, where=str(path))
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML whose only booleans are true and false, as in YAML 1.2.
+
+    PyYAML reads `on`, `off`, `yes` and `no` as booleans too, so `language: no` was not Norwegian, and a key
+    called `on` was True.
+    """
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOLEAN]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_BOOLEAN, re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+
+
+def read_yaml(text: str) -> Any:  # noqa: ANN401  (whatever the text says)
+    """Read one YAML document; only true and false are booleans. Raises yaml.YAMLError."""
+    return yaml.load(text, _Loader)  # a safe loader
+
+
 def with_overrides(values: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     """Apply `a.b=c` assignments, values read as YAML, to a copy of nested `values`.
 
     Raises:
-        ConfigError: an assignment has no `=`, or walks through something that is no mapping.
+        ConfigError: an assignment has no `=`, walks through something that is no mapping, or its value is
+            not YAML.
     """
     result = _copy(values)
     for assignment in overrides:
@@ -63,7 +87,10 @@ def with_overrides(values: dict[str, Any], overrides: list[str]) -> dict[str, An
             if not isinstance(child, dict):
                 raise ConfigError(f"--set {assignment!r}: {parent} is a value, not a group of keys.")
             node = child
-        node[last] = yaml.safe_load(text)
+        try:
+            node[last] = read_yaml(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {assignment!r}: the value is not YAML: {error}") from error
     return result
 
 

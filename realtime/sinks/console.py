@@ -9,10 +9,22 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from core.errors import SinkError
 from core.events import EmotionEstimate, End, Event, Hello, Status, Transcript
 from realtime.sinks.console_view import View, clean, clock, draw, status_line, summary, transcript_line
 
 REFRESH_S = 0.1
+
+
+class Terminal(Console):
+    """Standard output. When nobody reads it any more, this one sink ends and not the run."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise SinkError, where rich would end the program."""
+        try:
+            super().on_broken_pipe()
+        except SystemExit as end:
+            raise SinkError("Nobody reads the terminal's lines any more.") from end
 
 
 class ConsoleSink:
@@ -36,7 +48,7 @@ class ConsoleSink:
         page: str | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._console = console if console is not None else Console()
+        self._console = console if console is not None else Terminal()
         self._pace = pace
         self._page = page
         self._monotonic = monotonic
@@ -49,7 +61,11 @@ class ConsoleSink:
             self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
 
     def write(self, event: Event, seq: int) -> None:
-        """Show one event."""
+        """Show one event.
+
+        Raises:
+            SinkError: the output is gone.
+        """
         now_s = self._monotonic()
         if self._started_s is None:
             self._started_s = now_s

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -212,6 +214,31 @@ def test_the_header_says_how_far_behind_the_run_is() -> None:
     sink.write(estimate(t_s=1.0), 1)
     sink.close()
     assert "1.5 s behind" in output.getvalue()
+
+
+def test_an_output_that_nobody_reads_ends_the_sink_and_not_the_run() -> None:
+    script = "\n".join(
+        [
+            "import sys",
+            "from core.errors import SinkError",
+            "from core.events import End",
+            "from realtime.sinks.console import ConsoleSink",
+            "sys.stdin.read()",
+            "try:",
+            "    ConsoleSink().write(End(1.0, 'finished', 1, 1, 1), 0)",
+            "except SinkError as error:",
+            "    print(error, file=sys.stderr)",
+        ]
+    )
+    command = [sys.executable, "-c", script]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        process.stdout = None
+        _, said = process.communicate("")
+    assert said == "Nobody reads the terminal's lines any more.\n"
+    assert process.returncode == 0
 
 
 def test_closing_twice_or_before_the_first_event_is_harmless() -> None:

@@ -1,0 +1,48 @@
+# make setup   everything into .venv, the command included (.venv/bin/emotrack)
+# make demo    a real recording, replayed in real time: terminal, web page, run folder
+# make test    the tests
+# make check   style, types and layer rules
+# make bench   speed and memory on this machine
+# make golden  write the golden files of the tests anew; look at the difference before you commit it
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.emotrack-setup
+
+.PHONY: setup demo test check bench golden clean
+.DELETE_ON_ERROR:
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "emotrack needs Python 3.11 or newer, and $(PYTHON) is not: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
+	    echo "Python cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: setup
+	$(BIN)/emotrack models pull
+	$(BIN)/emotrack demo --out runs/demo
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: setup
+	$(BIN)/emotrack bench replay
+
+golden: setup
+	EMOTRACK_GOLDEN=write $(BIN)/python -m pytest tests/golden tests/contracts
+
+clean:
+	rm -rf $(VENV) dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
