@@ -9,6 +9,7 @@ import shutil
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from core.errors import WeightsError
 from core.weights import folder as user_folder
@@ -95,7 +96,7 @@ def describe(source: Source) -> str:
     if isinstance(source, HubSource):
         return f"hub {source.repo}"
     if isinstance(source, WebSource):
-        return f"web {source.base}"
+        return f"web {urlsplit(source.base).netloc}"
     return "package " + " + ".join(package.requirement for package in source.packages)
 
 
