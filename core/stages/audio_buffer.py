@@ -6,28 +6,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from core.inputs import SAMPLE_RATE, Samples
+from core.inputs import Samples
 
 
 @dataclass(slots=True)
 class AudioBuffer:
-    """Keeps the last `keep_s` seconds. What was never heard (a gap, before the start) reads as zeros.
+    """Keeps what was appended until it is forgotten. What was never heard (a gap) reads as zeros."""
 
-    Attributes:
-        keep_s: length of the past that stays addressable.
-        end_sample: index one past the newest sample.
-    """
-
-    keep_s: float
-    end_sample: int = 0
     _frames: dict[int, Samples] = field(default_factory=dict)
 
     def append(self, start_sample: int, samples: Samples) -> None:
-        """Add a frame; frames come in order and do not overlap."""
+        """Add a run of samples; runs come in order and do not overlap."""
         self._frames[start_sample] = samples
-        self.end_sample = start_sample + len(samples)
-        horizon = self.end_sample - int(self.keep_s * SAMPLE_RATE)
-        while self._frames and (first := next(iter(self._frames))) < horizon:
+
+    def forget_before(self, sample: int) -> None:
+        """Drop the runs that lie wholly before `sample`."""
+        while self._frames:
+            first, run = next(iter(self._frames.items()))
+            if first + len(run) > sample:
+                return
             del self._frames[first]
 
     def read(self, start_sample: int, end_sample: int) -> Samples:

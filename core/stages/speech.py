@@ -18,8 +18,8 @@ from core.stages.utterances import UtteranceRecord
 from core.stages.voice import Voice, VoiceFrame, VoiceNetwork
 from core.work import EncodeAudio, Transcribe
 
-_KEEP_S: Final = 40.0
-"""Past audio that orders may still need: the longest turn, an encoder's context, and what is decoded ahead."""
+_KEEP_SAMPLES: Final = 40 * SAMPLE_RATE
+"""Past audio that orders may still need: the longest turn and an encoder's context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class SpeechBranch:
     voice: Voice
     turns: Turns
     pairing: MouthPairing
-    buffer: AudioBuffer = field(default_factory=lambda: AudioBuffer(_KEEP_S))
+    buffer: AudioBuffer = field(default_factory=AudioBuffer)
     records: dict[str, UtteranceRecord] = field(default_factory=dict)
 
     @classmethod
@@ -72,6 +72,7 @@ class SpeechBranch:
             The utterances that opened or closed with this frame.
         """
         now_s = (frame.start_sample + FRAME_SAMPLES) / SAMPLE_RATE
+        self.buffer.forget_before(frame.start_sample - _KEEP_SAMPLES)
         self.pairing.voice(now_s, frame.probability)
         changed = self._apply(self.turns.push(frame.start_sample, frame.probability), desk, now_s, next_id)
         for record in self.records.values():
@@ -135,7 +136,8 @@ class SpeechBranch:
         record.end_sample = turn.end_sample
         record.ended_by = turn.ended_by
         record.voice_s = turn.decided_sample / SAMPLE_RATE
-        record.awaiting.add(self._transcribe(record, turn.end_sample, desk, now_s, final=True))
+        record.final_order = self._transcribe(record, turn.end_sample, desk, now_s, final=True)
+        record.awaiting.add(record.final_order)
         return record
 
     # -- orders ---------------------------------------------------------------------------------------
@@ -171,3 +173,8 @@ class SpeechBranch:
         if record.end_sample is None or not record.final_transcript or record.awaiting:
             return False
         return record.next_block * self.blocks.block >= record.end_sample
+
+    def forget(self, record: UtteranceRecord) -> None:
+        """Drop an utterance that is done."""
+        for turn in [name for name, kept in self.records.items() if kept is record]:
+            del self.records[turn]

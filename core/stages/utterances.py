@@ -27,8 +27,11 @@ class UtteranceRecord:
         next_block: index of the audio block to be encoded next.
         heard_sample: speech up to here was part of a partial order.
         partial: id of the partial order under way.
+        final_order: id of the final transcription order.
         awaiting: orders whose results the final estimate waits for.
         transcript_revision, estimate_revision: of the next message.
+        final_transcript: its last transcript is out.
+        asked_final: its final estimate has been asked for.
         done: its final estimate is out, or can never be.
     """
 
@@ -40,7 +43,6 @@ class UtteranceRecord:
     end_sample: int | None = None
     ended_by: EndedBy | None = None
     words: tuple[str, ...] = ()
-    word_times_s: tuple[float, ...] = ()
     words_s: float | None = None
     text: Tokens | None = None
     audio: list[Tokens] = field(default_factory=list)
@@ -48,10 +50,12 @@ class UtteranceRecord:
     next_block: int = 0
     heard_sample: int = 0
     partial: int | None = None
+    final_order: int | None = None
     awaiting: set[int] = field(default_factory=set)
     final_transcript: bool = False
     transcript_revision: int = 0
     estimate_revision: int = 0
+    asked_final: bool = False
     done: bool = False
 
     @property

@@ -73,7 +73,9 @@ class FaceTokens:
             del self._tracks[track]
 
 
-def evidence(person: str, utterances: list[UtteranceRecord], faces: FaceTokens) -> dict[Modality, list[Tokens]]:
+def evidence(
+    person: str, utterances: list[UtteranceRecord], faces: FaceTokens
+) -> dict[Modality, list[Tokens]]:
     """All token runs that belong to a person: the utterances given, and the face."""
     own = [u for u in utterances if u.person == person]
     return {

@@ -1,0 +1,222 @@
+"""The sans-I/O engine: timed inputs in, events and work orders out.
+
+    engine.push(input) -> list[Event | Work]
+
+The engine decides, workers compute, a session carries. It knows no clock, thread, file or socket, and no
+randomness: in a deterministic run the events depend on the recording, the configuration and the checkpoint
+alone, however the input was chunked or interleaved and however long the workers took.
+"""
+
+from __future__ import annotations
+
+import copy
+
+from core.answers import take_in
+from core.config import EngineConfig
+from core.encoders.silero import FRAME_SAMPLES
+from core.events import Event, Status, StreamInfo
+from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream, Gap, Tick, VideoFrame
+from core.orders import OrderDesk
+from core.questions import KEEP_S, conclude, roll, utterance_event
+from core.spec import ModelSpec
+from core.stages.estimator import Estimator
+from core.stages.sight import SightBranch
+from core.stages.speech import AudioBlocks, SpeechBranch
+from core.stages.utterances import UtteranceRecord
+from core.stages.voice import VoiceNetwork
+from core.stages.windower import FaceTokens
+from core.state import EngineState
+from core.timeline import (
+    NEVER,
+    Arrived,
+    Discontinuity,
+    Heard,
+    Hop,
+    Item,
+    Rank,
+    StreamEnded,
+    Timeline,
+    microseconds,
+)
+from core.work import Work, WorkResult
+
+Input = AudioChunk | VideoFrame | Gap | Tick | EndOfStream | WorkResult
+Output = Event | Work
+
+
+class Engine:
+    """The whole pipeline between a source and its sinks, as a function of its inputs.
+
+    Args:
+        config: behaviour of the stages.
+        spec: the checkpoint's specification.
+        network: speech probability of a frame.
+        streams: the source's streams.
+    """
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        spec: ModelSpec,
+        network: VoiceNetwork,
+        streams: tuple[StreamInfo, ...],
+    ) -> None:
+        options = spec.encoders["audio"].options
+        blocks = AudioBlocks(
+            round(options["block_s"] * SAMPLE_RATE), round(options["context_s"] * SAMPLE_RATE)
+        )
+        lanes = {stream.name: -1 for stream in streams}
+        timeline = Timeline(config.deterministic, lanes)
+        self.state = EngineState(
+            config=config,
+            timeline=timeline,
+            desk=OrderDesk(config, timeline),
+            speech={
+                s.name: SpeechBranch.create(s, config, blocks, network) for s in streams if s.kind == "audio"
+            },
+            sight={s.name: SightBranch.create(config.faces) for s in streams if s.kind == "video"},
+            estimator=Estimator.create(config.estimates, spec.labels, spec.calibration.thresholds),
+            faces=FaceTokens(KEEP_S),
+        )
+        self._schedule_hop()
+
+    # -- the four verbs -------------------------------------------------------------------------------
+
+    def push(self, item: Input) -> list[Output]:
+        """Take one input in.
+
+        Returns:
+            What follows from it: events in order, and the orders to be computed.
+
+        Raises:
+            StreamGap: audio does not continue where it left off and no `Gap` said so.
+            KeyError: the stream was not announced.
+        """
+        self._park(item)
+        out: list[Output] = []
+        while (released := self.state.timeline.release()) is not None:
+            out.extend(self._act(released))
+            out.extend(self.state.desk.collect())
+        return out
+
+    def snapshot(self) -> EngineState:
+        """A copy of everything the engine remembers."""
+        return copy.deepcopy(self.state)
+
+    def restore(self, state: EngineState) -> None:
+        """Go on from a snapshot, which stays untouched."""
+        self.state = copy.deepcopy(state)
+
+    @property
+    def finished(self) -> bool:
+        """All streams have ended and every order was answered."""
+        state = self.state
+        return len(state.ended) == len(state.timeline.reached_us) and not state.timeline.outstanding
+
+    @property
+    def waiting(self) -> bool:
+        """Stream time stands still until an outstanding order is answered."""
+        return self.state.config.deterministic and self.state.timeline.outstanding > 0
+
+    @property
+    def backlog(self) -> int:
+        """Inputs taken in but not acted upon yet."""
+        return self.state.timeline.backlog
+
+    @property
+    def now_s(self) -> float:
+        """Stream time up to which the engine has acted."""
+        return self.state.now_s
+
+    # -- inputs to items ------------------------------------------------------------------------------
+
+    def _park(self, item: Input) -> None:
+        timeline = self.state.timeline
+        match item:
+            case AudioChunk():
+                for frame in self.state.speech[item.stream].hear(item):
+                    end_us = microseconds((frame.start_sample + FRAME_SAMPLES) / SAMPLE_RATE)
+                    timeline.deliver(end_us, Rank.AUDIO, Heard(item.stream, frame), stream=item.stream)
+                timeline.reach(item.stream, microseconds(item.end_sample / SAMPLE_RATE))
+            case VideoFrame():
+                # a further frame may carry the same time, so the stream has only reached what lies before
+                timeline.deliver(microseconds(item.t_s), Rank.VIDEO, item, stream=item.stream)
+                timeline.reach(item.stream, microseconds(item.t_s) - 1)
+            case Gap():
+                if item.stream in self.state.speech:
+                    self.state.speech[item.stream].voice.gap()
+                gap = Discontinuity(item.stream, item.t0_s, item.t1_s, item.reason)
+                timeline.deliver(microseconds(item.t0_s), Rank.GAP, gap, stream=item.stream)
+                timeline.reach(item.stream, microseconds(item.t1_s) - 1)
+            case Tick():
+                for stream in timeline.reached_us:
+                    timeline.reach(stream, microseconds(item.t_s) - 1)
+            case EndOfStream():
+                at_us = microseconds(item.t_s)
+                timeline.deliver(at_us, Rank.END, StreamEnded(item.stream), stream=item.stream)
+                timeline.reach(item.stream, NEVER)
+            case WorkResult():
+                timeline.arrive(item.id, item.outcome)
+
+    def _schedule_hop(self) -> None:
+        self.state.hop += 1
+        at_us = microseconds(self.state.hop * self.state.config.estimates.hop_s)
+        self.state.timeline.deliver(at_us, Rank.HOP, Hop(self.state.hop))
+
+    # -- items to outputs -----------------------------------------------------------------------------
+
+    def _act(self, item: Item) -> list[Event]:
+        state = self.state
+        match item:
+            case Heard(stream, frame):
+                changed = state.speech[stream].listen(frame, state.desk, state.opened + 1)
+                return self._announce(state.speech[stream], changed)
+            case VideoFrame():
+                state.sight[item.stream].see(item, state.desk)
+                return []
+            case Arrived(work_id, outcome):
+                return take_in(state, work_id, outcome)
+            case Discontinuity():
+                return self._interrupt(item)
+            case Hop():
+                return self._hop()
+            case StreamEnded(stream):
+                return self._end(stream)
+
+    def _announce(self, branch: SpeechBranch, changed: list[UtteranceRecord]) -> list[Event]:
+        """Say what opened or closed."""
+        events: list[Event] = []
+        for record in changed:
+            if record.id not in self.state.utterances:
+                self.state.opened += 1
+                self.state.utterances[record.id] = record
+            record.person = branch.speaker(record, self.now_s)
+            events.append(utterance_event(self.state, record))
+            conclude(self.state, record)
+        return events
+
+    def _hop(self) -> list[Event]:
+        if len(self.state.ended) == len(self.state.timeline.reached_us):
+            return []
+        self._schedule_hop()
+        return roll(self.state)
+
+    def _interrupt(self, gap: Discontinuity) -> list[Event]:
+        state = self.state
+        message = f"nothing from {gap.t0_s:.2f} s to {gap.t1_s:.2f} s: {gap.reason}"
+        events: list[Event] = [Status(gap.t0_s, "gap", "warning", message, stream=gap.stream)]
+        if gap.stream in state.sight:
+            state.sight[gap.stream].interrupt()
+            return events
+        branch = state.speech[gap.stream]
+        return events + self._announce(
+            branch, branch.interrupt(gap.t0_s, gap.t1_s, state.desk, state.opened + 1)
+        )
+
+    def _end(self, stream: str) -> list[Event]:
+        state = self.state
+        state.ended.add(stream)
+        if stream in state.sight:
+            return []
+        branch = state.speech[stream]
+        return self._announce(branch, branch.finish(self.now_s, state.desk, state.opened + 1))

@@ -1,0 +1,116 @@
+"""What the fusion network is asked, and when: rolling windows on the hops, one final window per utterance."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from core.events import Event, Utterance
+from core.labels import MODALITIES, UNKNOWN_PERSON
+from core.stages.estimator import Question
+from core.stages.utterances import UtteranceRecord
+from core.stages.windower import cut, evidence
+from core.state import EngineState
+from core.work import Fuse
+
+KEEP_S: Final = 30.0
+"""How long tokens and finished utterances stay at hand: longer than any window."""
+
+
+def roll(state: EngineState) -> list[Event]:
+    """A hop: say who speaks if that has changed, and ask about everybody of whom something is known."""
+    now_s = state.now_s
+    _forget(state)
+    events = _reconsider_speakers(state)
+    questions = []
+    for person in _persons(state):
+        question = _rolling_question(state, person, now_s)
+        if question is not None:
+            questions.append(question)
+    _ask(state, tuple(questions))
+    return events
+
+
+def conclude(state: EngineState, record: UtteranceRecord) -> None:
+    """Ask for an utterance's final estimate once everything it needs is there."""
+    if record.asked_final or not state.speech[record.stream].complete(record):
+        return
+    record.asked_final = True
+    t1_s = record.t1_s(state.now_s)
+    parts = evidence(record.person, [record], state.faces)
+    window = cut(record.person, record.t0_s, t1_s, parts)
+    if not window.tokens:  # every encoder failed: there is nothing to estimate from
+        record.done = True
+        return
+    _ask(state, (Question(window, record, True, _missing(state, window.modalities, record)),))
+
+
+def utterance_event(state: EngineState, record: UtteranceRecord) -> Utterance:
+    """The public form of what is known of an utterance."""
+    return Utterance(
+        id=record.id,
+        person=record.person,
+        t0_s=record.t0_s,
+        t1_s=record.t1_s(state.now_s),
+        ended_by=record.ended_by,
+        final=record.end_sample is not None,
+    )
+
+
+def _ask(state: EngineState, questions: tuple[Question, ...]) -> None:
+    if questions:
+        windows = tuple(q.window for q in questions)
+        state.questions[state.desk.order("fuse", Fuse(windows), state.now_s)] = questions
+
+
+def _persons(state: EngineState) -> list[str]:
+    """Visible persons in order of appearance, then speakers who are not visible."""
+    seen = state.faces.seen_since(state.now_s - state.config.faces.lost_after_s)
+    speaking = [u.person for u in state.utterances.values() if not u.done]
+    return list(dict.fromkeys([*seen, *speaking]))
+
+
+def _rolling_question(state: EngineState, person: str, now_s: float) -> Question | None:
+    spoken = list(state.utterances.values())
+    current = [u for u in spoken if u.person == person and not u.done]
+    t0_s = max(0.0, now_s - state.config.estimates.rolling_s)
+    # two utterances of `unknown` may be of two people: their words are never looked at together
+    usable = current[-1:] if person == UNKNOWN_PERSON else spoken
+    window = cut(person, t0_s, now_s, evidence(person, usable, state.faces))
+    if not window.tokens:
+        return None
+    record = current[-1] if current else None
+    return Question(window, record, False, _missing(state, window.modalities, record))
+
+
+def _reconsider_speakers(state: EngineState) -> list[Event]:
+    """Who utters an open utterance is decided anew on every hop; only its end settles it."""
+    events: list[Event] = []
+    for record in state.utterances.values():
+        if record.end_sample is None:
+            speaker = state.speech[record.stream].speaker(record, state.now_s)
+            if speaker not in (record.person, UNKNOWN_PERSON):
+                record.person = speaker
+                events.append(utterance_event(state, record))
+    return events
+
+
+def _missing(state: EngineState, present: tuple[str, ...], record: UtteranceRecord | None) -> dict[str, str]:
+    reasons = {
+        "text": "not speaking" if record is None else "no words",
+        "audio": "not speaking" if record is None else "no speech encoded yet",
+        "visual": "no face" if state.sight else "no video",
+    }
+    if not state.speech:
+        reasons["text"] = reasons["audio"] = "no audio"
+    return {m: reasons[m] for m in MODALITIES if m not in present}
+
+
+def _forget(state: EngineState) -> None:
+    """Drop what lies too far back to be in any window."""
+    horizon_s = state.now_s - KEEP_S
+    state.faces.forget_before(horizon_s)
+    old = [u.id for u in state.utterances.values() if u.done and u.t1_s(state.now_s) < horizon_s]
+    for name in old:
+        record = state.utterances.pop(name)
+        state.speech[record.stream].forget(record)
+        state.transcripts.state.pop(name, None)

@@ -1,0 +1,54 @@
+"""Everything that an engine remembers, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from core.config import EngineConfig
+from core.orders import OrderDesk
+from core.stages.estimator import Estimator, Question
+from core.stages.sight import SightBranch
+from core.stages.speech import SpeechBranch
+from core.stages.transcript import Transcripts
+from core.stages.utterances import UtteranceRecord
+from core.stages.windower import FaceTokens
+from core.timeline import Timeline
+
+
+@dataclass(slots=True)
+class EngineState:
+    """All of an engine. A deep copy is a snapshot.
+
+    Attributes:
+        config: behaviour of the stages.
+        timeline: what is to come, in order.
+        desk: orders being written.
+        speech, sight: one branch per stream.
+        estimator: says estimates.
+        faces: visual tokens of the recent past.
+        transcripts: the commit rule's memory.
+        utterances: by id, until they are done and too old to lie in any window.
+        opened: utterances so far.
+        hop: number of the next hop.
+        ended: streams that are over.
+        questions: what each outstanding fusion order is about.
+    """
+
+    config: EngineConfig
+    timeline: Timeline
+    desk: OrderDesk
+    speech: dict[str, SpeechBranch]
+    sight: dict[str, SightBranch]
+    estimator: Estimator
+    faces: FaceTokens
+    transcripts: Transcripts = field(default_factory=Transcripts)
+    utterances: dict[str, UtteranceRecord] = field(default_factory=dict)
+    opened: int = 0
+    hop: int = 0
+    ended: set[str] = field(default_factory=set)
+    questions: dict[int, tuple[Question, ...]] = field(default_factory=dict)
+
+    @property
+    def now_s(self) -> float:
+        """Stream time up to which the engine has acted."""
+        return self.timeline.now_us / 1_000_000
