@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,7 +28,9 @@ def optimiser(modules: Iterable[tuple[nn.Module, float]], *, weight_decay: float
     return torch.optim.AdamW(groups, weight_decay=weight_decay, betas=(0.9, 0.98))
 
 
-def warm_up_and_cosine(optim: torch.optim.Optimizer, steps: int, warm_up: float = 0.05) -> Any:
+def warm_up_and_cosine(
+    optim: torch.optim.Optimizer, steps: int, warm_up: float = 0.05
+) -> torch.optim.lr_scheduler.LambdaLR:
     """A schedule over `steps`: linear up during the share `warm_up`, then a half cosine down to zero."""
     rising = max(1, round(steps * warm_up))
 
@@ -99,4 +102,5 @@ class Log:
         line = json.dumps({"seconds": round(time.monotonic() - self._start, 1), **rounded})
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
-        print(line, flush=True)
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()

@@ -1,7 +1,7 @@
 """Trains `ExpressionNet` on face votes, then the visual peer on its tokens.
 
-The network learns from two heads that are thrown away: a softmax over the eight emotions of FER+ (its votes as
-soft targets) and seven independent sigmoids. The peer then learns on cached tokens of augmented faces, in
+The network learns from two heads that are thrown away: a softmax over the eight emotions of FER+ (its votes
+as soft targets) and seven independent sigmoids. The peer then learns on cached tokens of augmented faces, in
 sequences of one up to a whole window of tokens, because live it sees a track and not a single picture.
 
 Legend: B batch, T tokens, C = 7 labels.
@@ -209,7 +209,7 @@ def train_visual_peer(config: VisualTraining, network: ExpressionNet, train: Fac
 def _sequences(
     config: VisualTraining, views: Tensor, target: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Tokens (B, T, D), mask (B, T), target (B, C): half single faces, the rest tracks of one or two looks."""
+    """Tokens (B, T, D), mask (B, T), target (B, C): half single faces, half tracks of up to two looks."""
     count = config.peer_batch
     longest = int(torch.randint(1, config.longest_tokens + 1, (), generator=generator))
     lengths = torch.randint(1, longest + 1, (count,), generator=generator)

@@ -1,0 +1,172 @@
+"""`AudioEncoder`: the first layers of Whisper's encoder with our adapters, five tokens per block of speech.
+
+Legend: B batch, D = 512, P = 100 positions (20 ms each) of the 2-s input.
+
+    mel (B, 80, 200) -> convolutions -> P positions -> 3 layers -> newest 25 -> means of 5 -> (B, 5, D)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.encoders.lora import add_adapters, merge_adapters
+from core.encoders.weight_files import read_tensors
+from core.encoders.whisper_weights import read_encoder_tensors
+
+FILE: Final = "audio_adapter.safetensors"
+"""Name of the adapters inside a checkpoint folder."""
+
+WIDTH: Final = 512
+"""D: width of an audio token."""
+
+LAYERS: Final = 3
+"""Of Whisper base's six: emotion is best read in the middle of the encoder."""
+
+POOLED: Final = 5
+"""Positions of 20 ms per token: tokens come at 10 Hz."""
+
+BLOCK_TOKENS: Final = 5
+"""Tokens of one block of 0.5 s."""
+
+RANK: Final = 16
+"""Rank of the adapters."""
+
+ADAPTED: Final = ("query", "key", "value", "out", "rise", "fall")
+"""Linear layers that are adapted, in every block."""
+
+_HEADS, _INNER, _POSITIONS = 8, 2048, 100
+
+_STORED: Final = {
+    "self_attention/layer_norm/gamma": "listen.weight",
+    "self_attention/layer_norm/beta": "listen.bias",
+    "self_attention/linear_1/weight": "out.weight",
+    "self_attention/linear_1/bias": "out.bias",
+    "ffn/layer_norm/gamma": "think.weight",
+    "ffn/layer_norm/beta": "think.bias",
+    "ffn/linear_0/weight": "rise.weight",
+    "ffn/linear_0/bias": "rise.bias",
+    "ffn/linear_1/weight": "fall.weight",
+    "ffn/linear_1/bias": "fall.bias",
+}
+
+
+class WhisperBlock(nn.Module):
+    """One pre-norm transformer block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listen = nn.LayerNorm(WIDTH)
+        self.query, self.key, self.value, self.out = (nn.Linear(WIDTH, WIDTH) for _ in range(4))
+        self.think = nn.LayerNorm(WIDTH)
+        self.rise = nn.Linear(WIDTH, _INNER)
+        self.fall = nn.Linear(_INNER, WIDTH)
+
+    def forward(self, x: Tensor, newest: int | None = None) -> Tensor:
+        """(B, P, D) -> (B, P, D), or only the `newest` positions of the result (all are attended to)."""
+        heard = self.listen(x)
+        x = x if newest is None else x[:, -newest:]
+        asked = heard if newest is None else heard[:, -newest:]
+        parts = (self.query(asked), self.key(heard), self.value(heard))
+        heads = [part.unflatten(-1, (_HEADS, -1)).transpose(1, 2) for part in parts]
+        mixed = functional.scaled_dot_product_attention(*heads)
+        x = x + self.out(mixed.transpose(1, 2).flatten(2))
+        y: Tensor = x + self.fall(functional.gelu(self.rise(self.think(x))))
+        return y
+
+
+class AudioEncoder(nn.Module):
+    """Build it with `load` (our adapters merged) or `published` (as released)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(80, WIDTH, 3, padding=1)
+        self.second = nn.Conv1d(WIDTH, WIDTH, 3, stride=2, padding=1)
+        self.positions = nn.Parameter(torch.zeros(_POSITIONS, WIDTH))
+        self.blocks = nn.ModuleList(WhisperBlock() for _ in range(LAYERS))
+        self.norm = nn.LayerNorm(WIDTH)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """Encode one block with its left context.
+
+        Args:
+            mel: (B, 80, 200) float: 2.0 s as `core.encoders.log_mel.log_mel` gives them.
+
+        Returns:
+            (B, 5, 512): tokens of the last 0.5 s, oldest first; token i covers 0.1 s.
+        """
+        return self._encode(mel, BLOCK_TOKENS * POOLED)
+
+    def all_tokens(self, mel: Tensor) -> Tensor:
+        """(B, 80, 200) -> (B, 20, 512): tokens of the whole input, for training."""
+        return self._encode(mel, None)
+
+    def _encode(self, mel: Tensor, newest: int | None) -> Tensor:
+        x = functional.gelu(self.second(functional.gelu(self.first(mel)))).transpose(1, 2)  # (B, P, D)
+        x = x + self.positions
+        for block in self.blocks[:-1]:
+            x = block(x)
+        x = self.norm(self.blocks[-1](x, newest))
+        tokens: Tensor = x.unflatten(1, (-1, POOLED)).mean(dim=2)
+        return tokens
+
+    @classmethod
+    def published(cls, weights: Path) -> AudioEncoder:
+        """Whisper's layers as released, frozen. `weights` is the folder that holds `model.bin`.
+
+        Raises:
+            WeightsError: the file is absent or is not the float16 Whisper base.
+        """
+        network = cls()
+        network.load_state_dict(_renamed(weights / "model.bin", network), strict=True)
+        return network.requires_grad_(False).eval()
+
+    @classmethod
+    def adaptable(cls, weights: Path) -> AudioEncoder:
+        """The published layers with fresh adapters, which change nothing yet; only they are trained."""
+        network = cls.published(weights)
+        add_adapters(network, ADAPTED, RANK)
+        network.norm.requires_grad_(True)
+        return network
+
+    @classmethod
+    def load(cls, weights: Path, checkpoint: Path) -> AudioEncoder:
+        """Whisper's layers with the adapters of a checkpoint merged in, for inference and export.
+
+        Raises:
+            WeightsError, ModelError: a file is absent or does not fit.
+        """
+        network = cls.adaptable(weights)
+        adapters = read_tensors(checkpoint / FILE, expected=network.adapters())
+        network.load_state_dict(adapters, strict=False)
+        merge_adapters(network)
+        return network.requires_grad_(False).eval()
+
+    def adapters(self) -> dict[str, Tensor]:
+        """What a checkpoint stores: everything that differs from the published layers."""
+        state = self.state_dict()
+        return {
+            name: state[name] for name in state if name.endswith((".up", ".down")) or name.startswith("norm.")
+        }
+
+
+def _renamed(path: Path, network: AudioEncoder) -> dict[str, Tensor]:
+    """CTranslate2's names in ours; its query, key and value are one matrix."""
+    found = {name: torch.from_numpy(value) for name, value in read_encoder_tensors(path, LAYERS).items()}
+    ours = {f"norm.{name}": value for name, value in network.norm.state_dict().items()}
+    ours["positions"] = found["position_encodings/encodings"][:_POSITIONS]
+    for part in ("weight", "bias"):
+        ours[f"first.{part}"] = found[f"conv1/{part}"]
+        ours[f"second.{part}"] = found[f"conv2/{part}"]
+        for layer in range(LAYERS):
+            fused = found[f"layer_{layer}/self_attention/linear_0/{part}"]
+            for name, third in zip(("query", "key", "value"), fused.chunk(3), strict=True):
+                ours[f"blocks.{layer}.{name}.{part}"] = third
+    for layer in range(LAYERS):
+        for theirs, name in _STORED.items():
+            ours[f"blocks.{layer}.{name}"] = found[f"layer_{layer}/{theirs}"]
+    return ours

@@ -1,0 +1,161 @@
+"""`TextEncoder`: MiniLM (six layers of BERT, Wang et al. 2020) with our adapters, one token per word piece.
+
+Legend: B batch, T word pieces, D = 384.
+
+The network is written out here, in the shapes of the published weights, because it exports to ONNX without
+surprises; `transformers` gives the same numbers (tested).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.encoders.lora import add_adapters, merge_adapters
+from core.encoders.weight_files import read_tensors
+from core.errors import ModelError
+
+FILE: Final = "text_adapter.safetensors"
+"""Name of the adapters inside a checkpoint folder."""
+
+WIDTH: Final = 384
+"""D: width of a text token."""
+
+RANK: Final = 16
+"""Rank of the adapters."""
+
+ADAPTED: Final = ("query", "key", "value", "out", "rise", "fall")
+"""Linear layers that are adapted, in every block."""
+
+_LAYERS, _HEADS, _INNER, _VOCABULARY, _POSITIONS, _EPSILON = 6, 12, 1536, 30_522, 512, 1e-12
+
+_PUBLISHED: Final = {
+    "attention.self.query": "query",
+    "attention.self.key": "key",
+    "attention.self.value": "value",
+    "attention.output.dense": "out",
+    "attention.output.LayerNorm": "attended",
+    "intermediate.dense": "rise",
+    "output.dense": "fall",
+    "output.LayerNorm": "norm",
+}
+
+
+class BertBlock(nn.Module):
+    """One post-norm transformer block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.key, self.value, self.out = (nn.Linear(WIDTH, WIDTH) for _ in range(4))
+        self.attended = nn.LayerNorm(WIDTH, eps=_EPSILON)
+        self.rise = nn.Linear(WIDTH, _INNER)
+        self.fall = nn.Linear(_INNER, WIDTH)
+        self.norm = nn.LayerNorm(WIDTH, eps=_EPSILON)
+        self.dropout = nn.Dropout(0.1)
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        """x (B, T, D), bias (B, 1, 1, T) added to the attention's scores -> (B, T, D)."""
+        parts = (self.query(x), self.key(x), self.value(x))
+        query, key, value = (part.unflatten(-1, (_HEADS, -1)).transpose(1, 2) for part in parts)
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias.to(query.dtype))
+        x = self.attended(x + self.dropout(self.out(mixed.transpose(1, 2).flatten(2))))
+        y: Tensor = self.norm(x + self.dropout(self.fall(functional.gelu(self.rise(x)))))
+        return y
+
+
+class TextEncoder(nn.Module):
+    """MiniLM's token states. Build it with `load` (our adapters merged) or `published` (as released)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(_VOCABULARY, WIDTH)
+        self.positions = nn.Embedding(_POSITIONS, WIDTH)
+        self.segment = nn.Parameter(torch.zeros(WIDTH))
+        self.norm = nn.LayerNorm(WIDTH, eps=_EPSILON)
+        self.dropout = nn.Dropout(0.1)
+        self.blocks = nn.ModuleList(BertBlock() for _ in range(_LAYERS))
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Encode word pieces.
+
+        Args:
+            input_ids: (B, T) int64, from `core.encoders.text_tokens`.
+            attention_mask: (B, T) bool or 0/1, 1 for a real piece.
+
+        Returns:
+            (B, T, 384): one token per piece; padded positions hold finite numbers without meaning.
+        """
+        place = self.positions.weight[: input_ids.shape[1]]
+        x: Tensor = self.dropout(self.norm(self.words(input_ids) + place + self.segment))
+        bias = (1.0 - attention_mask[:, None, None, :].to(x.dtype)) * -1e4
+        for block in self.blocks:
+            x = block(x, bias)
+        return x
+
+    @classmethod
+    def published(cls, weights: Path) -> TextEncoder:
+        """MiniLM as released, frozen. `weights` is the folder that holds `model.safetensors`.
+
+        Raises:
+            ModelError: the file is absent or is not MiniLM.
+        """
+        path = weights / "model.safetensors"
+        try:
+            found = load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise ModelError(
+                f"cannot be read as network weights ({error}).",
+                where=str(path),
+                fix="Fetch the weights again: emotrack models pull.",
+            ) from error
+        network = cls()
+        try:
+            network.load_state_dict(_renamed(found))
+        except (KeyError, RuntimeError) as error:
+            raise ModelError(f"is not MiniLM-L6: {error}", where=str(path)) from error
+        return network.requires_grad_(False).eval()
+
+    @classmethod
+    def adaptable(cls, weights: Path) -> TextEncoder:
+        """MiniLM with fresh adapters, which change nothing yet; only they can be trained."""
+        network = cls.published(weights)
+        add_adapters(network, ADAPTED, RANK)
+        return network
+
+    @classmethod
+    def load(cls, weights: Path, checkpoint: Path) -> TextEncoder:
+        """MiniLM with the adapters of a checkpoint merged in: a plain network for inference and export.
+
+        Raises:
+            ModelError: a file is absent or does not fit.
+        """
+        network = cls.adaptable(weights)
+        adapters = read_tensors(checkpoint / FILE, expected=network.adapters())
+        network.load_state_dict(adapters, strict=False)
+        merge_adapters(network)
+        return network.requires_grad_(False).eval()
+
+    def adapters(self) -> dict[str, Tensor]:
+        """What a checkpoint stores: everything that differs from the published network."""
+        return {name: value for name, value in self.state_dict().items() if name.endswith((".up", ".down"))}
+
+
+def _renamed(found: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The published names in ours."""
+    ours = {
+        "words.weight": found["embeddings.word_embeddings.weight"],
+        "positions.weight": found["embeddings.position_embeddings.weight"],
+        "segment": found["embeddings.token_type_embeddings.weight"][0],
+    }
+    for part in ("weight", "bias"):
+        ours[f"norm.{part}"] = found[f"embeddings.LayerNorm.{part}"]
+        for layer in range(_LAYERS):
+            for theirs, name in _PUBLISHED.items():
+                ours[f"blocks.{layer}.{name}.{part}"] = found[f"encoder.layer.{layer}.{theirs}.{part}"]
+    return ours
