@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
-_CHUNK_BYTES = 1 << 18
 
 Opener = Callable[[str, Mapping[str, str]], "AbstractContextManager[httpx2.Response]"]
 
@@ -52,7 +52,7 @@ class Web:
         if host in self._unreachable:
             raise SourceFailed(f"{host} is out of reach ({self._unreachable[host]})")
         try:
-            self._stream(url, file, staging, progress)
+            self._stream_persistently(url, file, staging, progress)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
             self._unreachable[host] = _reason(error)
             raise SourceFailed(f"{host} is out of reach ({_reason(error)})") from error
@@ -60,9 +60,21 @@ class Web:
             raise SourceFailed(f"{url}: {_reason(error)}") from error
         staging.accept(file, staging.partial(file))
 
+    def _stream_persistently(self, url: str, file: WeightFile, staging: Staging, progress: Progress) -> None:
+        import httpx2
+
+        part = staging.partial(file)
+        while True:
+            before = _size(part)
+            try:
+                return self._stream(url, file, staging, progress)
+            except (httpx2.ReadError, httpx2.ReadTimeout, httpx2.RemoteProtocolError):
+                if _size(part) <= before:
+                    raise  # a connection that brings nothing any more is given up; the rest is kept
+
     def _stream(self, url: str, file: WeightFile, staging: Staging, progress: Progress) -> None:
         part = staging.partial(file)
-        done = part.stat().st_size if part.exists() else 0
+        done = _size(part)
         if done == file.size:
             return
         if done > file.size:
@@ -79,7 +91,7 @@ class Web:
             if announced is not None and done + int(announced) != file.size:
                 raise SourceFailed(f"{url} has {done + int(announced)} bytes, not {file.size}")
             with part.open("ab" if done else "wb") as stream:
-                for chunk in response.iter_bytes(_CHUNK_BYTES):
+                for chunk in response.iter_raw():
                     stream.write(chunk)
                     done += len(chunk)
                     progress(Step(staging.weight.name, file.name, done, file.size))
@@ -106,6 +118,10 @@ def _open(url: str, headers: Mapping[str, str]) -> AbstractContextManager[httpx2
 
     timeout = httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
     return httpx2.stream("GET", url, headers=dict(headers), timeout=timeout, follow_redirects=True)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _reason(error: Exception) -> str:
