@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ Split = Literal["train", "validation", "test"]
 
 INDEX: Final[Mapping[str, int]] = {name: index for index, name in enumerate(EMOTIONS)}
 """Label -> its place in a target."""
+
+T = TypeVar("T", bound="Example")
 
 Target = NDArray[np.float32]
 
@@ -114,6 +116,14 @@ def assert_disjoint(examples: Sequence[Example]) -> None:
         found.add(example.split)
         if len(found) > 1:
             raise ValueError(f"{example.corpus}: {example.source} is in {' and '.join(sorted(found))}")
+
+
+def without_leaks(examples: Sequence[T]) -> list[T]:
+    """Leave out what is in a more protected split as well: test first, then validation, then train."""
+    tested = {example.source for example in examples if example.split == "test"}
+    chosen_on = {example.source for example in examples if example.split == "validation"} - tested
+    forbidden = {"train": tested | chosen_on, "validation": tested, "test": set()}
+    return [example for example in examples if example.source not in forbidden[example.split]]
 
 
 def existing(folder: Path, pattern: str) -> list[Path]:

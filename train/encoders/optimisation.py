@@ -53,13 +53,13 @@ class MovingAverage:
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.module = copy.deepcopy(module).eval()
         self._decay = decay
-        self._steps = 0
+        self.steps = 0
 
     @torch.no_grad()
     def update(self, module: nn.Module) -> None:
         """Take one step towards `module`."""
-        self._steps += 1
-        decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
+        self.steps += 1
+        decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
         for mine, theirs in zip(self.module.parameters(), module.parameters(), strict=True):
             if theirs.requires_grad:
                 mine.lerp_(theirs, 1 - decay)

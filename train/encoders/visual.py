@@ -38,6 +38,7 @@ from train.encoders.optimisation import (
     warm_up_and_cosine,
 )
 from train.encoders.peer_training import PeerSizes, new_peer, random_times, set_statistics
+from train.encoders.resume import Progress
 
 
 class VisualTraining(Strict):
@@ -102,7 +103,7 @@ def train_visual(config: VisualTraining, data: Path, out: Path) -> dict[str, flo
     }
     if config.limit:
         parts["train"] = _first(parts["train"], config.limit)
-    network = train_network(config, parts["train"], parts["validation"], log)
+    network = train_network(config, parts["train"], parts["validation"], log, out / "visual_state.pt")
     write_tensors(network.state_dict(), out / visual.FILE)
     peer = train_visual_peer(config, network, parts["train"], log)
     write_tensors(peer.state_dict(), out / "peer_visual.safetensors")
@@ -120,8 +121,13 @@ def as_faces(examples: list[FaceExample]) -> Faces:
     return Faces(torch.from_numpy(np.stack([e.image for e in examples]))[:, None], target, available)
 
 
-def train_network(config: VisualTraining, train: Faces, validation: Faces, log: Log) -> ExpressionNet:
-    """First part: the network under its two provisional heads. Gives its moving average."""
+def train_network(
+    config: VisualTraining, train: Faces, validation: Faces, log: Log, state: Path
+) -> ExpressionNet:
+    """First part: the network under its two provisional heads. Gives its moving average.
+
+    A `state` that an interrupted run left is gone on from.
+    """
     device = device_of(config.device)
     generator = torch.Generator().manual_seed(config.seed)
     model = nn.Sequential(ExpressionNet(), nn.Dropout(0.3), nn.Linear(visual.WIDTH, 8 + len(EMOTIONS)))
@@ -130,7 +136,8 @@ def train_network(config: VisualTraining, train: Faces, validation: Faces, log: 
     optim = optimiser([(model, config.rate)], weight_decay=config.weight_decay)
     schedule = warm_up_and_cosine(optim, steps)
     average = MovingAverage(model, config.average)
-    for epoch in range(config.epochs):
+    run = Progress(state, model, optim, schedule, average, generator)
+    for epoch in range(run.restore(), config.epochs):
         progress = epoch / config.epochs
         strength = config.strength * (1.0 if progress < 0.8 else 0.6)
         alpha = config.mix_up if progress < 0.7 else 0.0
@@ -151,6 +158,7 @@ def train_network(config: VisualTraining, train: Faces, validation: Faces, log: 
             total += loss.detach().cpu()
         figures = _network_figures(average.module, validation)
         log.write(stage="network", epoch=epoch + 1, loss=float(total) * config.batch / len(train), **figures)
+        run.save(epoch + 1)
     network: ExpressionNet = average.module[0]
     return network.eval()
 
