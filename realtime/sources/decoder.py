@@ -1,0 +1,89 @@
+"""Frames of one stream of a file, past whatever is damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import av
+from av.container import InputContainer
+
+from realtime.sources.timestamps import AnyPacket, StampRepair
+
+MediaStream = av.AudioStream | av.VideoStream
+
+_MAX_READ_FAILURES: Final = 8
+"""In a row. A demuxer usually finds its way after one; a file on a broken disk never ends."""
+
+
+class StreamDecoder:
+    """Demultiplexes and decodes one stream.
+
+    Decoding is on one thread: so damaged streams too give the same pictures every time, and at the sizes that
+    conversations are recorded in it is not slower.
+
+    Attributes:
+        damaged_packets: how many could not be decoded so far.
+
+    Args:
+        container: opened for this stream alone.
+        stream: the stream; the container's others are not read.
+        stamps: repairs the times of its packets; None takes them as they are.
+    """
+
+    def __init__(
+        self, container: InputContainer, stream: MediaStream, stamps: StampRepair | None = None
+    ) -> None:
+        self.damaged_packets = 0
+        self._container = container
+        self._stream = stream
+        self._stamps = stamps
+        self._damaged = False
+        for other in container.streams:
+            if other.index != stream.index:
+                other.discard = av.stream.Discard.all
+        stream.codec_context.thread_count = 1
+
+    def frames(self) -> Iterator[av.AudioFrame | av.VideoFrame]:
+        """Decode until the end of the file, or until nothing more can be read."""
+        failures = 0
+        while failures < _MAX_READ_FAILURES:
+            try:
+                packets = self._container.demux(self._stream)
+                for packet in packets if self._stamps is None else self._stamps.repaired(packets):
+                    failures = 0
+                    yield from self._decoded(packet)
+                return
+            except av.FFmpegError:
+                failures += 1
+                self._note_damage()
+
+    def take_damage(self) -> bool:
+        """Whether something could not be read since this was last asked."""
+        damaged, self._damaged = self._damaged, False
+        return damaged
+
+    def _decoded(self, packet: AnyPacket) -> Iterator[av.AudioFrame | av.VideoFrame]:
+        if packet.is_corrupt:
+            self._note_damage()
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            if packet.size:  # the flush at the end may fail without anything being lost
+                self._note_damage()
+            return
+        for frame in frames:
+            if isinstance(frame, av.AudioFrame | av.VideoFrame):
+                yield frame
+
+    def _note_damage(self) -> None:
+        self.damaged_packets += 1
+        self._damaged = True
+
+
+def presented_s(frame: av.AudioFrame | av.VideoFrame) -> float | None:
+    """The frame's presentation time in seconds of the file's own time, None if it has none."""
+    stamp = frame.pts if frame.pts is not None else frame.dts
+    if stamp is None or frame.time_base is None:
+        return None
+    return float(stamp * frame.time_base)
