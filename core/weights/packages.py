@@ -85,7 +85,9 @@ class Packages:
         if done.returncode != 0:
             if "No space left on device" in done.stderr:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-            self._unreachable = "Retrying (Retry(" in done.stderr
+            if "Retrying (Retry(" in done.stderr:
+                self._unreachable = True
+                raise SourceFailed("no package index can be reached")
             raise SourceFailed(f"pip cannot download {package.requirement}: {_last_error(done.stderr)}")
         archives = sorted(into.iterdir()) if into.is_dir() else []
         if len(archives) != 1:
