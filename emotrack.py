@@ -4,8 +4,8 @@
 overwrite another's packages without a word (docs/adr/0001-package-names.md). So this module imports
 nothing but the standard library until it has looked where these three come from.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3-8 see `core.errors`, 9 the packages are not
-emotrack's own, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, others below 20 see `core.errors`, 20 the
+packages are not emotrack's own, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from importlib.util import find_spec
 
 HOME = os.path.dirname(os.path.realpath(__file__))
 PACKAGES = ("core", "realtime", "train")
-FOREIGN_EXIT_CODE = 9
+FOREIGN_EXIT_CODE = 20
 
 VERBS = {
     "replay": ("realtime.cli", "track a recording: terminal, web page, websocket, run folder"),

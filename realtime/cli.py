@@ -74,8 +74,10 @@ def demo(
     console: Console = True,
 ) -> None:
     """Fetch the demo recording (six real clips of a talking person) and replay it in real time."""
+    from core.weights import find, is_ready
     from realtime.config import resolve
     from realtime.demo import build_demo
+    from realtime.models_cli import pull
     from realtime.session import run_replay
 
     options = {
@@ -87,7 +89,9 @@ def demo(
         "feed.linger_s": linger,
     }
     config = resolve(None, options, [])
-    recording = build_demo(out)
+    if not is_ready(find("demo-clips")):
+        pull(["demo-clips"])
+    recording = build_demo()
     raise typer.Exit(run_replay(recording, config, console=console))
 
 
