@@ -154,11 +154,16 @@ class FaceDetection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
-    """All faces of one picture, left to right; `scene_change` when it does not continue `previous`."""
+    """All faces of one picture, left to right; `scene_change` when it does not continue `previous`.
+
+    `scene`: (k,) float32 unit vector describing the whole picture, or None. Its product with that of an
+    earlier picture tells whether a cut lies between them: detections are further apart than frames.
+    """
 
     t_s: float
     detections: tuple[FaceDetection, ...]
     scene_change: bool
+    scene: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

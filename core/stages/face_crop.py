@@ -68,15 +68,34 @@ def crop_face(
         ValueError: the box is empty or not finite.
     """
     x, y, side = crop_square(box, landmarks)
-    # Bilinear sampling of a finer grid, then its average: no aliasing, and no rounding to whole pixels.
-    fine = max(1, math.ceil(side / size))
-    samples = size * fine
-    step = side / samples
+    step = side / size
     to_image = np.array([[step, 0, x + step / 2 - 0.5], [0, step, y + step / 2 - 0.5]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    cut = cv2.warpAffine(image, to_image, (samples, samples), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    grey = cv2.cvtColor(cut, cv2.COLOR_RGB2GRAY)
-    return cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    return cv2.cvtColor(sample_area(image, to_image, (size, size)), cv2.COLOR_RGB2GRAY).astype(np.uint8)
+
+
+def sample_area(image: Image, to_image: NDArray[np.float64], size: tuple[int, int]) -> Image:
+    """Resample a part of a picture so that every new pixel is the mean of the area it covers.
+
+    Args:
+        image: (H, W, 3) uint8.
+        to_image: (2, 3) maps centres of new pixels (x, y, 1) to pixels of `image`: a similarity.
+        size: width w and height h of the result.
+
+    Returns:
+        (h, w, 3) uint8; beyond the picture's border its edge is repeated.
+    """
+    # Bilinear sampling of a finer grid, then its mean: no aliasing, and no rounding to whole pixels.
+    fine = max(1, math.ceil(float(np.hypot(to_image[0, 0], to_image[1, 0]))))
+    linear = to_image[:, :2] / fine
+    offset = to_image[:, 2] - linear @ np.full(2, (fine - 1) / 2)
+    cut = cv2.warpAffine(
+        image,
+        np.column_stack([linear, offset]),
+        (size[0] * fine, size[1] * fine),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return cv2.resize(cut, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 def crop_square(
