@@ -59,7 +59,7 @@ def replay(
         "feed.linger_s": linger,
     }
     resolved = resolve(config, options, set_ or [])
-    from realtime.session import run_replay
+    from realtime.replay import run_replay
 
     raise typer.Exit(run_replay(file, resolved, console=console))
 
@@ -78,7 +78,7 @@ def demo(
     from realtime.config import resolve
     from realtime.demo import build_demo
     from realtime.models_cli import pull
-    from realtime.session import run_replay
+    from realtime.replay import run_replay
 
     options = {
         "source.pace": pace,

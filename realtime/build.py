@@ -1,0 +1,86 @@
+"""Building the parts of a run from its configuration: the only place that knows all of them."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from core.backends.networks import Networks
+from core.config import EngineConfig
+from core.encoders.silero import SileroVoice
+from core.engine import Engine
+from core.events import PROTOCOL_VERSION, Hello, ModelCard
+from core.spec import ModelSpec
+from core.version import VERSION
+from core.weights import locate
+from realtime.config import ReplayConfig, WhisperConfig
+from realtime.sources.base import Source
+from realtime.workers.faces import FaceDetector
+from realtime.workers.lanes import Lanes
+from realtime.workers.networks import NetworkWorkers
+from realtime.workers.transcribe import Transcriber
+from realtime.workers.whisper import Whisper
+
+VOICE_FILE: Final = "silero_vad_16k_op15.onnx"
+FACE_FILE: Final = "face_detection_yunet_2023mar.onnx"
+
+
+def load_voice() -> SileroVoice:
+    """The voice activity network. Raises WeightsError when it was not pulled."""
+    return SileroVoice(locate("silero-vad") / VOICE_FILE)
+
+
+def load_lanes(spec: ModelSpec, export: Path, config: ReplayConfig) -> Lanes:
+    """Load every network and start the threads that run them.
+
+    Raises:
+        WeightsError: a third-party weight was not pulled.
+        ModelError: a network cannot be loaded.
+    """
+    engine = config.engine
+    with ThreadPoolExecutor(2) as pool:  # the recogniser takes as long to load as all others together
+        transcriber = pool.submit(_load_transcriber, config.whisper)
+        networks = pool.submit(Networks, spec, export, locate)
+        crop = round(spec.encoders["visual"].options["crop"])
+        faces = FaceDetector(locate("yunet") / FACE_FILE, crop, engine.faces.max_faces)
+        workers = NetworkWorkers(networks.result())
+        return Lanes(
+            {
+                "transcribe": transcriber.result().run,
+                "faces": faces.run,
+                "encode_visual": workers.encode_visual,
+                "encode_audio": workers.encode_audio,
+                "encode_text": workers.encode_text,
+                "fuse": workers.fuse,
+            }
+        )
+
+
+def build_engine(config: EngineConfig, spec: ModelSpec, source: Source) -> Engine:
+    """An engine for the streams of a source."""
+    return Engine(config, spec, load_voice(), source.streams)
+
+
+def hello(spec: ModelSpec, config: ReplayConfig, source: Source) -> Hello:
+    """The first message of a run: what is tracked, by what."""
+    return Hello(
+        protocol=PROTOCOL_VERSION,
+        version=VERSION,
+        started_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        source=source.name,
+        labels=spec.labels,
+        thresholds=dict(zip(spec.labels, spec.calibration.thresholds, strict=True)),
+        hop_s=config.engine.estimates.hop_s,
+        model=ModelCard(spec.name, spec.sha256, spec.license, spec.summary),
+        whisper=config.whisper.size,
+        streams=source.streams,
+    )
+
+
+def _load_transcriber(config: WhisperConfig) -> Transcriber:
+    threads = config.threads or max(1, (os.cpu_count() or 2))
+    whisper = Whisper(locate(f"whisper-{config.size}"), cpu_threads=threads)
+    return Transcriber(whisper, language=config.language, voice=load_voice())

@@ -1,0 +1,112 @@
+"""One replay from the command line: a recording in; terminal, page, websocket and run folder out."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.errors import EmotrackError
+from core.events import End
+from realtime.build import build_engine, hello, load_lanes
+from realtime.config import ReplayConfig
+from realtime.pacing import Pace
+from realtime.preparation import checkpoint_folder, prepare
+from realtime.session import Session
+from realtime.sinks.base import FanOut, Sink, unwritable
+from realtime.sinks.table import RUN_FOLDER, open_sink
+from realtime.sources.recording import RecordingSource
+
+log = logging.getLogger(__name__)
+
+FAILED_EXIT_CODE = 4
+INTERRUPTED_EXIT_CODE = 130
+
+
+def run_replay(path: Path, config: ReplayConfig, *, console: bool) -> int:
+    """Replay a recording.
+
+    Args:
+        path: the recording.
+        config: everything else.
+        console: whether to show the run in the terminal.
+
+    Returns:
+        The process's exit code: 0 when the recording was played to its end, 4 when it could not be read
+        any further (what was read is kept and said), 130 when interrupted.
+
+    Raises:
+        EmotrackError: the run cannot begin.
+    """
+    with RecordingSource(path) as source:
+        spec, export = prepare(checkpoint_folder(config.checkpoint), _tell)
+        lanes = load_lanes(spec, export, config)
+        interrupted = threading.Event()
+        sinks = FanOut(_open_sinks(config, console=console), _report_sink)
+        try:
+            with _interruptible(interrupted):
+                engine = build_engine(config.engine, spec, source)
+                session = Session(engine, lanes, sinks, Pace.parse(config.source.pace), interrupted)
+                end = session.run(source, hello(spec, config, source))
+                interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)
+        finally:
+            sinks.close()
+            lanes.close()
+    return _exit_code(end)
+
+
+def _open_sinks(config: ReplayConfig, *, console: bool) -> dict[str, Sink]:
+    sinks: dict[str, Sink] = {}
+    out = config.run.out
+    if out is not None:
+        sinks.update({name: open_sink(name, out) for name in RUN_FOLDER})
+        try:
+            (out / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+        except OSError as error:
+            raise unwritable(out / "config.yaml", error) from error
+    page = None
+    if config.feed.enabled:
+        from realtime.feed.sink import FeedSink
+
+        feed = FeedSink(config.feed.host, config.feed.port)
+        sinks["feed"], page = feed, feed.page_url
+    if console:
+        from realtime.sinks.console import ConsoleSink
+
+        sinks["console"] = ConsoleSink(pace=Pace.parse(config.source.pace).factor, page=page)
+    return sinks
+
+
+@contextmanager
+def _interruptible(interrupted: threading.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the run in order; a second one ends the process at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end_in_order(number: int, frame: object) -> None:
+        interrupted.set()
+        signal.signal(number, signal.default_int_handler)
+
+    before = {number: signal.signal(number, end_in_order) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _report_sink(name: str, error: EmotrackError) -> None:
+    log.error("%s: %s", name, error)
+
+
+def _tell(sentence: str) -> None:
+    sys.stderr.write(sentence + "\n")
+
+
+def _exit_code(end: End) -> int:
+    return {"finished": 0, "failed": FAILED_EXIT_CODE, "interrupted": INTERRUPTED_EXIT_CODE}[end.reason]
