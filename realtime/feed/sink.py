@@ -34,6 +34,11 @@ class FeedSink:
             raise
 
     @property
+    def port(self) -> int:
+        """The port in use."""
+        return self._feed.port
+
+    @property
     def url(self) -> str:
         """Where the stream is."""
         return self._feed.url

@@ -51,6 +51,7 @@ class Panel {
   constructor(person, hello) {
     this.hello = hello;
     this.samples = [];
+    this.finals = [];
     this.speech = new Map();
     this.newest = null;
     this.root = element("article", "card person");
@@ -108,8 +109,9 @@ class Panel {
   }
 
   add(message) {
+    const sample = [message.t1_s, this.hello.labels.map((label) => message.probabilities[label] ?? 0)];
+    (message.final ? this.finals : this.samples).push(sample);
     if (!message.final) {
-      this.samples.push([message.t1_s, this.hello.labels.map((label) => message.probabilities[label] ?? 0)]);
       this.newest = message;
     } else if (!this.newest || this.newest.t1_s < message.t1_s) {
       this.newest = message;
@@ -118,11 +120,11 @@ class Panel {
 
   draw(now) {
     const start = now - SPAN_S;
-    while (this.samples.length && this.samples[0][0] < start - 1) this.samples.shift();
+    for (const list of [this.samples, this.finals]) while (list.length && list[0][0] < start - 1) list.shift();
     for (const [id, [, end, final]] of this.speech) if (final && end < start) this.speech.delete(id);
     const hole = Math.max(HOLE_HOPS * this.hello.hop_s, 0.5);
     const x = (t) => (((t - start) / SPAN_S) * WIDTH).toFixed(1);
-    this.rows.forEach((row, index) => row.draw(this.samples, index, x, hole));
+    this.rows.forEach((row, index) => row.draw(this.samples, this.finals, index, x, hole));
     this.strip.replaceChildren(
       ...[...this.speech.values()].map(([t0, t1]) =>
         shape("rect", { x: x(t0), y: 2, height: 6, width: Math.max(2, ((t1 - t0) / SPAN_S) * WIDTH).toFixed(1) }),
@@ -132,7 +134,7 @@ class Panel {
   }
 
   drawNewest(message) {
-    this.rows.forEach((row) => row.show(message.probabilities[row.label] ?? 0, message.active.includes(row.label)));
+    this.rows.forEach((row) => row.show(message.probabilities[row.label] ?? 0, present(message, row.label)));
     setText(this.confidence, `confidence ${percent(message.confidence)}`);
     this.abstained.hidden = !message.abstained;
     this.root.classList.toggle("abstained", message.abstained);
@@ -171,7 +173,9 @@ class Row {
     const y = HEIGHT * (1 - threshold);
     this.area = shape("path", { class: "area" });
     this.line = shape("path", { class: "line" });
-    svg.append(this.area, shape("line", { x1: 0, x2: WIDTH, y1: y, y2: y, class: "threshold" }), this.line);
+    this.dots = shape("path", { class: "finals" });
+    const mark = shape("line", { x1: 0, x2: WIDTH, y1: y, y2: y, class: "threshold" });
+    svg.append(this.area, mark, this.line, this.dots);
     plot.append(svg);
     const bar = element("div", "bar");
     this.fill = element("span", "fill");
@@ -183,12 +187,14 @@ class Row {
     this.root.append(element("span", "label", label), plot, bar, this.value);
   }
 
-  draw(samples, index, x, hole) {
+  draw(samples, finals, index, x, hole) {
+    const y = (values) => (HEIGHT * (1 - values[index])).toFixed(1);
+    this.dots.setAttribute("d", finals.map(([t, values]) => `M${x(t)} ${y(values)}h0`).join(""));
     let line = "";
     let area = "";
     let previous = null;
     for (const [t, values] of samples) {
-      const point = `${x(t)} ${(HEIGHT * (1 - values[index])).toFixed(1)}`;
+      const point = `${x(t)} ${y(values)}`;
       if (previous === null || t - previous > hole) {
         if (previous !== null) area += `L${x(previous)} ${HEIGHT}Z`;
         line += `M${point}`;
@@ -209,6 +215,10 @@ class Row {
     setText(this.value, percent(probability));
     this.root.classList.toggle("active", active);
   }
+}
+
+function present(message, label) {
+  return !message.abstained && message.active.includes(label);
 }
 
 function chip(name, message) {

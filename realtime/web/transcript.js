@@ -79,8 +79,8 @@ class Entry {
 
   words(message) {
     setText(this.speaker, message.person);
-    setText(this.committed, message.text);
-    setText(this.pending, message.pending ? ` ${message.pending}` : "");
+    setText(this.committed, message.text && message.pending ? `${message.text} ` : message.text);
+    setText(this.pending, message.pending);
     const nothing = !message.text && !message.pending;
     this.note.hidden = !nothing;
     setText(this.note, message.final ? "no words recognised" : "listening …");
