@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from core.encoders.attention import attend
 from core.encoders.lora import add_adapters, merge_adapters
 from core.encoders.weight_files import read_tensors
 from core.encoders.whisper_weights import read_encoder_tensors
@@ -71,10 +72,7 @@ class WhisperBlock(nn.Module):
         heard = self.listen(x)
         x = x if newest is None else x[:, -newest:]
         asked = heard if newest is None else heard[:, -newest:]
-        parts = (self.query(asked), self.key(heard), self.value(heard))
-        heads = [part.unflatten(-1, (_HEADS, -1)).transpose(1, 2) for part in parts]
-        mixed = functional.scaled_dot_product_attention(*heads)
-        x = x + self.out(mixed.transpose(1, 2).flatten(2))
+        x = x + self.out(attend(self.query(asked), self.key(heard), self.value(heard), _HEADS))
         y: Tensor = x + self.fall(functional.gelu(self.rise(self.think(x))))
         return y
 

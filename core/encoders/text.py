@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from core.encoders.attention import attend
 from core.encoders.lora import add_adapters, merge_adapters
 from core.encoders.weight_files import read_tensors
 from core.errors import ModelError
@@ -57,15 +58,11 @@ class BertBlock(nn.Module):
         self.rise = nn.Linear(WIDTH, _INNER)
         self.fall = nn.Linear(_INNER, WIDTH)
         self.norm = nn.LayerNorm(WIDTH, eps=_EPSILON)
-        self.dropout = nn.Dropout(0.1)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
         """x (B, T, D), bias (B, 1, 1, T) added to the attention's scores -> (B, T, D)."""
-        parts = (self.query(x), self.key(x), self.value(x))
-        query, key, value = (part.unflatten(-1, (_HEADS, -1)).transpose(1, 2) for part in parts)
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias.to(query.dtype))
-        x = self.attended(x + self.dropout(self.out(mixed.transpose(1, 2).flatten(2))))
-        y: Tensor = self.norm(x + self.dropout(self.fall(functional.gelu(self.rise(x)))))
+        x = self.attended(x + self.out(attend(self.query(x), self.key(x), self.value(x), _HEADS, bias)))
+        y: Tensor = self.norm(x + self.fall(functional.gelu(self.rise(x))))
         return y
 
 
@@ -78,7 +75,6 @@ class TextEncoder(nn.Module):
         self.positions = nn.Embedding(_POSITIONS, WIDTH)
         self.segment = nn.Parameter(torch.zeros(WIDTH))
         self.norm = nn.LayerNorm(WIDTH, eps=_EPSILON)
-        self.dropout = nn.Dropout(0.1)
         self.blocks = nn.ModuleList(BertBlock() for _ in range(_LAYERS))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
@@ -92,7 +88,7 @@ class TextEncoder(nn.Module):
             (B, T, 384): one token per piece; padded positions hold finite numbers without meaning.
         """
         place = self.positions.weight[: input_ids.shape[1]]
-        x: Tensor = self.dropout(self.norm(self.words(input_ids) + place + self.segment))
+        x: Tensor = self.norm(self.words(input_ids) + place + self.segment)
         bias = (1.0 - attention_mask[:, None, None, :].to(x.dtype)) * -1e4
         for block in self.blocks:
             x = block(x, bias)
