@@ -96,6 +96,10 @@ class Knowledge:
     bias: Tensor
     reliability: Tensor
 
+    def to(self, device: torch.device) -> Knowledge:
+        """Copy to a device."""
+        return Knowledge(**{name: getattr(self, name).to(device) for name in self.__slots__})
+
     def calibrated(self, peer_logits: Tensor) -> Tensor:
         """(B, M, C) logits -> (B, M, C) calibrated logits."""
         return peer_logits / self.temperature + self.bias
@@ -119,8 +123,6 @@ def objective(
     targets: Targets,
     config: LossConfig,
     knowledge: Knowledge,
-    *,
-    full_view_logits: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """All row-wise losses of a batch, weighted. Their sum is minimised.
 
@@ -129,17 +131,18 @@ def objective(
         targets: of the same rows.
         config: weights.
         knowledge: priors and the teacher's calibration.
-        full_view_logits: (B, C) of the fusion before modalities were dropped, or None.
 
     Returns:
         name -> () tensor, only for losses with a weight.
     """
     rows = _supervision(out, targets, config, knowledge)
     rows |= _distillation(out, targets, config, knowledge)
-    if config.full_view and full_view_logits is not None:
-        divergence = losses.bernoulli_kl(full_view_logits.detach(), out.logits, config.temperature)
-        rows["full_view"] = config.full_view * divergence.mean(dim=-1)
     return {name: row.mean() for name, row in rows.items()}
+
+
+def view_consistency(full: Tensor, partial: Tensor, config: LossConfig) -> Tensor:
+    """Divergence of the fusion on a partial view from itself on the full view. Both (B, C) logits -> ()."""
+    return losses.bernoulli_kl(full.detach(), partial, config.temperature).mean() * config.full_view
 
 
 def contrastive(
