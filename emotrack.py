@@ -137,7 +137,9 @@ def foreign_packages(home: str = HOME) -> str | None:
     Returns:
         One or two sentences for the user, or None when all is well.
     """
-    for name in PACKAGES:
+    # A checkout has benchmarks too, and other projects leave a package of that name behind.
+    optional = [name for name in ("benchmarks",) if _is_here(f"{name}.__init__")]
+    for name in (*PACKAGES, *optional):
         spec = find_spec(name)
         found = os.path.dirname(os.path.realpath(spec.origin)) if spec and spec.origin else None
         if found != os.path.join(home, name):

@@ -137,8 +137,8 @@ def test_wrong_usage_is_one_message_and_exit_code_2(words: list[str], said: str)
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """A stand-in for the session; a test gives it the `run_replay` that it needs."""
-    module = ModuleType("realtime.session")
-    monkeypatch.setitem(sys.modules, "realtime.session", module)
+    module = ModuleType("realtime.replay")
+    monkeypatch.setitem(sys.modules, "realtime.replay", module)
     return module
 
 
