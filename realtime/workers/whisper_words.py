@@ -69,9 +69,9 @@ def _spread(text: str, speech_s: float, *, spaced: bool) -> tuple[Piece, ...]:
     words: list[Piece] = []
     done = 0
     for part in parts:
-        t0 = speech_s * done / total
+        t0 = speech_s * (done / total)
         done += len(part)
-        words.append(Piece(part, t0, speech_s * done / total, 0.5))
+        words.append(Piece(part, t0, speech_s * (done / total), 0.5))
     return tuple(words)
 
 

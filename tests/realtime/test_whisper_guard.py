@@ -1,0 +1,56 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime.workers.whisper import Decoded
+from realtime.workers.whisper_guard import objection
+
+
+def decoded(text, *, log_probability=-0.2, no_speech=0.05, complete=True):
+    return Decoded(text, (1, 2, 3), log_probability, no_speech, complete)
+
+
+@pytest.mark.parametrize(
+    ("text", "speech_s"),
+    [
+        ("Kids are talking by the door.", 1.4),
+        ("Yes.", 0.4),
+        ("No, no, no, no!", 1.2),
+        ("No, I did not. No, I didn't. No, I didn't. No, I didn't.", 5.0),
+        ("Das schwarze Stück Papier befindet sich da oben neben dem Holzstück.", 3.0),
+    ],
+)
+def test_clear_speech_is_believed(text, speech_s):
+    assert objection(decoded(text), speech_s) is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "speech_s", "reason"),
+    [
+        (decoded(""), 2.0, "nothing"),
+        (decoded("..."), 2.0, "nothing"),
+        (decoded("and so on and on", complete=False), 5.0, "end"),
+        (decoded("I'm going to go to the beach.", log_probability=-1.7, no_speech=0.87), 8.0, "guesses"),
+        (decoded("you", log_probability=-0.49, no_speech=0.93), 3.0, "hardly speech"),
+        (decoded("one two three four five six seven eight", log_probability=-0.3), 0.5, "do not fit"),
+        (decoded("No, I didn't. " * 30, log_probability=-0.1), 11.0, "words"),
+        (decoded("get a chance to " * 8, log_probability=-0.16), 12.0, "repeats"),
+    ],
+)
+def test_what_is_invented_gives_itself_away(wrong, speech_s, reason):
+    assert reason in objection(wrong, speech_s)
+
+
+@given(
+    st.lists(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=6),
+    st.integers(6, 12),
+    st.floats(1, 25),
+)
+def test_a_phrase_said_more_than_five_times_in_a_row_is_never_believed(phrase, times, speech_s):
+    assert objection(decoded(" ".join(phrase * times)), speech_s) is not None
+
+
+@given(st.text(max_size=40), st.floats(0, 30))
+def test_a_reason_never_tells_what_was_said(text, speech_s):
+    marked = f"zq{text}zq"
+    assert "zq" not in (objection(decoded(marked, log_probability=-3), speech_s) or "")
