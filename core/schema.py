@@ -30,7 +30,8 @@ def json_schema() -> dict[str, Any]:
             "seq": seq,
             **definition["properties"],
         }
-        definition["required"] = ["type", "seq", *definition["required"]]
+    for definition in definitions.values():
+        definition["required"] = list(definition["properties"])  # `encode` leaves nothing out
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_ID,
