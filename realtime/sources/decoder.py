@@ -39,6 +39,8 @@ class StreamDecoder:
         self._stream = stream
         self._stamps = stamps
         self._damaged = False
+        self._counts_by_decoding = container.format.name == "avi" and isinstance(stream, av.VideoStream)
+        self._lead: int | None = None
         for other in container.streams:
             if other.index != stream.index:
                 other.discard = av.stream.Discard.all
@@ -57,6 +59,19 @@ class StreamDecoder:
             except av.FFmpegError:
                 failures += 1
                 self._note_damage()
+
+    def presented_s(self, frame: av.AudioFrame | av.VideoFrame) -> float | None:
+        """The frame's presentation time in seconds of the file's own time, None if it has none.
+
+        An avi file has no presentation times: libav guesses them, wrongly where pictures are stored out of
+        order. There, the order of decoding counts from the first picture on.
+        """
+        stamp = frame.pts if frame.pts is not None else frame.dts
+        if self._counts_by_decoding and stamp is not None and frame.dts is not None:
+            if self._lead is None:
+                self._lead = stamp - frame.dts
+            stamp = frame.dts + self._lead
+        return None if stamp is None or frame.time_base is None else float(stamp * frame.time_base)
 
     def take_damage(self) -> bool:
         """Whether something could not be read since this was last asked."""
@@ -79,11 +94,3 @@ class StreamDecoder:
     def _note_damage(self) -> None:
         self.damaged_packets += 1
         self._damaged = True
-
-
-def presented_s(frame: av.AudioFrame | av.VideoFrame) -> float | None:
-    """The frame's presentation time in seconds of the file's own time, None if it has none."""
-    stamp = frame.pts if frame.pts is not None else frame.dts
-    if stamp is None or frame.time_base is None:
-        return None
-    return float(stamp * frame.time_base)

@@ -30,6 +30,8 @@ class PictureMaker:
         sane = pixel_aspect is not None and Fraction(1, 4) <= pixel_aspect <= 4
         self._pixel_aspect = float(pixel_aspect) if sane and pixel_aspect is not None else 1.0
         self._reformatter = VideoReformatter()
+        self._rotation: int | None = None
+        self._matrix: NDArray[np.int32] | None = None
 
     def picture(self, frame: av.VideoFrame) -> Image:
         """(H, W, 3) uint8.
@@ -41,7 +43,11 @@ class PictureMaker:
         converted = self._reformatter.reformat(
             frame, width=width, height=height, format="rgb24", interpolation="AREA", threads=1
         )
-        return _upright(cast(Image, converted.to_ndarray()), _display_matrix(frame))
+        # Looking at its side data ties a frame into a reference cycle, so that pictures pile up until the
+        # collector comes; the plain rotation tells cheaply whether the orientation is still the same.
+        if frame.rotation != self._rotation:
+            self._rotation, self._matrix = frame.rotation, _display_matrix(frame)
+        return _upright(cast(Image, converted.to_ndarray()), self._matrix)
 
     def _size(self, frame: av.VideoFrame) -> tuple[int, int]:
         width, height = frame.width * self._pixel_aspect, float(frame.height)

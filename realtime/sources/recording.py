@@ -31,6 +31,8 @@ class RecordingSource:
         audio_chunk_s: length of the audio chunks in seconds, > 0.
         video_max_side: larger pictures are scaled down to this many pixels on their longer side; None keeps
             them. Faces need no more.
+        video_max_hz: pictures that come faster than this are left out before they are converted, which is
+            most of their cost; None gives every picture.
         want_audio, want_video: what to read.
 
     Raises:
@@ -43,6 +45,7 @@ class RecordingSource:
         *,
         audio_chunk_s: float = 0.1,
         video_max_side: int | None = 960,
+        video_max_hz: float | None = None,
         want_audio: bool = True,
         want_video: bool = True,
     ) -> None:
@@ -51,6 +54,7 @@ class RecordingSource:
         self._path = Path(path)
         self._chunk_samples = max(1, round(audio_chunk_s * SAMPLE_RATE))
         self._video_max_side = video_max_side
+        self._video_max_hz = video_max_hz
         self._closed = threading.Event()
         self._running: list[Generator[SourceInput]] = []
         self.info = probe(self._path)
@@ -149,7 +153,9 @@ class RecordingSource:
     def _reader(self, track: Track) -> Generator[SourceInput]:
         if track.kind == "audio":
             return read_audio(self._path, track, self._zero_s, self._chunk_samples, self.faults)
-        return read_video(self._path, track, self._zero_s, self._video_max_side, self.faults)
+        return read_video(
+            self._path, track, self._zero_s, self._video_max_side, self._video_max_hz, self.faults
+        )
 
     def _tell_of_early_end(self, reached_s: float) -> None:
         sentence = cut_short(self._path)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, TypeAlias
 
 import av
 
 from realtime.sources.faults import FaultLog
 
-AnyPacket = av.Packet[av.stream.Stream]
+AnyPacket: TypeAlias = "av.Packet[av.stream.Stream]"
 
 JUMP_S: Final = 1.0
 """Reordering and jitter stay below this; what jumps further is looked at."""

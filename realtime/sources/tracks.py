@@ -14,7 +14,7 @@ from av.container import InputContainer
 from core.inputs import EndOfStream, SourceInput
 from realtime.sources.audio_timeline import AudioTimeline
 from realtime.sources.container import Kind, duration_s, open_container
-from realtime.sources.decoder import MediaStream, StreamDecoder, presented_s
+from realtime.sources.decoder import MediaStream, StreamDecoder
 from realtime.sources.faults import FaultLog
 from realtime.sources.picture import PictureMaker
 from realtime.sources.timestamps import StampRepair
@@ -42,10 +42,11 @@ def first_time_s(path: Path, index: int) -> float | None:
     with open_container(path) as container:
         stream = _stream(container, index)
         announced_s = _seconds(stream.start_time, stream.time_base)
-        first = next(StreamDecoder(container, stream).frames(), None)
+        decoder = StreamDecoder(container, stream)
+        first = next(decoder.frames(), None)
         if first is None:
             return None
-        first_s = presented_s(first)
+        first_s = decoder.presented_s(first)
     if first_s is None:
         return announced_s or 0.0
     late = announced_s is not None and first_s - announced_s > _LATE_START_S
@@ -63,13 +64,13 @@ def read_audio(
         decoder = StreamDecoder(container, _stream(container, track.index), stamps)
         for frame in decoder.frames():
             assert isinstance(frame, av.AudioFrame)
-            t_s = _time_s(frame, zero_s, timeline.expected_s)
+            t_s = _stream_s(decoder.presented_s(frame), zero_s, timeline.expected_s)
             yield from timeline.push(frame, t_s, damaged=decoder.take_damage())
     yield from _ended(timeline, decoder, log, NOUNS["audio"])
 
 
 def read_video(
-    path: Path, track: Track, zero_s: float, max_side: int | None, faults: list[str]
+    path: Path, track: Track, zero_s: float, max_side: int | None, max_hz: float | None, faults: list[str]
 ) -> Generator[SourceInput]:
     """Give a picture stream's frames, gaps and end."""
     log = FaultLog(faults)
@@ -77,12 +78,12 @@ def read_video(
         stream = _stream(container, track.index)
         assert isinstance(stream, av.VideoStream)
         pictures = PictureMaker(max_side, stream.sample_aspect_ratio)
-        timeline = VideoTimeline("video", pictures, _interval_s(stream.guessed_rate), log)
+        timeline = VideoTimeline("video", pictures, _interval_s(stream.guessed_rate), max_hz, log)
         stamps = StampRepair(zero_s, duration_s(container), NOUNS["video"], log)
         decoder = StreamDecoder(container, stream, stamps)
         for frame in decoder.frames():
             assert isinstance(frame, av.VideoFrame)
-            t_s = _time_s(frame, zero_s, timeline.expected_s)
+            t_s = _stream_s(decoder.presented_s(frame), zero_s, timeline.expected_s)
             yield from timeline.push(frame, t_s, damaged=decoder.take_damage())
     yield from _ended(timeline, decoder, log, NOUNS["video"])
 
@@ -100,10 +101,9 @@ def _ended(
         yield item
 
 
-def _time_s(frame: av.AudioFrame | av.VideoFrame, zero_s: float, expected_s: float) -> float:
+def _stream_s(presented_s: float | None, zero_s: float, expected_s: float) -> float:
     """Stream time of a frame; one that has no time continues what came before."""
-    own_s = presented_s(frame)
-    return expected_s if own_s is None else own_s - zero_s
+    return expected_s if presented_s is None else presented_s - zero_s
 
 
 def _stream(container: InputContainer, index: int) -> MediaStream:

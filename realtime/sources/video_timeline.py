@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from statistics import median
@@ -19,6 +20,9 @@ LONG_HOLE_S: Final = 0.5
 DAMAGE_HOLE_S: Final = 0.2
 """The same where something could not be read in between."""
 
+_RATE_SLACK: Final = 0.9
+"""Jitter must not make every second picture of a stream that keeps to the rate fall out."""
+
 _REORDERED: Final = 32
 """Decoders hold back up to this many pictures, so a hole may come out so much later than its cause."""
 
@@ -30,14 +34,19 @@ class VideoTimeline:
         stream: name of the stream.
         pictures: makes pictures of frames.
         interval_s: usual time between pictures, a guess until some have been seen.
+        max_hz: pictures that come faster are thinned out to at most this rate; None keeps all.
         faults: where holes and lost pictures are told.
     """
 
-    def __init__(self, stream: str, pictures: PictureMaker, interval_s: float, faults: FaultLog) -> None:
+    def __init__(
+        self, stream: str, pictures: PictureMaker, interval_s: float, max_hz: float | None, faults: FaultLog
+    ) -> None:
         self._stream = stream
         self._pictures = pictures
         self._faults = faults
         self._last_s: float | None = None
+        self._given_s = -math.inf
+        self._least_s = 0.0 if max_hz is None else _RATE_SLACK / max_hz
         self._intervals_s = deque([interval_s], maxlen=25)
         self._out_of_order = 0
         self._doubtful = 0
@@ -56,17 +65,13 @@ class VideoTimeline:
         if self._last_s is not None and t_s <= self._last_s:
             self._out_of_order += 1
             return
-        try:
-            image = self._pictures.picture(frame)
-        except (av.FFmpegError, ValueError):
-            self._unusable += 1
-            return
         self._doubtful += frame.is_corrupt
         yield from self._hole(t_s)
         if self._last_s is not None:
             self._intervals_s.append(t_s - self._last_s)
         self._last_s = t_s
-        yield VideoFrame(self._stream, t_s, image)
+        if t_s - self._given_s >= self._least_s:
+            yield from self._picture(frame, t_s)
 
     def finish(self) -> Iterator[EndOfStream]:
         """End the stream one interval after the last picture."""
@@ -80,6 +85,15 @@ class VideoTimeline:
             if count:
                 self._faults.note(f"Pictures that {what}: {count}.")
         yield EndOfStream(self._stream, self.expected_s)
+
+    def _picture(self, frame: av.VideoFrame, t_s: float) -> Iterator[VideoFrame]:
+        try:
+            image = self._pictures.picture(frame)
+        except (av.FFmpegError, ValueError):
+            self._unusable += 1
+            return
+        self._given_s = t_s
+        yield VideoFrame(self._stream, t_s, image)
 
     def _hole(self, t_s: float) -> Iterator[Gap]:
         begin_s = self.expected_s
