@@ -172,16 +172,19 @@ def summary(estimate: EmotionEstimate) -> str:
 
 
 def _header(view: View, speed: str, page: str | None) -> Text:
-    line = _line("emotrack ", "bold")
-    hello = view.hello
-    parts = [clock(view.now_s), speed]
+    """The most useful first: a narrow terminal cuts the end off."""
+    hello, end = view.hello, view.end
+    parts = [("emotrack", "bold"), (clean(hello.source), "") if hello else ("", "")]
+    parts += [(clock(view.now_s), ""), (speed, "")]
+    if end is not None:
+        parts.append((end.reason, "bold green" if end.reason == "finished" else "bold red"))
+    parts.append((page or "", "underline"))
     if hello is not None:
-        parts = [clean(hello.source), *parts, f"whisper {clean(hello.whisper)}", clean(hello.model.name)]
-    line.append("  ".join(part for part in parts if part))
-    if page:
-        line.append("  ").append(page, "underline")
-    if view.end is not None:
-        line.append(f"  {view.end.reason}", "bold green" if view.end.reason == "finished" else "bold red")
+        parts += [(f"whisper {clean(hello.whisper)}", "dim"), (clean(hello.model.name), "dim")]
+    line = _line("")
+    for text, style in parts:
+        if text:
+            line.append(text, style).append("  ")
     return line
 
 
