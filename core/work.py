@@ -137,7 +137,8 @@ class FaceDetection:
         score: detector's confidence in [0, 1].
         crop: (S, S) uint8 grey, cut by `core.stages.face_crop`.
         mouth_motion: mean absolute change of the mouth region since the previous frame, beyond what the
-            rest of the face moved, per second, >= 0; None without a previous frame.
+            rest of the face moved, per second, >= 0; None without a previous frame, or when it is the
+            same picture again.
         quality: [0, 1], falls with small, blurred or turned faces.
         appearance: (k,) float32 unit vector of colours, for keeping tracks apart within a shot. It is not
             an identity embedding.

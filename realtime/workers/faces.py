@@ -76,7 +76,9 @@ class FaceDetector:
         rows = rows[np.argsort(rows[:, 0] + rows[:, 2] / 2, kind="stable")]
         scene = scene_signature(order.image)
         changed = order.previous is not None and float(scene @ scene_signature(order.previous)) < SAME_SCENE
-        previous = None if changed or order.elapsed_s <= 0 else order.previous
+        previous = order.previous
+        if changed or order.elapsed_s <= 0 or (previous is not None and _repeats(order.image, previous)):
+            previous = None
         detections = tuple(self._describe(row, order.image, previous, order.elapsed_s) for row in rows)
         return Faces(order.t_s, detections, scene_change=changed, scene=scene)
 
@@ -121,6 +123,12 @@ class FaceDetector:
             quality=quality(box, landmarks, crop),
             appearance=appearance(image, box),
         )
+
+
+def _repeats(image: Image, previous: Image) -> bool:
+    """Whether a camera or an encoder gave the same picture twice: that says nothing about motion."""
+    small = (cv2.resize(picture, (80, 60), interpolation=cv2.INTER_AREA) for picture in (image, previous))
+    return bool(cv2.absdiff(*small).max() <= 1)
 
 
 def quality(box: Box, landmarks: NDArray[np.float32], crop: NDArray[np.uint8]) -> float:
