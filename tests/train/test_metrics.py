@@ -1,0 +1,83 @@
+"""Figures: known values, masks, votes, constants and intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from train.metrics import calibration_error, constants, figures, intervals, per_label, presence
+
+HALF = np.full(3, 0.5)
+
+
+def test_figures_of_a_small_table_are_those_computed_by_hand():
+    targets = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]], np.float32)
+    p = np.array([[0.9, 0.1, 0.1], [0.6, 0.4, 0.1], [0.1, 0.2, 0.7], [0.8, 0.1, 0.1]], np.float32)
+    got = figures(p, targets, np.ones((4, 3), bool), HALF)
+    assert got["accuracy"] == pytest.approx(0.75)
+    assert got["uar"] == pytest.approx(2 / 3)
+    assert got["macro_f1"] == pytest.approx((0.8 + 0 + 1) / 3)
+    assert got["micro_f1"] == pytest.approx(2 * 3 / (2 * 3 + 1 + 1))
+    assert got["map"] == pytest.approx(1.0)
+    assert got["hamming"] == pytest.approx(2 / 12)
+    assert got["brier"] == pytest.approx(((p - targets) ** 2).mean())
+
+
+def test_what_is_not_known_changes_no_figure():
+    rng = np.random.default_rng(0)
+    targets = (rng.random((40, 3)) < 0.4).astype(np.float32)
+    p = rng.random((40, 3)).astype(np.float32)
+    known = np.ones((40, 3), bool)
+    known[:, 2] = False
+    other = targets.copy()
+    other[:, 2] = 1 - other[:, 2]
+    assert figures(p, targets, known, HALF) == figures(p, other, known, HALF)
+    assert figures(p, targets, known, HALF)["macro_f1"] == pytest.approx(
+        figures(p[:, :2], targets[:, :2], known[:, :2], HALF[:2])["macro_f1"]
+    )
+
+
+def test_votes_give_the_majority_label_even_below_one_half():
+    votes = np.array([[0.4, 0.3, 0.3], [0.5, 0.5, 0.0], [0.0, 0.0, 0.0]])
+    assert presence(votes).tolist() == [[True, False, False], [True, True, False], [False, False, False]]
+
+
+def test_calibration_error_is_zero_for_honest_and_large_for_boastful_probabilities():
+    rng = np.random.default_rng(0)
+    p = rng.random((20_000, 1)).astype(np.float32)
+    truth = rng.random((20_000, 1)) < p
+    known = np.ones_like(truth)
+    assert calibration_error(p, truth, known) < 0.02
+    assert calibration_error(p**4, truth, known) > 0.15
+
+
+def test_constants_are_judged_like_any_predictor():
+    targets = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [1, 0, 1]], np.float32)
+    table = constants(targets, np.ones((4, 3), bool), HALF, targets.mean(axis=0))
+    assert table["most frequent label"]["accuracy"] == pytest.approx(2 / 3)
+    assert table["all present"]["micro_f1"] == pytest.approx(2 * 5 / (5 + 12))
+    assert table["none present"]["macro_f1"] == 0
+    assert table["base rates"]["ece"] == pytest.approx(0, abs=1e-6)
+
+
+@settings(max_examples=3, deadline=None)
+@given(seed=st.integers(0, 100))
+def test_intervals_hold_the_figure_and_resample_whole_sources(seed):
+    rng = np.random.default_rng(seed)
+    targets = np.eye(3, dtype=np.float32)[rng.integers(0, 3, 60)]
+    p = np.clip(targets * 0.5 + rng.random((60, 3)) * 0.5, 0, 1)
+    known = np.ones((60, 3), bool)
+    figure = figures(p, targets, known, HALF)
+    many = intervals(p, targets, known, HALF, [str(i) for i in range(60)], resamples=20)
+    few = intervals(p, targets, known, HALF, [str(i // 30) for i in range(60)], resamples=20)
+    for name, (low, high) in many.items():
+        assert low - 0.1 <= figure[name] <= high + 0.1
+    assert set(few) == set(many)
+
+
+def test_each_label_has_its_own_line():
+    targets = np.array([[1, 0], [0, 1]], np.float32)
+    table = per_label(targets, targets, np.ones((2, 2), bool), HALF[:2], ("a", "b"))
+    assert table["a"] == {"f1": 1.0, "ap": 1.0, "ece": pytest.approx(0.0), "base_rate": 0.5}

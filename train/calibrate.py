@@ -1,0 +1,134 @@
+"""Fitting what `core.models.calibration` applies. On validation data only.
+
+Legend: N examples, C labels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from core.models.calibration import confidence, probabilities
+from core.spec import BranchCalibration
+from train.metrics import Bools, Floats, presence
+
+SHRINKAGE = 20.0
+"""Examples' worth of pull of a label's calibration towards that of all labels together."""
+
+SHRINKAGE_POSITIVES = 50.0
+"""Positives at which a label's own threshold counts as much as the global one."""
+
+LEAST_HITS, MOST_ABSTAINED = 0.4, 0.1
+"""An estimate abstains where its most probable label is right less often than this; at most in this share."""
+
+
+def fit_branch(
+    logits: Floats, targets: Floats, known: Bools, weights: NDArray[np.floating] | None = None
+) -> BranchCalibration:
+    """Per-label temperature and bias by maximum likelihood, shrunk to a common one.
+
+    Args:
+        logits: (N, C) of one branch under one availability pattern.
+        targets: (N, C) in [0, 1]; fractions are fine.
+        known: (N, C) bool. A label that is never known gets the common calibration.
+        weights: (N,) of the examples, or None.
+    """
+    count, labels = logits.shape
+    weight = known * (np.ones(count) if weights is None else weights)[:, None]
+    start = np.array([0.0, 0.0])
+    common = _fit(logits.ravel(), targets.ravel(), weight.ravel(), start, 1.0)
+    own = [_fit(logits[:, c], targets[:, c], weight[:, c], common, SHRINKAGE) for c in range(labels)]
+    return BranchCalibration(
+        temperature=tuple(round(float(np.exp(-slope)), 5) for slope, _ in own),
+        bias=tuple(round(float(bias), 5) for _, bias in own),
+    )
+
+
+def fit_thresholds(estimates: Floats, targets: Floats, known: Bools) -> tuple[float, ...]:
+    """The thresholds with the best F1, each label's own shrunk to that of all labels together.
+
+    Args:
+        estimates: (N, C) calibrated probabilities.
+        targets, known: (N, C).
+    """
+    truth = presence(targets) & known
+    common = _best_threshold(estimates[known], truth[known])
+    result = []
+    for label in range(estimates.shape[1]):
+        rows = known[:, label]
+        positives = float(truth[rows, label].sum())
+        own = _best_threshold(estimates[rows, label], truth[rows, label]) if positives else common
+        share = positives / (positives + SHRINKAGE_POSITIVES)
+        result.append(round(share * own + (1 - share) * common, 4))
+    return tuple(result)
+
+
+def fit_abstention(
+    estimates: Floats, targets: Floats, known: Bools, tokens: NDArray[np.integer] | None = None
+) -> float:
+    """Confidence below which an estimate abstains.
+
+    Among the least confident `MOST_ABSTAINED` of the validation examples, the largest confidence up to which
+    the most probable label was right in fewer than `LEAST_HITS` of the cases; 0 when there is none.
+    """
+    sure = confidence(estimates, tokens)
+    truth = presence(targets) & known
+    top = np.where(known, estimates, -1.0).argmax(axis=1)
+    hit = truth[np.arange(len(top)), top]
+    order = np.argsort(sure)[: max(1, int(len(sure) * MOST_ABSTAINED))]
+    share = np.cumsum(hit[order]) / np.arange(1, len(order) + 1)
+    poor = np.flatnonzero(share < LEAST_HITS)
+    return round(float(sure[order[poor[-1]]]), 4) if len(poor) else 0.0
+
+
+def reliability(logits: Floats, targets: Floats, known: Bools, calibration: BranchCalibration) -> Floats:
+    """(C,) how much a calibrated peer knows of each label: 1 - its cross entropy / that of the base rate.
+
+    At least .05, so that no present peer is ever without a say.
+    """
+    p = np.clip(probabilities(logits, calibration), 1e-6, 1 - 1e-6)
+    result = np.full(logits.shape[1], 0.05)
+    for label in range(logits.shape[1]):
+        rows = known[:, label]
+        y = targets[rows, label]
+        if rows.any() and 0 < y.mean() < 1:
+            base = _cross_entropy(np.full(len(y), y.mean()), y)
+            result[label] = max(0.05, 1.0 - _cross_entropy(p[rows, label], y) / base)
+    return result
+
+
+def _fit(z: Floats, y: Floats, weight: Floats, centre: Floats, pull: float) -> Floats:
+    """Logarithm of the slope, and bias, that minimise the cross entropy plus a pull towards `centre`."""
+    used = weight > 0
+    z, y, weight = z[used].astype(np.float64), y[used].astype(np.float64), weight[used].astype(np.float64)
+    if len(z) == 0:
+        return centre
+
+    def loss(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        slope = np.exp(x[0])
+        a = slope * z + x[1]
+        value = weight @ (np.logaddexp(0.0, a) - y * a) + 0.5 * pull * ((x - centre) ** 2).sum()
+        error = weight * (1.0 / (1.0 + np.exp(-a)) - y)
+        gradient = np.array([error @ (slope * z), error.sum()]) + pull * (x - centre)
+        return float(value), gradient
+
+    bounds = [(-2.3, 2.3), (-6.0, 6.0)]
+    found = minimize(loss, np.asarray(centre), jac=True, method="L-BFGS-B", bounds=bounds)
+    return np.asarray(found.x)
+
+
+def _best_threshold(p: Floats, y: Bools) -> float:
+    """The cut with the best F1, in the middle between two neighbours; within [.05, .95]."""
+    if not y.any():
+        return 0.5
+    order = np.argsort(-p)
+    hits = np.cumsum(y[order])
+    f1 = 2 * hits / (np.arange(1, len(p) + 1) + y.sum())
+    best = int(np.argmax(f1))
+    below = p[order[min(best + 1, len(p) - 1)]]
+    return float(np.clip((p[order[best]] + below) / 2, 0.05, 0.95))
+
+
+def _cross_entropy(p: Floats, y: Floats) -> float:
+    return float(-(y * np.log(p) + (1 - y) * np.log(1 - p)).mean())
