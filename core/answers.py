@@ -43,18 +43,18 @@ def take_in(state: EngineState, work_id: int, outcome: Outcome) -> list[Event]:
         case AudioTokens() if record is not None:
             record.audio.append(_spoken(outcome.tokens, record, state.now_s))
             record.encoded_s = state.now_s
-        case TextTokens() if record is not None:
+        case TextTokens() if record is not None and record.text_order == work_id:
             record.text = outcome.tokens
             record.encoded_s = state.now_s
         case Fused():
             events = _say(state, work_id, outcome)
-        case _:  # the utterance it was for is forgotten
+        case _:  # the utterance it was for is forgotten, or its words are others by now
             pass
     if record is not None:
         record.awaiting.discard(work_id)
         if record.partial == work_id:
             record.partial = None
-        conclude(state, record)
+        conclude(state, record.stream)
     return events
 
 
@@ -81,11 +81,12 @@ def _write(
     record.words_s = state.now_s
     texts = tuple(w.text for w in words)
     if not texts:
-        record.text = None
+        record.text, record.text_order = None, None
     elif texts != record.words:
         times_s = tuple((w.t0_s + w.t1_s) / 2 for w in words)
-        order = state.desk.order("encode_text", EncodeText(record.id, texts, times_s), state.now_s)
-        record.awaiting.add(order)
+        payload = EncodeText(record.id, texts, times_s)
+        record.text_order = state.desk.order("encode_text", payload, state.now_s)
+        record.awaiting.add(record.text_order)
     record.words = texts
     record.transcript_revision += 1
     return [_transcript(state, record, delta)]
@@ -131,6 +132,9 @@ def _say(state: EngineState, work_id: int, fused: Fused) -> list[Event]:
     questions = state.questions.pop(work_id)
     answers = zip(questions, fused.outputs, strict=True)
     said = [state.estimator.answer(question, output, state.now_s) for question, output in answers]
+    for question in questions:
+        if question.final and question.utterance is not None:
+            conclude(state, question.utterance.stream)
     return [estimate for estimate in said if estimate is not None]
 
 
@@ -140,6 +144,7 @@ def _give_up(state: EngineState, work_id: int, record: UtteranceRecord | None, r
     for question in state.questions.pop(work_id, ()):
         if question.final and question.utterance is not None:
             question.utterance.done = True
+            conclude(state, question.utterance.stream)
     if record is not None and work_id == record.final_order:
         delta = state.transcripts.finish(record.id)
         events += _write(state, record, delta, delta.words)

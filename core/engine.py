@@ -78,6 +78,7 @@ class Engine:
             estimator=Estimator.create(config.estimates, spec.labels, spec.calibration.thresholds),
             faces=FaceTokens(KEEP_S),
         )
+        self._network = network
         self._schedule_hop()
 
     # -- the four verbs -------------------------------------------------------------------------------
@@ -100,12 +101,15 @@ class Engine:
         return out
 
     def snapshot(self) -> EngineState:
-        """A copy of everything the engine remembers."""
-        return copy.deepcopy(self.state)
+        """A copy of everything the engine remembers. The voice network is shared: it remembers nothing."""
+        return self._copied(self.state)
 
     def restore(self, state: EngineState) -> None:
         """Go on from a snapshot, which stays untouched."""
-        self.state = copy.deepcopy(state)
+        self.state = self._copied(state)
+
+    def _copied(self, state: EngineState) -> EngineState:
+        return copy.deepcopy(state, {id(self._network): self._network})
 
     @property
     def finished(self) -> bool:
@@ -139,20 +143,20 @@ class Engine:
                     timeline.deliver(end_us, Rank.AUDIO, Heard(item.stream, frame), stream=item.stream)
                 timeline.reach(item.stream, microseconds(item.end_sample / SAMPLE_RATE))
             case VideoFrame():
-                # a further frame may carry the same time, so the stream has only reached what lies before
                 timeline.deliver(microseconds(item.t_s), Rank.VIDEO, item, stream=item.stream)
-                timeline.reach(item.stream, microseconds(item.t_s) - 1)
+                timeline.reach(item.stream, microseconds(item.t_s))
             case Gap():
                 if item.stream in self.state.speech:
                     self.state.speech[item.stream].voice.gap()
                 gap = Discontinuity(item.stream, item.t0_s, item.t1_s, item.reason)
                 timeline.deliver(microseconds(item.t0_s), Rank.GAP, gap, stream=item.stream)
-                timeline.reach(item.stream, microseconds(item.t1_s) - 1)
+                timeline.reach(item.stream, microseconds(item.t1_s))
             case Tick():
-                for stream in timeline.reached_us:
+                for stream in timeline.reached_us:  # audio that ends just then may still come
                     timeline.reach(stream, microseconds(item.t_s) - 1)
             case EndOfStream():
-                at_us = microseconds(item.t_s)
+                # a container's duration may be a little shorter than what it holds
+                at_us = max(microseconds(item.t_s), timeline.reached_us[item.stream])
                 timeline.deliver(at_us, Rank.END, StreamEnded(item.stream), stream=item.stream)
                 timeline.reach(item.stream, NEVER)
             case WorkResult():
@@ -192,7 +196,7 @@ class Engine:
                 self.state.utterances[record.id] = record
             record.person = branch.speaker(record, self.now_s)
             events.append(utterance_event(self.state, record))
-            conclude(self.state, record)
+            conclude(self.state, branch.info.name)
         return events
 
     def _hop(self) -> list[Event]:
@@ -206,7 +210,7 @@ class Engine:
         message = f"nothing from {gap.t0_s:.2f} s to {gap.t1_s:.2f} s: {gap.reason}"
         events: list[Event] = [Status(gap.t0_s, "gap", "warning", message, stream=gap.stream)]
         if gap.stream in state.sight:
-            state.sight[gap.stream].interrupt()
+            state.sight[gap.stream].interrupt(gap.t0_s)
             return events
         branch = state.speech[gap.stream]
         return events + self._announce(

@@ -30,10 +30,21 @@ def roll(state: EngineState) -> list[Event]:
     return events
 
 
-def conclude(state: EngineState, record: UtteranceRecord) -> None:
-    """Ask for an utterance's final estimate once everything it needs is there."""
-    if record.asked_final or not state.speech[record.stream].complete(record):
-        return
+def conclude(state: EngineState, stream: str) -> None:
+    """Ask for the final estimate of a stream's next utterance once everything it needs is there.
+
+    One after the other: final estimates never go back in time, however late a result is.
+    """
+    branch = state.speech[stream]
+    for record in [r for r in branch.records.values() if not r.done]:
+        if record.asked_final or not branch.complete(record):
+            return
+        _ask_final(state, record)
+        if not record.done:
+            return
+
+
+def _ask_final(state: EngineState, record: UtteranceRecord) -> None:
     record.asked_final = True
     t1_s = record.t1_s(state.now_s)
     parts = evidence(record.person, [record], state.faces)

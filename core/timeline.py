@@ -2,7 +2,7 @@
 
 Items are released in the order (time, rank, number) and only when nothing earlier can still arrive: up to
 the least time that every open stream has reached, and, in a deterministic run, not past an outstanding
-work order. So the engine behind it cannot tell how its input was chunked or how fast the workers were.
+work order. At exactly that time only audio is complete: a picture, a gap or an end may still follow there. So the engine behind it cannot tell how its input was chunked or how fast the workers were.
 Times are whole microseconds here, because equal times must compare equal.
 """
 
@@ -26,11 +26,14 @@ def microseconds(t_s: float) -> int:
 
 
 class Rank(IntEnum):
-    """Order of items that fall on the same microsecond."""
+    """Order of items that fall on the same microsecond.
 
-    GAP = 0
-    AUDIO = 1
-    VIDEO = 2
+    A gap begins where the last chunk or picture ended, so it comes after both.
+    """
+
+    AUDIO = 0
+    VIDEO = 1
+    GAP = 2
     RESULT = 3
     HOP = 4
     END = 5
@@ -111,7 +114,7 @@ class Timeline:
         heapq.heappush(self._heap, _Entry(t_us, rank, (lane, count), item))
 
     def reach(self, stream: str, t_us: int) -> None:
-        """Everything of `stream` up to and including `t_us` has been delivered."""
+        """Everything of `stream` before `t_us` has been delivered, and its audio that ends at `t_us`."""
         self.reached_us[stream] = max(self.reached_us[stream], t_us)
 
     def expect(self, work_id: int, due_us: int) -> None:
@@ -127,8 +130,8 @@ class Timeline:
         if entry is None:
             return False
         entry.item = Arrived(work_id, outcome)
-        if not self.deterministic:
-            entry.t_us = self.now_us
+        if not self.deterministic:  # at once, before anything that is parked
+            entry.t_us, entry.rank = self.now_us, Rank.AUDIO
             heapq.heappush(self._heap, entry)
         return True
 
@@ -137,7 +140,7 @@ class Timeline:
         if not self._heap or self._heap[0].item is None:
             return None
         entry = self._heap[0]
-        if entry.t_us > self.watermark_us:
+        if (entry.t_us, entry.rank) > (self.watermark_us, Rank.AUDIO):
             return None
         heapq.heappop(self._heap)
         self.now_us = max(self.now_us, entry.t_us)
@@ -145,7 +148,7 @@ class Timeline:
 
     @property
     def watermark_us(self) -> int:
-        """Time up to which every open stream has been delivered."""
+        """Time up to which every open stream has been delivered (see `reach`)."""
         return min(self.reached_us.values(), default=NEVER)
 
     @property

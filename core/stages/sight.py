@@ -23,6 +23,7 @@ class SightBranch:
     _previous: Image | None = None
     _previous_s: float = 0.0
     _next_look: int = 0
+    _hole_s: float | None = None
 
     @classmethod
     def create(cls, config: FaceConfig) -> SightBranch:
@@ -41,6 +42,9 @@ class SightBranch:
 
     def recognise(self, faces: Faces, desk: OrderDesk, now_s: float) -> TracksUpdate:
         """Take a detection's result in: tracks go on, their crops are sent to be encoded."""
+        if self._hole_s is not None and faces.t_s >= self._hole_s:
+            self.tracks.gap()
+            self._hole_s = None
         update = self.tracks.push(faces)
         if update.assigned:
             names = tuple(track for track, _ in update.assigned)
@@ -48,6 +52,6 @@ class SightBranch:
             desk.order("encode_visual", EncodeVisual(faces.t_s, names, crops), now_s)
         return update
 
-    def interrupt(self) -> None:
-        """The stream has a hole: the next frame does not continue the last one."""
-        self._previous = None
+    def interrupt(self, t_s: float) -> None:
+        """The stream has a hole from `t_s` on: the next frame does not continue the last one."""
+        self._previous, self._hole_s = None, t_s

@@ -16,6 +16,7 @@ from core.stages.pairing import MouthPairing
 from core.stages.turns import TurnClosed, TurnEvent, TurnOpened, Turns
 from core.stages.utterances import UtteranceRecord
 from core.stages.voice import Voice, VoiceFrame, VoiceNetwork
+from core.stages.windower import between
 from core.work import EncodeAudio, Transcribe
 
 _KEEP_SAMPLES: Final = 40 * SAMPLE_RATE
@@ -75,20 +76,22 @@ class SpeechBranch:
         self.buffer.forget_before(frame.start_sample - _KEEP_SAMPLES)
         self.pairing.voice(now_s, frame.probability)
         changed = self._apply(self.turns.push(frame.start_sample, frame.probability), desk, now_s, next_id)
+        heard = frame.start_sample + FRAME_SAMPLES
         for record in self.records.values():
-            self._order_blocks(record, frame.start_sample + FRAME_SAMPLES, desk, now_s)
+            self._order_blocks(record, heard, heard, desk, now_s)
             if record.end_sample is None:
-                self._order_partial(record, frame.start_sample + FRAME_SAMPLES, desk, now_s)
+                self._order_partial(record, heard, desk, now_s)
         return changed
 
     def interrupt(self, t0_s: float, t1_s: float, desk: OrderDesk, next_id: int) -> list[UtteranceRecord]:
         """The stream has nothing between two times."""
         start, end = round(t0_s * SAMPLE_RATE), round(t1_s * SAMPLE_RATE)
-        return self._end_now(self.turns.gap(start, end), desk, t0_s, next_id)
+        return self._end_now(self.turns.gap(start, end), start, desk, t0_s, next_id)
 
     def finish(self, t_s: float, desk: OrderDesk, next_id: int) -> list[UtteranceRecord]:
         """The stream is over."""
-        return self._end_now(self.turns.flush(round(t_s * SAMPLE_RATE)), desk, t_s, next_id)
+        end = round(t_s * SAMPLE_RATE)
+        return self._end_now(self.turns.flush(end), end, desk, t_s, next_id)
 
     def speaker(self, record: UtteranceRecord, now_s: float) -> str:
         """Who speaks, by what is known now."""
@@ -99,12 +102,12 @@ class SpeechBranch:
     # -- decisions ------------------------------------------------------------------------------------
 
     def _end_now(
-        self, events: list[TurnEvent], desk: OrderDesk, now_s: float, next_id: int
+        self, events: list[TurnEvent], heard: int, desk: OrderDesk, now_s: float, next_id: int
     ) -> list[UtteranceRecord]:
         changed = self._apply(events, desk, now_s, next_id)
         for record in self.records.values():  # no further sample will complete the last block
             if record.end_sample is not None:
-                self._order_blocks(record, record.end_sample + self.blocks.block, desk, now_s)
+                self._order_blocks(record, record.end_sample + self.blocks.block, heard, desk, now_s)
         return changed
 
     def _apply(
@@ -136,6 +139,7 @@ class SpeechBranch:
         record.end_sample = turn.end_sample
         record.ended_by = turn.ended_by
         record.voice_s = turn.decided_sample / SAMPLE_RATE
+        record.audio = [between(run, record.t0_s, record.t1_s(now_s)) for run in record.audio]
         record.final_order = self._transcribe(record, turn.end_sample, desk, now_s, final=True)
         record.awaiting.add(record.final_order)
         return record
@@ -156,17 +160,24 @@ class SpeechBranch:
         samples = self.buffer.read(record.start_sample, end)
         return desk.order("transcribe", Transcribe(record.id, record.start_sample, samples, final), now_s)
 
-    def _order_blocks(self, record: UtteranceRecord, now: int, desk: OrderDesk, now_s: float) -> None:
-        """Order every whole block up to `now` that holds some of the utterance and is not yet ordered."""
+    def _order_blocks(
+        self, record: UtteranceRecord, until: int, heard: int, desk: OrderDesk, now_s: float
+    ) -> None:
+        """Order every whole block up to `until` that holds some of the utterance and is not yet ordered.
+
+        What lies beyond `heard` is zeros, even if it was delivered ahead of its time.
+        """
         block = self.blocks.block
-        while (record.next_block + 1) * block <= now:
+        while (record.next_block + 1) * block <= until:
             start = record.next_block * block
             if record.end_sample is not None and start >= record.end_sample:
                 return
             record.next_block += 1
             begin = max(0, start - self.blocks.context)
-            payload = EncodeAudio(begin, self.buffer.read(begin, start + block), block)
-            record.awaiting.add(desk.order("encode_audio", payload, now_s))
+            samples = self.buffer.read(begin, start + block)
+            samples[max(0, heard - begin) :] = 0.0
+            order = desk.order("encode_audio", EncodeAudio(begin, samples, block), now_s)
+            record.awaiting.add(order)
 
     def complete(self, record: UtteranceRecord) -> bool:
         """Whether everything that the final estimate needs has been ordered and has come back."""

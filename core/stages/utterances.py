@@ -27,6 +27,7 @@ class UtteranceRecord:
         next_block: index of the audio block to be encoded next.
         heard_sample: speech up to here was part of a partial order.
         partial: id of the partial order under way.
+        text_order: id of the newest text order; what an older one gives is out of date.
         final_order: id of the final transcription order.
         awaiting: orders whose results the final estimate waits for.
         transcript_revision, estimate_revision: of the next message.
@@ -50,6 +51,7 @@ class UtteranceRecord:
     next_block: int = 0
     heard_sample: int = 0
     partial: int | None = None
+    text_order: int | None = None
     final_order: int | None = None
     awaiting: set[int] = field(default_factory=set)
     final_transcript: bool = False
