@@ -34,7 +34,7 @@ POOLED: Final = 5
 BLOCK_TOKENS: Final = 5
 """Tokens of one block of 0.5 s."""
 
-RANK: Final = 16
+RANK: Final = 32
 """Rank of the adapters."""
 
 ADAPTED: Final = ("query", "key", "value", "out", "rise", "fall")
@@ -97,19 +97,22 @@ class AudioEncoder(nn.Module):
         Returns:
             (B, 5, 512): tokens of the last 0.5 s, oldest first; token i covers 0.1 s.
         """
-        return self._encode(mel, BLOCK_TOKENS * POOLED)
+        return self.tokens(self.states(mel, 0), 0, BLOCK_TOKENS)
 
-    def all_tokens(self, mel: Tensor) -> Tensor:
-        """(B, 80, 200) -> (B, 20, 512): tokens of the whole input, for training."""
-        return self._encode(mel, None)
-
-    def _encode(self, mel: Tensor, newest: int | None) -> Tensor:
-        x = functional.gelu(self.second(functional.gelu(self.first(mel)))).transpose(1, 2)  # (B, P, D)
+    def states(self, mel: Tensor, blocks: int) -> Tensor:
+        """(B, 80, 200) -> (B, P, D): what the first `blocks` blocks make of it."""
+        x: Tensor = functional.gelu(self.second(functional.gelu(self.first(mel)))).transpose(1, 2)
         x = x + self.positions
-        for block in self.blocks[:-1]:
+        for block in self.blocks[:blocks]:
             x = block(x)
-        x = self.norm(self.blocks[-1](x, newest))
-        tokens: Tensor = x.unflatten(1, (-1, POOLED)).mean(dim=2)
+        return x
+
+    def tokens(self, states: Tensor, blocks: int, newest: int) -> Tensor:
+        """States after the first `blocks` blocks -> (B, newest, D): the last `newest` tokens of the input."""
+        for block in self.blocks[blocks:-1]:
+            states = block(states)
+        last = self.norm(self.blocks[-1](states, newest * POOLED))
+        tokens: Tensor = last.unflatten(1, (newest, POOLED)).mean(dim=2)
         return tokens
 
     @classmethod

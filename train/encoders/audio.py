@@ -1,0 +1,227 @@
+"""Trains the adapters of the truncated Whisper encoder and the audio peer together on acted speech.
+
+The first blocks stay as released; what they make of several augmented views of each clip is computed once.
+The adapters of the remaining blocks and the peer are trained on these views.
+
+Legend: B batch, T tokens, D = 512, C = 7 labels.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from core.encoders import audio as audio_encoder
+from core.encoders.audio import AudioEncoder
+from core.encoders.log_mel import BLOCK_SAMPLES
+from core.encoders.silero import SileroVoice
+from core.encoders.weight_files import write_tensors
+from core.strict import Strict
+from train.encoders.audio_data import FOLDERS, Clip, View, pad_tokens, read_clips, view_of
+from train.encoders.optimisation import (
+    Log,
+    MovingAverage,
+    device_of,
+    masked_bce,
+    optimiser,
+    warm_up_and_cosine,
+)
+from train.encoders.peer_training import PeerSizes, new_peer
+from train.encoders.resume import Progress
+from train.encoders.scores import uar
+
+
+class AudioTraining(Strict):
+    """How the audio encoder and peer are trained.
+
+    Attributes:
+        epochs, batch, rate, peer_rate, weight_decay, average: of the training.
+        frozen_blocks: of the encoder's three, from the first; 3 trains the peer alone.
+        views: augmented copies of each clip.
+        block_s: new seconds per input in training; validation and test always use the live 0.5 s.
+        vote_share: of a target that CREMA-D's listeners make up.
+        softmax: weight of a cross entropy over the labels beside the independent ones.
+        cropped: share of the utterances of which only a part is seen, as in a rolling window.
+        dropped: share of the tokens that are hidden.
+        every: take one clip in so many, for a quick try.
+        peer: sizes of the peer.
+        seed, device: "auto" takes the GPU where there is one.
+    """
+
+    epochs: int = Field(20, ge=1)
+    batch: int = Field(16, ge=2)
+    rate: float = Field(5e-4, gt=0)
+    peer_rate: float = Field(5e-4, gt=0)
+    weight_decay: float = Field(0.05, ge=0)
+    average: float = Field(0.99, ge=0, lt=1)
+    frozen_blocks: int = Field(2, ge=0, le=audio_encoder.LAYERS)
+    views: int = Field(4, ge=1)
+    block_s: float = Field(1.0, gt=0, le=2)
+    vote_share: float = Field(0.15, ge=0, le=1)
+    softmax: float = Field(0.5, ge=0)
+    cropped: float = Field(0.3, ge=0, le=1)
+    dropped: float = Field(0.15, ge=0, lt=1)
+    every: int = Field(1, ge=1)
+    peer: PeerSizes = PeerSizes(dropout=0.3)
+    seed: int = 0
+    device: str = "auto"
+
+
+class AudioModel(nn.Module):
+    """Encoder and peer, as they are trained together."""
+
+    def __init__(self, weights: Path, config: AudioTraining) -> None:
+        super().__init__()
+        self.encoder = AudioEncoder.adaptable(weights)
+        for block in self.encoder.blocks[: config.frozen_blocks]:
+            block.requires_grad_(False)
+        self.frozen = config.frozen_blocks
+        self.encoder.norm.requires_grad_(self.frozen < audio_encoder.LAYERS)
+        self.peer = new_peer(audio_encoder.WIDTH, config.peer)
+
+    def tokens(self, views: list[View]) -> list[Tensor]:
+        """(W * newest, D) tokens of each view, in time order; all views have the same `newest`."""
+        states = torch.cat([view.states for view in views])
+        tokens = self.encoder.tokens(states, self.frozen, views[0].newest).float()
+        parts = tokens.split([len(view.states) for view in views])
+        return [part.flatten(0, 1) for part in parts]
+
+
+def train_audio(config: AudioTraining, data: Path, weights: Path, voice: Path, out: Path) -> dict[str, float]:
+    """Train on RAVDESS and EmoDB, write `audio_adapter.safetensors` and `peer_audio.safetensors` to `out`.
+
+    Args:
+        config: see above.
+        data: folder with `ravdess_speech`, `emodb`, `cremad_votes`.
+        weights: folder of Whisper base (CTranslate2).
+        voice: file of the Silero network.
+        out: where to write.
+
+    Returns:
+        Unweighted average recall per corpus on validation and test speakers.
+    """
+    torch.manual_seed(config.seed)
+    log = Log(out / "audio_log.jsonl")
+    clips = read_clips(data, SileroVoice(voice), config.vote_share, config.every)
+    model = AudioModel(weights, config).to(device_of(config.device))
+    train = [clip for clip in clips if clip.example.split == "train"]
+    chance = np.random.default_rng(config.seed)
+    step = round(config.block_s * 16_000)
+    seen = [
+        [view_of(clip, model.encoder, model.frozen, step, chance) for _ in range(config.views)]
+        for clip in train
+    ]
+    held = _live_views(model, [clip for clip in clips if clip.example.split == "validation"])
+    log.write(stage="views", train=len(train), validation=len(held))
+    model = _fit(config, model, train, seen, held, log, out / "audio_state.pt")
+    test = _live_views(model, [clip for clip in clips if clip.example.split == "test"])
+    figures = audio_figures(model, held, "validation") | audio_figures(model, test, "test")
+    log.write(stage="figures", **figures)
+    write_tensors(model.encoder.adapters(), out / audio_encoder.FILE)
+    write_tensors(model.peer.state_dict(), out / "peer_audio.safetensors")
+    return figures
+
+
+def _live_views(model: AudioModel, clips: list[Clip]) -> list[tuple[Clip, View]]:
+    """Views as the live loop would have them."""
+    return [(clip, view_of(clip, model.encoder, model.frozen, BLOCK_SAMPLES)) for clip in clips]
+
+
+def _fit(
+    config: AudioTraining,
+    model: AudioModel,
+    train: list[Clip],
+    seen: list[list[View]],
+    held: list[tuple[Clip, View]],
+    log: Log,
+    state: Path,
+) -> AudioModel:
+    generator = torch.Generator().manual_seed(config.seed)
+    optim = optimiser(
+        [(model.encoder, config.rate), (model.peer, config.peer_rate)], weight_decay=config.weight_decay
+    )
+    schedule = warm_up_and_cosine(optim, config.epochs * (len(train) // config.batch))
+    average = MovingAverage(model, config.average)
+    run = Progress(state, model, optim, schedule, average, generator)
+    for epoch in range(run.restore(), config.epochs):
+        model.train()
+        total = 0.0
+        for rows in torch.randperm(len(train), generator=generator).split(config.batch):
+            if len(rows) < config.batch:
+                continue
+            chosen = torch.randint(0, config.views, (len(rows),), generator=generator)
+            views = [seen[row][view] for row, view in zip(rows.tolist(), chosen.tolist(), strict=True)]
+            loss = _loss(config, model, [train[row] for row in rows.tolist()], views, generator)
+            optim.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optim.step()
+            schedule.step()
+            average.update(model)
+            total += float(loss.detach())
+        figures = audio_figures(average.module, held, "validation")
+        log.write(stage="audio", epoch=epoch + 1, loss=total / max(1, len(train) // config.batch), **figures)
+        run.save(epoch + 1)
+    averaged: AudioModel = average.module
+    return averaged.eval()
+
+
+def _loss(
+    config: AudioTraining, model: AudioModel, clips: list[Clip], views: list[View], generator: torch.Generator
+) -> Tensor:
+    with torch.autocast(views[0].states.device.type, torch.bfloat16):
+        tokens = model.tokens(views)
+    spoken = [_hide(config, view.spoken, generator) for view in views]
+    values, times, mask = pad_tokens(tokens, [view.times_s for view in views], spoken)
+    logits = model.peer(values, times, mask).logits
+    target = torch.stack([torch.from_numpy(clip.target) for clip in clips])
+    available = torch.stack([torch.from_numpy(clip.example.labels.available) for clip in clips])
+    softmax = nn.functional.cross_entropy(logits.masked_fill(~available, -1e4), target)
+    return masked_bce(logits, target, available) + config.softmax * softmax
+
+
+def _hide(config: AudioTraining, spoken: Tensor, generator: torch.Generator) -> Tensor:
+    """Crop an utterance and drop some of its tokens."""
+    places = spoken.nonzero().squeeze(1)
+    if len(places) > 8 and torch.rand((), generator=generator) < config.cropped:
+        length = int(torch.randint(8, len(places) + 1, (), generator=generator))
+        begin = int(torch.randint(0, len(places) - length + 1, (), generator=generator))
+        places = places[begin : begin + length]
+    places = places[torch.rand(len(places), generator=generator) >= config.dropped]
+    hidden = torch.zeros_like(spoken)
+    hidden[places] = True
+    return hidden
+
+
+@torch.no_grad()
+def predict(model: AudioModel, held: list[tuple[Clip, View]]) -> np.ndarray:
+    """(N, C) probabilities of whole utterances."""
+    model.eval()
+    rows = []
+    for at in range(0, len(held), 16):
+        views = [view for _, view in held[at : at + 16]]
+        with torch.autocast(views[0].states.device.type, torch.bfloat16):
+            tokens = model.tokens(views)
+        padded = pad_tokens(tokens, [view.times_s for view in views], [view.spoken for view in views])
+        rows.append(model.peer(*padded).logits.sigmoid().numpy())
+    return np.concatenate(rows)
+
+
+def audio_figures(model: AudioModel, held: list[tuple[Clip, View]], split: str) -> dict[str, float]:
+    """UAR per corpus; the guess is the most probable label among those that the corpus has."""
+    probabilities = predict(model, held)
+    figures = {}
+    for corpus in FOLDERS:
+        rows = [i for i, (clip, _) in enumerate(held) if clip.example.corpus == corpus.NAME]
+        if not rows:
+            continue
+        examples = [held[i][0].example for i in rows]
+        available = np.stack([e.labels.available for e in examples])
+        truth = np.stack([e.labels.target for e in examples]).argmax(axis=1)
+        guess = np.where(available, probabilities[rows], -1).argmax(axis=1)
+        figures[f"{corpus.NAME}_{split}_uar"] = uar(truth, guess)
+    return figures
