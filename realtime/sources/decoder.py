@@ -67,10 +67,11 @@ class StreamDecoder:
         order. There, the order of decoding counts from the first picture on.
         """
         stamp = frame.pts if frame.pts is not None else frame.dts
-        if self._counts_by_decoding and stamp is not None and frame.dts is not None:
-            if self._lead is None:
-                self._lead = stamp - frame.dts
+        if self._counts_by_decoding and frame.dts is not None and stamp is not None:
+            self._lead = stamp - frame.dts if self._lead is None else self._lead
             stamp = frame.dts + self._lead
+        elif self._lead is not None:
+            stamp = None  # one of the last pictures, which come out after the last packet
         return None if stamp is None or frame.time_base is None else float(stamp * frame.time_base)
 
     def take_damage(self) -> bool:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from core.errors import SourceError
 from core.events import StreamInfo
@@ -17,6 +17,9 @@ from realtime.sources.base import available_s
 from realtime.sources.container import Kind, probe
 from realtime.sources.tracks import NOUNS, Track, first_time_s, read_audio, read_video
 from realtime.sources.truncation import cut_short
+
+_COUNT_FROM_ZERO: Final = ("matroska", "flv")
+"""Formats whose duration is the time of their end, wherever they start."""
 
 
 class RecordingSource:
@@ -59,7 +62,6 @@ class RecordingSource:
         self._running: list[Generator[SourceInput]] = []
         self.info = probe(self._path)
         self.name = self._path.name
-        self.duration_s = self.info.duration_s
         self.faults: list[str] = []
 
         tracks = self._found()
@@ -70,6 +72,7 @@ class RecordingSource:
         if not self._tracks or not starts:
             raise self._nothing(found=bool(tracks), wanted=wanted)
         self._zero_s = min(starts)
+        self.duration_s = self._duration_s()
         self.streams: tuple[StreamInfo, ...] = tuple(
             StreamInfo(track.kind, track.kind) for track in self._tracks
         )
@@ -132,6 +135,12 @@ class RecordingSource:
         missing = " or ".join(NOUNS[kind] for kind, is_wanted in wanted.items() if is_wanted)
         return SourceError(f"has no {missing}.", where=where, fix="Choose a file that has.")
 
+    def _duration_s(self) -> float | None:
+        announced_s = self.info.duration_s
+        if announced_s is None or self.info.container not in _COUNT_FROM_ZERO:
+            return announced_s
+        return max(0.0, announced_s - max(0.0, self._zero_s))
+
     # --- reading ---
 
     def _merged(self) -> Generator[SourceInput]:
@@ -159,7 +168,7 @@ class RecordingSource:
 
     def _tell_of_early_end(self, reached_s: float) -> None:
         sentence = cut_short(self._path)
-        announced_s = self.info.duration_s if self._complete and self._announces() else None
+        announced_s = self.duration_s if self._complete and self._announces() else None
         if (
             sentence is None
             and announced_s is not None

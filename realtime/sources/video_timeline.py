@@ -34,7 +34,7 @@ class VideoTimeline:
         stream: name of the stream.
         pictures: makes pictures of frames.
         interval_s: usual time between pictures, a guess until some have been seen.
-        max_hz: pictures that come faster are thinned out to at most this rate; None keeps all.
+        max_hz: pictures that come faster are thinned out to about this rate; None keeps all.
         faults: where holes and lost pictures are told.
     """
 

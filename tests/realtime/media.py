@@ -132,7 +132,8 @@ def encoded_audio(
     hole_s: tuple[float, float] | None = None,
 ) -> list[av.Packet]:
     context = stream.codec_context
-    context.open()
+    if not context.is_open:
+        context.open()
     samples = sound(np.arange(round(seconds * rate)) / rate).astype(np.float32)
     channels = av.AudioLayout(layout).nb_channels
     step = context.frame_size or 1024
