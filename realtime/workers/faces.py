@@ -60,7 +60,7 @@ class FaceDetector:
             raise ModelError(
                 f"is not a face detector that OpenCV can load: {error.err}.",
                 where=str(path),
-                fix="Fetch the weights again.",
+                fix="Run `emotrack models verify` to check the file, then `emotrack models pull`.",
             ) from error
         finally:
             cv2.utils.logging.setLogLevel(level)
