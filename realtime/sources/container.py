@@ -149,7 +149,7 @@ def _not_a_recording(path: Path) -> SourceError:
             fix="Copy it again in full, or rebuild the index with a repair tool such as untrunc.",
         )
     return SourceError(
-        "is damaged at its beginning or has an unknown format.",
+        "holds nothing readable: it is damaged at its beginning, ends there, or has an unknown format.",
         where=path.name,
         fix=f"If it plays elsewhere, convert it to one of {FORMATS}.",
     )

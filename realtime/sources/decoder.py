@@ -48,17 +48,9 @@ class StreamDecoder:
 
     def frames(self) -> Iterator[av.AudioFrame | av.VideoFrame]:
         """Decode until the end of the file, or until nothing more can be read."""
-        failures = 0
-        while failures < _MAX_READ_FAILURES:
-            try:
-                packets = self._container.demux(self._stream)
-                for packet in packets if self._stamps is None else self._stamps.repaired(packets):
-                    failures = 0
-                    yield from self._decoded(packet)
-                return
-            except av.FFmpegError:
-                failures += 1
-                self._note_damage()
+        packets = self._packets()
+        for packet in packets if self._stamps is None else self._stamps.repaired(packets):
+            yield from self._decoded(packet)
 
     def presented_s(self, frame: av.AudioFrame | av.VideoFrame) -> float | None:
         """The frame's presentation time in seconds of the file's own time, None if it has none.
@@ -78,6 +70,22 @@ class StreamDecoder:
         """Whether something could not be read since this was last asked."""
         damaged, self._damaged = self._damaged, False
         return damaged
+
+    def _packets(self) -> Iterator[AnyPacket]:
+        failures = 0
+        while failures < _MAX_READ_FAILURES:
+            try:
+                for packet in self._container.demux(self._stream):
+                    failures = 0
+                    yield packet
+                return
+            except IndexError:
+                # Damage may look like a new stream. PyAV does not know it and fails at the end of the file,
+                # when it flushes all streams; ours comes before.
+                return
+            except av.FFmpegError:
+                failures += 1
+                self._note_damage()
 
     def _decoded(self, packet: AnyPacket) -> Iterator[av.AudioFrame | av.VideoFrame]:
         if packet.is_corrupt:
