@@ -6,7 +6,7 @@ import numpy as np
 
 from core.events import Event, Status, Transcript, TranscriptWord
 from core.inputs import SAMPLE_RATE
-from core.questions import conclude
+from core.questions import conclude, say_left
 from core.stages.transcript import TextDelta
 from core.stages.utterances import UtteranceRecord
 from core.stages.windower import between
@@ -121,10 +121,7 @@ def _recognise(state: EngineState, faces: Faces) -> list[Event]:
     for person in update.appeared:
         message = f"{person} came into view"
         events.append(Status(faces.t_s, "person_appeared", "info", message, person=person))
-    for person in update.left:
-        state.estimator.smoother.reset(person)
-        message = f"{person} is out of view"
-        events.append(Status(faces.t_s, "person_left", "info", message, person=person))
+    events += [say_left(state, person, faces.t_s) for person in update.left]
     return events
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from core.events import Event, Utterance
+from core.events import Event, Status, Utterance
 from core.labels import MODALITIES, UNKNOWN_PERSON
 from core.stages.estimator import Question
 from core.stages.utterances import UtteranceRecord
@@ -20,7 +20,8 @@ def roll(state: EngineState) -> list[Event]:
     """A hop: say who speaks if that has changed, and ask about everybody of whom something is known."""
     now_s = state.now_s
     _forget(state)
-    events = _reconsider_speakers(state)
+    events = _lose_persons(state)
+    events += _reconsider_speakers(state)
     questions = []
     for person in _persons(state):
         question = _rolling_question(state, person, now_s)
@@ -103,6 +104,18 @@ def _reconsider_speakers(state: EngineState) -> list[Event]:
                 record.person = speaker
                 events.append(utterance_event(state, record))
     return events
+
+
+def _lose_persons(state: EngineState) -> list[Event]:
+    """Persons whose faces have not been seen for too long leave, even when no picture comes any more."""
+    left = [person for sight in state.sight.values() for person in sight.tracks.advance(state.now_s).left]
+    return [say_left(state, person, state.now_s) for person in left]
+
+
+def say_left(state: EngineState, person: str, t_s: float) -> Status:
+    """A person is out of view: what is seen of them later stands alone."""
+    state.estimator.smoother.reset(person)
+    return Status(t_s, "person_left", "info", f"{person} is out of view", person=person)
 
 
 def _missing(state: EngineState, present: tuple[str, ...], record: UtteranceRecord | None) -> dict[str, str]:
