@@ -17,10 +17,10 @@ from core.strict import Strict
 class PeerSizes(Strict):
     """Sizes of a peer; all three peers of a checkpoint share them, because the fusion attends to all."""
 
-    width: int = Field(256, gt=0)
+    width: int = Field(160, gt=0)
     heads: int = Field(4, gt=0)
     layers: int = Field(2, gt=0)
-    feedforward: int = Field(512, gt=0)
+    feedforward: int = Field(320, gt=0)
     dropout: float = Field(0.2, ge=0, lt=1)
 
 
