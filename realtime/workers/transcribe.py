@@ -19,11 +19,15 @@ from realtime.workers.whisper_guard import objection
 from realtime.workers.whisper_language import LanguageState, choose_language
 from realtime.workers.whisper_words import Piece
 
-PARTIAL_CONTEXT_S: Final = 10
-FINAL_CONTEXT_S: Final = 15
+CONTEXTS_S: Final = (10, 15, 20, LONGEST_CONTEXT_S)
+"""Seconds of audio that Whisper is given, padded with silence: a few fixed sizes."""
 
-_CONTEXTS_S = (10, 15, 20, LONGEST_CONTEXT_S)
-_ROOM_S = 2.0  # silence kept after the speech: without it the decoder does not find the end
+# Silence kept after the speech. With little of it the decoder does not find the end and repeats itself.
+_PARTIAL_ROOM_S = 2.0
+_FINAL_ROOM_S = 5.0
+# Several beams hear noisy speech better, but like to repeat themselves: then greed helps.
+_PARTIAL_BEAMS = (1,)
+_FINAL_BEAMS = (5, 1)
 _VOICED = 0.5
 _LEAST_VOICED_FRAMES = 3
 _SHORTEST_FIRST_WORD_S = 0.15
@@ -41,7 +45,7 @@ class Recogniser(Protocol):
 
     def encode(self, samples: Samples, context_s: int) -> Encoded: ...  # noqa: D102
     def language_probabilities(self, encoded: Encoded) -> dict[str, float]: ...  # noqa: D102
-    def decode(self, encoded: Encoded, language: str, most_tokens: int) -> Decoded: ...  # noqa: D102
+    def decode(self, encoded: Encoded, language: str, *, most_tokens: int, beams: int) -> Decoded: ...  # noqa: D102
     def align(self, encoded: Encoded, decoded: Decoded, language: str) -> tuple[Piece, ...]: ...  # noqa: D102
 
 
@@ -49,14 +53,14 @@ class Transcriber:
     """Answers `Transcribe` orders.
 
     Audio is encoded with a short context, because that is where the time goes. When the result is not to be
-    believed, a final order is tried again with Whisper's full 30 s; a result that cannot be believed then
-    either is no words at all. A partial order is not tried twice: the next one comes soon.
+    believed, a final order is decoded greedily, and then both once more with Whisper's full 30 s; where no
+    result can be believed there are no words. A partial order is not tried twice: the next one comes soon.
 
     Args:
         recogniser: the network.
         language: code to decode in; None detects it.
         voice: asked whether there is a voice at all before Whisper is; None trusts the turn.
-        partial_context_s, final_context_s: seconds encoded at least, for partial and final orders.
+        least_context_s: seconds encoded at least; 30 makes every order as slow and as sure as can be.
 
     Attributes:
         language: the only thing remembered between orders (see `whisper_language`): the same orders in the
@@ -72,8 +76,7 @@ class Transcriber:
         *,
         language: str | None = None,
         voice: VoiceNetwork | None = None,
-        partial_context_s: int = PARTIAL_CONTEXT_S,
-        final_context_s: int = FINAL_CONTEXT_S,
+        least_context_s: int = CONTEXTS_S[0],
     ) -> None:
         if language is not None and language not in recogniser.languages:
             raise ConfigError(
@@ -84,8 +87,7 @@ class Transcriber:
         self._recogniser = recogniser
         self._fixed_language = language
         self._voice = voice
-        self._partial_context_s = partial_context_s
-        self._final_context_s = final_context_s
+        self._least_context_s = least_context_s
 
     @classmethod
     def from_folder(
@@ -125,8 +127,8 @@ class Transcriber:
         return nothing
 
     def _contexts_s(self, speech_s: float, *, final: bool) -> list[int]:
-        least = self._final_context_s if final else self._partial_context_s
-        fitting = [c for c in _CONTEXTS_S if c >= max(least, speech_s + _ROOM_S)]
+        room_s = _FINAL_ROOM_S if final else _PARTIAL_ROOM_S
+        fitting = [c for c in CONTEXTS_S if c >= max(self._least_context_s, speech_s + room_s)]
         first = fitting[0] if fitting else LONGEST_CONTEXT_S
         return [first, LONGEST_CONTEXT_S] if final and first < LONGEST_CONTEXT_S else [first]
 
@@ -136,13 +138,14 @@ class Transcriber:
         language, state = self._choose_language(encoded, final=order.final)
         full = context_s == LONGEST_CONTEXT_S
         most_tokens = _MOST_TOKENS if full else round(_TOKENS_FREE + _TOKENS_PER_S * encoded.speech_s)
-        decoded = self._recogniser.decode(encoded, language, most_tokens)
-        reason = objection(decoded, encoded.speech_s)
-        if reason is not None:
-            _log.debug("%s with a context of %d s: %s.", order.utterance, context_s, reason)
-            return None
-        self.language = state
-        return self._recogniser.align(encoded, decoded, language), language
+        for beams in _FINAL_BEAMS if order.final else _PARTIAL_BEAMS:
+            decoded = self._recogniser.decode(encoded, language, most_tokens=most_tokens, beams=beams)
+            reason = objection(decoded, encoded.speech_s)
+            if reason is None:
+                self.language = state
+                return self._recogniser.align(encoded, decoded, language), language
+            _log.debug("%s, context %d s, beams %d: %s.", order.utterance, context_s, beams, reason)
+        return None
 
     def _choose_language(self, encoded: Encoded, *, final: bool) -> tuple[str, LanguageState]:
         if self._fixed_language is not None:

@@ -117,8 +117,14 @@ class Whisper:
         found = self._model.model.detect_language(encoded.features)[0]
         return {token.strip("<|>"): float(probability) for token, probability in found}
 
-    def decode(self, encoded: Encoded, language: str, most_tokens: int) -> Decoded:
-        """Write down what was said, greedily and without time stamps, in at most so many tokens.
+    def decode(self, encoded: Encoded, language: str, *, most_tokens: int, beams: int) -> Decoded:
+        """Write down what was said in at most so many tokens, without time stamps or sampling.
+
+        Args:
+            encoded: what was heard.
+            language: one of `languages`.
+            most_tokens: where to give up.
+            beams: how many wordings are followed at once; 1 is greedy.
 
         Raises:
             ModelError: the decoder failed.
@@ -130,7 +136,7 @@ class Whisper:
             result = self._model.model.generate(
                 encoded.features,
                 [prompt],
-                beam_size=1,
+                beam_size=beams,
                 max_length=limit,
                 return_scores=True,
                 return_no_speech_prob=True,
