@@ -15,7 +15,7 @@ JUMP_S: Final = 1.0
 """Reordering and jitter stay below this; what jumps further is looked at."""
 
 LONGEST_HOLE_S: Final = 3_600.0
-"""No hole is believed to be longer when the file does not say how long it is."""
+"""No hole is believed to be longer, whatever the file announces."""
 
 
 class StampRepair:
@@ -70,7 +70,7 @@ class StampRepair:
 
     def _unbelievable(self, jump_s: float) -> bool:
         assert self._expected_s is not None
-        if self._announced_s is None:
+        if self._announced_s is None or jump_s > LONGEST_HOLE_S:
             return jump_s > LONGEST_HOLE_S
         end_s = self._zero_s + self._announced_s
         return jump_s > JUMP_S and self._expected_s + jump_s > end_s + JUMP_S

@@ -1,3 +1,5 @@
+import gc
+import weakref
 from collections.abc import Iterable
 from fractions import Fraction
 from itertools import pairwise
@@ -265,6 +267,23 @@ def test_a_badly_interleaved_file_still_comes_in_time_order(tmp_path: Path) -> N
     assert times_s == sorted(times_s)
     assert {item.stream for item in inputs[:5]} == {"audio", "video"}
     assert faults == []
+
+
+def test_only_a_picture_or_two_wait_in_memory(tmp_path: Path) -> None:
+    path = make(tmp_path / "apart.mkv", seconds=2.0, audio_last=True, options={"max_interleave_delta": "1"})
+    images = []
+    most = 0
+    gc.disable()  # nothing may depend on the collector
+    try:
+        with RecordingSource(path) as source:
+            for item in source.inputs():
+                if isinstance(item, VideoFrame):
+                    images.append(weakref.ref(item.image))
+                most = max(most, sum(image() is not None for image in images))
+    finally:
+        gc.enable()
+    assert len(images) == 50
+    assert most <= 3
 
 
 def test_album_art_is_not_a_video(tmp_path: Path) -> None:
