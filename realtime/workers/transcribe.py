@@ -53,8 +53,8 @@ class Transcriber:
     """Answers `Transcribe` orders.
 
     Audio is encoded with a short context, because that is where the time goes. When the result is not to be
-    believed, a final order is decoded greedily, and then both once more with Whisper's full 30 s; where no
-    result can be believed there are no words. A partial order is not tried twice: the next one comes soon.
+    believed, a final order is tried again with Whisper's full 30 s; where no result can be believed there are
+    no words. A partial order is not tried twice: the next one comes soon.
 
     Args:
         recogniser: the network.
@@ -140,11 +140,13 @@ class Transcriber:
         most_tokens = _MOST_TOKENS if full else round(_TOKENS_FREE + _TOKENS_PER_S * encoded.speech_s)
         for beams in _FINAL_BEAMS if order.final else _PARTIAL_BEAMS:
             decoded = self._recogniser.decode(encoded, language, most_tokens=most_tokens, beams=beams)
-            reason = objection(decoded, encoded.speech_s)
-            if reason is None:
+            doubt = objection(decoded, encoded.speech_s)
+            if doubt is None:
                 self.language = state
                 return self._recogniser.align(encoded, decoded, language), language
-            _log.debug("%s, context %d s, beams %d: %s.", order.utterance, context_s, beams, reason)
+            _log.debug("%s, context %d s, beams %d: %s.", order.utterance, context_s, beams, doubt.reason)
+            if not doubt.loop:
+                break
         return None
 
     def _choose_language(self, encoded: Encoded, *, final: bool) -> tuple[str, LanguageState]:

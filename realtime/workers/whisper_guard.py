@@ -7,6 +7,7 @@ repeats itself for ever. What it invents gives itself away by its own figures: n
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 
 from core.stages.transcript import same_word
 from realtime.workers.whisper import Decoded
@@ -23,8 +24,21 @@ _FASTEST_WORDS_PER_S = 7.0
 _WORDS_FREE = 3
 
 
-def objection(decoded: Decoded, speech_s: float) -> str | None:
-    """Why this must not be shown, in words for a log, or None.
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a text must not be shown.
+
+    Attributes:
+        reason: for a log; says nothing of the text.
+        loop: the decoder went round in circles, so another way of decoding may help; else it heard no speech.
+    """
+
+    reason: str
+    loop: bool
+
+
+def objection(decoded: Decoded, speech_s: float) -> Objection | None:
+    """Why this must not be shown, or None.
 
     Args:
         decoded: what was written.
@@ -32,17 +46,17 @@ def objection(decoded: Decoded, speech_s: float) -> str | None:
     """
     words = [same_word(word) for word in decoded.text.split()]
     if not any(c.isalnum() for c in decoded.text):
-        return "nothing was said"
+        return Objection("nothing was said", loop=False)
     if not decoded.complete:
-        return "the text does not come to an end"
+        return Objection("the text does not come to an end", loop=True)
     if decoded.log_probability < _LEAST_LOG_PROBABILITY:
-        return f"the words are guesses (log-probability {decoded.log_probability:.2f})"
+        return Objection(f"the words are guesses (log-probability {decoded.log_probability:.2f})", loop=False)
     if decoded.no_speech - decoded.log_probability > _MOST_DOUBT:
-        return f"it is hardly speech (no-speech probability {decoded.no_speech:.2f})"
+        return Objection(f"it is hardly speech (no-speech probability {decoded.no_speech:.2f})", loop=False)
     if len(words) > _WORDS_FREE + _FASTEST_WORDS_PER_S * speech_s:
-        return f"{len(words)} words do not fit into {speech_s:.1f} s"
+        return Objection(f"{len(words)} words do not fit into {speech_s:.1f} s", loop=True)
     if _compression(decoded.text) > _MOST_COMPRESSION or _repetitions(words) > _MOST_REPETITIONS:
-        return "the text repeats itself"
+        return Objection("the text repeats itself", loop=True)
     return None
 
 

@@ -309,9 +309,8 @@ SOUNDS = {
 
 
 @pytest.mark.parametrize("sound", SOUNDS)
-@pytest.mark.parametrize("seconds", [0.5, 6])
-def test_nothing_is_invented_where_nobody_speaks(base, sound, seconds):
+@pytest.mark.parametrize(("seconds", "final"), [(0.5, False), (6, True)])
+def test_nothing_is_invented_where_nobody_speaks(base, sound, seconds, final):
     """Without the voice check, so that the guard alone has to find out."""
     samples = SOUNDS[sound](int(seconds * RATE))
-    for final in (False, True):
-        assert Transcriber(base).run(Transcribe("u1", 0, samples, final)).words == ()
+    assert Transcriber(base).run(Transcribe("u1", 0, samples, final)).words == ()

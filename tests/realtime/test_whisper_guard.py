@@ -38,7 +38,7 @@ def test_clear_speech_is_believed(text, speech_s):
     ],
 )
 def test_what_is_invented_gives_itself_away(wrong, speech_s, reason):
-    assert reason in objection(wrong, speech_s)
+    assert reason in objection(wrong, speech_s).reason
 
 
 @given(
@@ -53,4 +53,9 @@ def test_a_phrase_said_more_than_five_times_in_a_row_is_never_believed(phrase, t
 @given(st.text(max_size=40), st.floats(0, 30))
 def test_a_reason_never_tells_what_was_said(text, speech_s):
     marked = f"zq{text}zq"
-    assert "zq" not in (objection(decoded(marked, log_probability=-3), speech_s) or "")
+    assert "zq" not in objection(decoded(marked, log_probability=-3), speech_s).reason
+
+
+def test_only_a_decoder_that_goes_round_in_circles_is_worth_another_try():
+    assert objection(decoded("get a chance to " * 8), 12.0).loop
+    assert not objection(decoded("the beach", log_probability=-1.7), 3.0).loop
