@@ -121,18 +121,24 @@ class BatchMaker:
             rows: size of the whole batch.
             shard: the rows wanted of it; all rows are drawn either way, so that shards fit together.
         """
-        rng = np.random.default_rng([self._seed, step])
-        drawn = [self._draw(rng) for _ in range(rows)]
-        seeds = rng.integers(0, 2**63, rows)
-        picked = list(zip(drawn, seeds, strict=True))[shard]
-        windows = [self._window(row, np.random.default_rng(int(seed))) for row, seed in picked]
-        padded = collate(windows, self._shapes)
+        picked = self._pick(step, rows)[shard]
+        padded = collate([self._window(row, chance) for row, chance in picked], self._shapes)
         return Batch(
             {m: torch.from_numpy(padded.values[m]) for m in MODALITIES},
             {m: torch.from_numpy(padded.times_s[m]) for m in MODALITIES},
             {m: torch.from_numpy(padded.mask[m]) for m in MODALITIES},
             self._targets([row for row, _ in picked]),
         )
+
+    def windows(self, step: int, rows: int) -> list[Window]:
+        """The windows of a step, not yet padded."""
+        return [self._window(row, chance) for row, chance in self._pick(step, rows)]
+
+    def _pick(self, step: int, rows: int) -> list[tuple[Row, np.random.Generator]]:
+        rng = np.random.default_rng([self._seed, step])
+        drawn = [self._draw(rng) for _ in range(rows)]
+        seeds = rng.integers(0, 2**63, rows)
+        return [(row, np.random.default_rng(int(seed))) for row, seed in zip(drawn, seeds, strict=True)]
 
     def _draw(self, rng: np.random.Generator) -> Row:
         number = int(rng.choice(len(self._sets), p=self._weights))

@@ -37,6 +37,11 @@ class World:
         share = rows // self.size
         return slice(self.rank * share, (self.rank + 1) * share)
 
+    def wait(self) -> None:
+        """Wait until every process has come here."""
+        if self.size > 1:
+            dist.barrier()
+
     def mean(self, value: Tensor) -> Tensor:
         """Mean of a tensor over all processes, without gradient."""
         if self.size == 1:

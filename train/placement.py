@@ -58,7 +58,7 @@ def place(tokens: Tokens, timing: Timing, config: PlacementConfig, rng: np.rando
     length_s = rng.uniform(config.shortest_s, config.longest_s)
     if timing == "views":
         return _noisy(_track(tokens, length_s, config, rng), config, rng)
-    timed = tokens if timing == "timed" else Tokens(tokens.values, _spoken(len(tokens), rng))
+    timed = tokens if timing == "timed" else Tokens(tokens.values, _spoken(tokens.times_s, rng))
     if timing == "timed" and rng.random() < config.partial:
         timed = _stretch(timed, config, rng)
     first, last = float(timed.times_s[0]), float(timed.times_s[-1])
@@ -96,8 +96,8 @@ def as_given(tokens: Tokens, timing: Timing) -> Tokens:
     if timing == "views":
         return Tokens(tokens.values[:1], np.zeros(1, np.float32))
     if timing == "ordered":
-        times_s = (np.arange(len(tokens)) + 0.5) * SECONDS_PER_WORD
-        return Tokens(tokens.values, times_s.astype(np.float32))
+        times_s = (tokens.times_s + 0.5) * np.float32(SECONDS_PER_WORD)
+        return Tokens(tokens.values, times_s)
     return tokens
 
 
@@ -112,10 +112,12 @@ def _track(tokens: Tokens, length_s: float, config: PlacementConfig, rng: np.ran
     return Tokens(tokens.values[looks], times_s[kept])
 
 
-def _spoken(count: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Times of words spoken at a random pace with uneven lengths."""
+def _spoken(words: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Times of words spoken at a random pace with uneven lengths, for the number of each token's word."""
+    number = (words - words[0]).astype(np.int64)
     pace_s = SECONDS_PER_WORD * rng.uniform(0.5, 1.8)
-    return np.cumsum(rng.uniform(0.4, 1.6, count) * pace_s).astype(np.float32)
+    middles = np.cumsum(rng.uniform(0.4, 1.6, number[-1] + 1) * pace_s)
+    return middles[number].astype(np.float32)
 
 
 def _stretch(tokens: Tokens, config: PlacementConfig, rng: np.random.Generator) -> Tokens:

@@ -28,7 +28,7 @@ def corpus(name: str, modalities: tuple[Modality, ...], examples: int = 60, seed
         for target in targets:
             length = int(rng.integers(1, 7))
             values = target @ directions * 2 + rng.normal(size=(length, WIDTHS[modality])) * 0.3
-            times_s = np.arange(length) * 0.3 if TIMINGS[modality] == "timed" else np.zeros(length)
+            times_s = np.arange(length) * {"timed": 0.3, "ordered": 1.0, "views": 0.0}[TIMINGS[modality]]
             rows.append(Tokens(values.astype(np.float32), times_s.astype(np.float32)))
         tokens[modality] = Ragged.of(rows, TIMINGS[modality])
     sources = tuple(f"{name}-{i // 2}" for i in range(examples))

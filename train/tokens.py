@@ -18,8 +18,9 @@ from core.labels import MODALITIES, Modality
 from core.window import Tokens
 
 Timing = Literal["timed", "ordered", "views"]
-"""What is known of the tokens' times: seconds ("timed"); only their order, as of the words of a text
-("ordered"); nothing, they are several looks at one picture, the first of them unchanged ("views")."""
+"""What `times_s` holds: seconds ("timed"); the number of the word that a token belongs to, of a text that
+nobody spoke ("ordered"); nothing: the tokens are several looks at one picture, the first of them unchanged
+("views")."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +29,7 @@ class Ragged:
 
     Attributes:
         values: (S, D) float16 or float32.
-        times_s: (S,) float32 seconds since the example's start; 0 where the timing is not "timed".
+        times_s: (S,) float32, since the example's start; see `Timing`.
         offsets: (N + 1,) int64; example i has the tokens offsets[i]:offsets[i + 1], possibly none.
         timing: meaning of `times_s`.
     """

@@ -86,7 +86,8 @@ def test_a_corpus_of_weight_zero_is_never_drawn():
     gap_s=st.floats(0.01, 1.0),
 )
 def test_every_placement_lies_in_a_live_window_in_order_of_time(seed, count, timing, gap_s):
-    times_s = (np.arange(count) * gap_s).astype(np.float32)
+    times_s = np.arange(count) * (gap_s if timing == "timed" else 1)
+    times_s = times_s.astype(np.float32)
     tokens = Tokens(np.random.default_rng(0).normal(size=(count, 3)).astype(np.float32), times_s)
     placed = place(tokens, timing, PlacementConfig(), np.random.default_rng(seed))
     assert len(placed) >= 1
@@ -97,6 +98,6 @@ def test_every_placement_lies_in_a_live_window_in_order_of_time(seed, count, tim
 
 
 def test_evaluation_sees_one_look_at_a_picture_and_the_words_in_order():
-    tokens = Tokens(np.arange(6, dtype=np.float32).reshape(3, 2), np.zeros(3, np.float32))
+    tokens = Tokens(np.arange(6, dtype=np.float32).reshape(3, 2), np.arange(3, dtype=np.float32))
     assert len(as_given(tokens, "views")) == 1
     assert (np.diff(as_given(tokens, "ordered").times_s) > 0).all()

@@ -1,0 +1,137 @@
+"""The last stage: everything that `CalibrationSpec` holds, fitted on validation data.
+
+Patterns of one modality are calibrated on real labels, as are patterns that a corpus truly has together.
+Nobody knows the label of modalities that were joined from different recordings, so the other patterns are
+calibrated to agree with the reliability-weighted mean of the calibrated peers.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.labels import MODALITIES, Modality
+from core.models.calibration import probabilities
+from core.models.fusion import EmotionNet
+from core.spec import BranchCalibration, CalibrationSpec, pattern
+from core.window import TokenShape
+from train.calibrate import fit_abstention, fit_branch, fit_thresholds
+from train.inference import Outputs, evaluation_windows, outputs_of
+from train.knowledge import FLAT, calibrated_peers, judge, knowledge_of
+from train.losses import teacher
+from train.pairing import BatchMaker, PairingConfig
+from train.placement import PlacementConfig
+from train.tokens import TokenSet
+
+PATTERNS: tuple[tuple[Modality, ...], ...] = tuple(
+    p for n in (1, 2, 3) for p in itertools.combinations(MODALITIES, n)
+)
+"""The seven availability patterns."""
+
+
+def calibrate(
+    net: EmotionNet,
+    validation: Sequence[TokenSet],
+    shapes: Mapping[Modality, TokenShape],
+    weights: Mapping[str, float],
+    placement: PlacementConfig,
+    joined: int,
+) -> CalibrationSpec:
+    """Fit the calibration of every branch and pattern, the thresholds and the abstention.
+
+    Args:
+        net: trained.
+        validation: validation parts of all corpora.
+        shapes: static sizes.
+        weights: corpus -> weight of one example.
+        placement: how joined windows are drawn.
+        joined: number of joined windows for each pattern of several modalities.
+    """
+    peers, trust = calibrated_peers(net, validation, shapes, weights)
+    fusion: dict[str, BranchCalibration] = {}
+    estimates, targets, known, counts = [], [], [], []
+    for modality in MODALITIES:
+        seen = judge(net, validation, shapes, modality, weights)
+        fusion[modality] = FLAT
+        if seen is not None:
+            fusion[modality] = fit_branch(seen.logits, seen.targets, seen.known, seen.weights)
+            estimates.append(probabilities(seen.logits, fusion[modality]))
+            targets.append(seen.targets)
+            known.append(seen.known)
+            counts.append(seen.counts)
+    know = knowledge_of(validation, peers, trust)
+    for names in (p for p in PATTERNS if len(p) > 1):
+        real = _paired(net, validation, shapes, names)
+        if real is not None:
+            fusion[pattern(names)] = fit_branch(*real)
+            continue
+        outputs = _joined(net, validation, shapes, names, placement, joined)
+        if outputs is None:
+            fusion[pattern(names)] = FLAT
+            continue
+        taught = teacher(
+            know.calibrated(torch.from_numpy(outputs.peer_logits)),
+            torch.from_numpy(outputs.available),
+            know.reliability,
+        )
+        goal = taught.sigmoid().numpy()
+        fusion[pattern(names)] = fit_branch(outputs.logits, goal, np.ones_like(goal, np.bool_))
+    p, y, mask = (np.concatenate(parts) for parts in (estimates, targets, known))
+    return CalibrationSpec(
+        fusion=fusion,
+        peers=peers,
+        thresholds=fit_thresholds(p, y, mask),
+        abstain_below=fit_abstention(p, y, mask, np.concatenate(counts)),
+    )
+
+
+def _paired(
+    net: EmotionNet,
+    validation: Sequence[TokenSet],
+    shapes: Mapping[Modality, TokenShape],
+    names: tuple[Modality, ...],
+) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.bool_]] | None:
+    """Logits, targets and known labels of examples that truly have all of `names`."""
+    columns = [MODALITIES.index(m) for m in names]
+    found = []
+    for tokens in validation:
+        rows = np.flatnonzero(tokens.present[:, columns].all(axis=1))
+        if len(rows):
+            part = tokens.take([int(i) for i in rows])
+            logits = outputs_of(net, evaluation_windows(part, names), shapes).logits
+            found.append((logits, part.targets, part.known))
+    if not found:
+        return None
+    logits, targets, known = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return logits, targets, known
+
+
+def _joined(
+    net: EmotionNet,
+    validation: Sequence[TokenSet],
+    shapes: Mapping[Modality, TokenShape],
+    names: tuple[Modality, ...],
+    placement: PlacementConfig,
+    count: int,
+) -> Outputs | None:
+    """Outputs on label-blind joined windows that have exactly `names`."""
+    sets = [_only(s, names) for s in validation if set(s.tokens) & set(names)]
+    if {m for s in sets for m in s.tokens} != set(names):
+        return None
+    shares = PairingConfig(
+        two_missing=0, one_missing=float(len(names) == 2), all_present=float(len(names) == 3)
+    )
+    maker = BatchMaker(sets, shapes, shares, placement, seed=1)
+    windows = [w for w in maker.windows(0, count) if set(w.tokens) == set(names)]
+    return outputs_of(net, windows, shapes)
+
+
+def _only(tokens: TokenSet, names: tuple[Modality, ...]) -> TokenSet:
+    kept = {m: r for m, r in tokens.tokens.items() if m in names}
+    return TokenSet(
+        tokens.corpus, tokens.ids, tokens.sources, tokens.splits, tokens.targets, tokens.known, kept
+    )

@@ -1,0 +1,87 @@
+"""The verbs of `emotrack train`. Heavy imports wait until a verb runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+Data = Annotated[Path, typer.Option("--data", help="Folder with the corpora.", file_okay=False)]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="Set one key; repeatable.")]
+Cache = Annotated[Path | None, typer.Option(help="Folder for cached tokens; else the cache of emotrack.")]
+
+
+@app.callback()
+def train() -> None:
+    """Train, evaluate and calibrate checkpoints."""
+
+
+@app.command()
+def fit(
+    config: Annotated[Path, typer.Argument(help="A preset, see configs/train/.")],
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder of the new checkpoint.")],
+    encoders: Annotated[
+        Path | None, typer.Option(help="What the first stage wrote; else it is looked for in --out.")
+    ] = None,
+    set_: Set = None,
+    cache: Cache = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Take up an unfinished run.")] = False,
+) -> None:
+    """Train fusion and peers on the frozen encoders, calibrate, and write a checkpoint."""
+    from core.weights import fetch
+    from train.build import Places, build
+    from train.config import read_config
+
+    resolved = read_config(config, set_ or [])
+    places = Places(data, encoders or out, out, _cache(cache), fetch)
+    spec = build(resolved, places, resume=resume, quiet=False)
+    typer.echo(f"Wrote {out} ({spec.name}, spec {spec.sha256[:12]}).")
+
+
+@app.command("eval")
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="Folder of a checkpoint.")],
+    corpus: Annotated[str, typer.Option(help="Name of the corpus.")],
+    data: Data,
+    split: Annotated[str, typer.Option(help="train, validation, test, or all.")] = "test",
+    branch: Annotated[str, typer.Option(help="fusion, or the peer: text, audio, visual.")] = "fusion",
+    resamples: Annotated[int, typer.Option(min=0, help="Of the bootstrap; 0 = no intervals.")] = 200,
+    json_: Annotated[bool, typer.Option("--json", help="Only JSON; the last line is one object.")] = False,
+    cache: Cache = None,
+) -> None:
+    """Measure a checkpoint on a corpus, beside predictors that do not look."""
+    import json
+
+    from core.weights import fetch
+    from train.evaluate import evaluate_corpus
+
+    report = evaluate_corpus(
+        checkpoint,
+        corpus,
+        data,
+        split,
+        cache=_cache(cache),
+        locate=fetch,
+        branch=branch,
+        resamples=resamples,
+        quiet=json_,
+    )
+    if not json_:
+        from rich.console import Console
+
+        from train.report import label_table, main_table
+
+        console = Console()
+        console.print(main_table(report))
+        console.print(label_table(report))
+    typer.echo(json.dumps(report.as_dict()))
+
+
+def _cache(folder: Path | None) -> Path:
+    from core.weights import cache_root
+
+    return folder or cache_root() / "tokens"

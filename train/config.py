@@ -1,0 +1,110 @@
+"""The configuration of a whole training: from corpora to a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import Field
+
+from core.errors import ConfigError
+from core.spec import FusionSpec
+from core.strict import Strict, with_overrides
+from train.distillation import LossConfig
+from train.encoders.audio import AudioTraining
+from train.encoders.text import TextTraining
+from train.encoders.visual import VisualTraining
+from train.fit import OptimisationConfig
+from train.pairing import PairingConfig
+from train.placement import PlacementConfig
+
+
+class CorpusConfig(Strict):
+    """One corpus.
+
+    Attributes:
+        limit: use at most so many training examples, chosen by a hash of their names (0 = all).
+        validation_limit: the same of the validation part.
+        calibration: weight of one of its validation examples in the calibration.
+    """
+
+    limit: int = Field(0, ge=0)
+    validation_limit: int = Field(0, ge=0)
+    calibration: float = Field(1.0, ge=0)
+
+
+class SizesConfig(Strict):
+    """Sizes of peers and fusion; the peers' must be those of the first stage where peers come from there."""
+
+    width: int = Field(160, gt=0)
+    heads: int = Field(4, gt=0)
+    peer_layers: int = Field(2, gt=0)
+    fusion_layers: int = Field(2, gt=0)
+    feedforward: int = Field(320, gt=0)
+    queries: Literal["labels", "token"] = "labels"
+    dropout: float = Field(0.1, ge=0, lt=1)
+    peer_gradient: float = Field(0.1, ge=0, le=1)
+
+    def spec(self) -> FusionSpec:
+        """Without what only training needs."""
+        return FusionSpec(**self.model_dump(exclude={"dropout", "peer_gradient"}))
+
+
+class MaxTokensConfig(Strict):
+    """Tokens of each modality in a window: 64 word pieces, 12 s of speech at 10 Hz, 12 s of face at 5 Hz."""
+
+    text: int = Field(64, gt=0)
+    audio: int = Field(120, gt=0)
+    visual: int = Field(60, gt=0)
+
+
+class TrainingConfig(Strict):
+    """A preset.
+
+    Attributes:
+        name, summary, license: of the checkpoint; the summary names its limits in one sentence.
+        corpora: name -> how it is used.
+        text, audio, visual: the first stage, run for every encoder whose files are not there yet.
+        peers: "first_stage" starts from the peers that were trained with the encoders; "fresh" does not.
+        views: looks at each training face.
+        joint_calibration: label-blind joined windows on which each pattern of several modalities is
+            calibrated.
+        max_tokens, sizes, pairing, placement, optimisation, losses: see there.
+        tensorboard: also write TensorBoard events.
+    """
+
+    name: str = "default"
+    summary: str
+    license: str
+    corpora: dict[str, CorpusConfig]
+    text: TextTraining = TextTraining()
+    audio: AudioTraining = AudioTraining()
+    visual: VisualTraining = VisualTraining()
+    peers: Literal["first_stage", "fresh"] = "first_stage"
+    views: int = Field(3, ge=1)
+    joint_calibration: int = Field(2000, ge=100)
+    max_tokens: MaxTokensConfig = MaxTokensConfig()
+    sizes: SizesConfig = SizesConfig()
+    pairing: PairingConfig = PairingConfig()
+    placement: PlacementConfig = PlacementConfig()
+    optimisation: OptimisationConfig = OptimisationConfig()
+    losses: LossConfig = LossConfig()
+    tensorboard: bool = False
+
+
+def read_config(path: Path, overrides: list[str]) -> TrainingConfig:
+    """Read a preset and apply `a.b=c` assignments.
+
+    Raises:
+        ConfigError: the file cannot be read, or something in it or in an assignment is wrong.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot be read ({error.strerror}).", where=str(path)) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"is not YAML: {error}", where=str(path)) from error
+    if not isinstance(values, dict):
+        raise ConfigError("is not a mapping of keys to values.", where=str(path))
+    return TrainingConfig.from_mapping(with_overrides(values, overrides), where=str(path))

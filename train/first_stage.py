@@ -1,0 +1,40 @@
+"""The first stage: each encoder together with its peer, on corpora of its own modality."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.labels import MODALITIES, Modality
+from train.config import TrainingConfig
+from train.encoders.audio import train_audio
+from train.encoders.text import train_text
+from train.encoders.visual import train_visual
+from train.features import ENCODER_FILES, Locate
+
+
+def first_stage(config: TrainingConfig, data: Path, folder: Path, locate: Locate) -> None:
+    """Train every encoder whose files are not in `folder` yet; an interrupted one goes on by itself.
+
+    Args:
+        config: the preset; its `text`, `audio` and `visual`.
+        data: folder with the corpora.
+        folder: where encoders and peers are written.
+        locate: finds third-party weights.
+    """
+    for modality in missing(folder):
+        if modality == "text":
+            train_text(config.text, data, locate("minilm"), folder)
+        elif modality == "audio":
+            voice = locate("silero-vad") / "silero_vad_16k_op15.onnx"
+            train_audio(config.audio, data, locate("whisper-base"), voice, folder)
+        else:
+            train_visual(config.visual, data, folder)
+
+
+def missing(folder: Path) -> list[Modality]:
+    """Modalities whose encoder or peer is not in the folder."""
+    return [
+        m
+        for m in MODALITIES
+        if not ((folder / ENCODER_FILES[m]).is_file() and (folder / f"peer_{m}.safetensors").is_file())
+    ]

@@ -1,0 +1,77 @@
+"""Running a network over token sets, as evaluation and calibration do.
+
+Legend: N examples, C labels, M = 3 modalities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.labels import MODALITIES, Modality
+from core.models.fusion import EmotionNet
+from core.window import TokenShape, Window, WindowBatch, collate
+from train.placement import as_given
+from train.tokens import TokenSet
+
+BATCH: Final = 128
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outputs:
+    """What a network says, before calibration.
+
+    Attributes:
+        logits: (N, C) float32 of the fusion.
+        peer_logits: (N, M, C) float32; rows of absent modalities have no meaning.
+        attribution: (N, M) float32.
+        counts: (N, M) int64 tokens of each modality.
+    """
+
+    logits: NDArray[np.float32]
+    peer_logits: NDArray[np.float32]
+    attribution: NDArray[np.float32]
+    counts: NDArray[np.int64]
+
+    @property
+    def available(self) -> NDArray[np.bool_]:
+        """(N, M) bool."""
+        return self.counts > 0
+
+
+def outputs_of(net: EmotionNet, windows: list[Window], shapes: Mapping[Modality, TokenShape]) -> Outputs:
+    """Run the network over windows."""
+    parts = [_run(net, collate(windows[i : i + BATCH], dict(shapes))) for i in range(0, len(windows), BATCH)]
+    return Outputs(*(np.concatenate([getattr(p, name) for p in parts]) for name in Outputs.__slots__))
+
+
+def evaluation_windows(tokens: TokenSet, modalities: Collection[Modality] = MODALITIES) -> list[Window]:
+    """Each example as one window with those of its modalities; examples without any give an empty window."""
+    return list(_windows(tokens, modalities))
+
+
+def _windows(tokens: TokenSet, modalities: Collection[Modality]) -> Iterator[Window]:
+    for row in range(len(tokens)):
+        kept = {
+            m: as_given(ragged[row], ragged.timing)
+            for m, ragged in tokens.tokens.items()
+            if m in modalities and ragged.lengths[row]
+        }
+        yield Window("", 0.0, 1.0, kept)
+
+
+@torch.no_grad()
+def _run(net: EmotionNet, batch: WindowBatch) -> Outputs:
+    device = next(net.parameters()).device
+    parts = [
+        {m: torch.from_numpy(part[m]).to(device) for m in MODALITIES}
+        for part in (batch.values, batch.times_s, batch.mask)
+    ]
+    logits, peer_logits, attribution = net(*parts)[:3]
+    counts = np.stack([batch.mask[m].sum(axis=1) for m in MODALITIES], axis=1)
+    return Outputs(logits.cpu().numpy(), peer_logits.cpu().numpy(), attribution.cpu().numpy(), counts)
