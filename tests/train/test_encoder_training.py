@@ -1,0 +1,171 @@
+"""The trainings themselves, on a handful of made-up examples."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from core.encoders.visual import ExpressionNet
+from core.encoders.weight_files import read_tensors
+from core.errors import ConfigError
+from core.labels import EMOTIONS
+from train.encoders.command import train_encoder
+from train.encoders.corpus_bias import CorpusBias
+from train.encoders.optimisation import Log, MovingAverage, masked_bce
+from train.encoders.peer_training import PeerSizes, new_peer
+from train.encoders.scores import choose_thresholds, macro_f1, uar
+from train.encoders.visual import Faces, VisualTraining, face_figures, train_network
+
+SMALL = PeerSizes(width=16, heads=2, layers=1, feedforward=16)
+
+
+class TestCorpusBias:
+    def test_fresh_maps_change_nothing(self):
+        logits = torch.randn(4, 7)
+        torch.testing.assert_close(CorpusBias(2, 7)(logits, torch.tensor([0, 1, 1, 0])), logits)
+
+    def test_folding_gives_the_peer_the_mean_of_the_maps_that_know_a_label(self):
+        torch.manual_seed(0)
+        maps, peer = CorpusBias(2, 7), new_peer(8, SMALL).eval()
+        with torch.no_grad():
+            maps.scale.copy_(torch.randn(2, 7) * 0.3)
+            maps.bias.copy_(torch.randn(2, 7))
+        known = torch.ones(2, 7, dtype=torch.bool)
+        known[1, 1] = False
+        inputs = (torch.randn(3, 5, 8), torch.rand(3, 5), torch.ones(3, 5, dtype=torch.bool))
+        with torch.no_grad():
+            before = peer(*inputs).logits
+            mapped = [maps(before, torch.full((3,), k)) for k in (0, 1)]
+            maps.fold_into(peer, known)
+            after = peer(*inputs).logits
+        expected = (mapped[0] + mapped[1]) / 2
+        expected[:, 1] = mapped[0][:, 1]
+        torch.testing.assert_close(after, expected, atol=1e-5, rtol=1e-4)
+
+
+class TestScores:
+    def test_unknown_labels_neither_teach_nor_count(self):
+        logits = torch.tensor([[0.3, -2.0], [1.0, 5.0]])
+        target = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+        known = torch.tensor([[True, False], [True, False]])
+        expected = torch.nn.functional.binary_cross_entropy_with_logits(logits[:, 0], target[:, 0])
+        torch.testing.assert_close(masked_bce(logits, target, known), expected)
+        assert masked_bce(logits, target, torch.zeros_like(known)) == 0
+
+    def test_thresholds_separate_what_can_be_separated(self):
+        chance = np.random.default_rng(0)
+        truth = chance.random((4000, 2)) < [0.5, 0.1]
+        scores = np.where(truth, [0.6, 0.2], [0.4, 0.05]).astype(np.float32)
+        known = np.ones_like(truth)
+        thresholds = choose_thresholds(scores, truth, known)
+        assert macro_f1(scores, truth, known, thresholds) == 1.0
+        assert 0.05 < thresholds[1] <= 0.2 < thresholds[0] <= 0.6
+
+    def test_average_recall_counts_classes_not_clips(self):
+        assert uar(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0])) == 0.5
+
+    def test_a_contemptuous_face_is_an_error_of_a_net_without_contempt(self):
+        target = torch.zeros(2, 7)
+        target[0, 3] = 0.8
+        target[1, 3] = 0.2  # the other votes say contempt
+        figures = face_figures(np.eye(7)[[3, 3]], target)
+        assert figures["accuracy"] == 0.5
+        assert figures["accuracy_without_contempt"] == 1.0
+
+
+class TestMovingAverage:
+    def test_it_follows_what_is_trained_and_copies_statistics(self):
+        torch.manual_seed(0)
+        module = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+        module[0].bias.requires_grad_(False)
+        average = MovingAverage(module, 0.9)
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.add_(1.0)
+            module[1].running_mean.fill_(5.0)
+        average.update(module)
+        moved = average.module[0].weight - (module[0].weight - 1.0)
+        assert (moved > 0.1).all()
+        assert (moved < 1.0).all()
+        assert (average.module[1].running_mean == 5.0).all()
+        torch.testing.assert_close(average.module[0].bias, module[0].bias - 1.0)
+
+
+class TestFaces:
+    CONFIG = VisualTraining(epochs=2, batch=4, peer=SMALL, peer_steps=2, peer_batch=4, views=1, device="cpu")
+
+    @pytest.fixture
+    def faces(self):
+        generator = torch.Generator().manual_seed(0)
+        pixels = torch.randint(0, 255, (8, 1, 48, 48), generator=generator).to(torch.uint8)
+        target = torch.eye(7)[torch.arange(8) % 7]
+        return Faces(pixels, target, torch.ones(8, 7, dtype=torch.bool))
+
+    def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(self, faces, tmp_path):
+        torch.manual_seed(0)
+        whole = train_network(self.CONFIG, faces, faces, Log(tmp_path / "a.jsonl"), tmp_path / "a.pt")
+
+        class Killed(Exception):
+            pass
+
+        class DyingLog(Log):
+            def write(self, **values):
+                if values["epoch"] == 2:
+                    raise Killed
+
+        torch.manual_seed(0)
+        with pytest.raises(Killed):
+            train_network(self.CONFIG, faces, faces, DyingLog(tmp_path / "b.jsonl"), tmp_path / "b.pt")
+        torch.manual_seed(123)
+        resumed = train_network(self.CONFIG, faces, faces, Log(tmp_path / "b.jsonl"), tmp_path / "b.pt")
+        for name, value in whole.state_dict().items():
+            torch.testing.assert_close(resumed.state_dict()[name], value, atol=0, rtol=0)
+
+    def test_one_command_trains_from_the_corpus_to_the_checkpoint_files(self, tmp_path):
+        folder = tmp_path / "ferplus"
+        folder.mkdir()
+        chance = np.random.default_rng(0)
+        votes = np.zeros((90, 10), np.uint8)
+        votes[np.arange(90), np.arange(90) % 7] = 10
+        names = (
+            "neutral",
+            "happiness",
+            "surprise",
+            "sadness",
+            "anger",
+            "disgust",
+            "fear",
+            "contempt",
+            "unknown",
+            "NF",
+        )
+        np.savez(
+            folder / "faces.npz",
+            images=chance.integers(0, 255, (90, 48, 48)).astype(np.uint8),
+            votes=votes,
+            usage=np.array(["Training"] * 80 + ["PublicTest"] * 10),
+            emotions=np.array(names),
+        )
+        config = tmp_path / "visual.yaml"
+        config.write_text(
+            "modality: visual\nvisual: {epochs: 9, batch: 8, views: 1, device: cpu}\n", encoding="utf-8"
+        )
+        overrides = ["visual.epochs=1", "visual.limit=8", "visual.peer_steps=2", "visual.peer_batch=4"]
+        figures = train_encoder(config, tmp_path, tmp_path / "out", overrides)
+        assert {"test_accuracy", "validation_macro_f1"} <= set(figures)
+        ExpressionNet.load(tmp_path / "out")
+        peer = new_peer(256, PeerSizes())
+        read_tensors(tmp_path / "out" / "peer_visual.safetensors", expected=peer.state_dict())
+        log = [json.loads(line) for line in (tmp_path / "out" / "visual_log.jsonl").read_text().splitlines()]
+        assert [line["stage"] for line in log] == ["network", "figures"]
+
+    def test_a_misspelt_option_is_named(self, tmp_path):
+        config = tmp_path / "visual.yaml"
+        config.write_text("modality: visual\nvisual: {epoch: 3}\n", encoding="utf-8")
+        with pytest.raises(ConfigError, match="epoch"):
+            train_encoder(config, tmp_path, tmp_path / "out", [])
+
+
+def test_all_peers_speak_the_seven_emotions():
+    assert new_peer(8, SMALL).head.out_features == len(EMOTIONS)
