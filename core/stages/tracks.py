@@ -10,6 +10,7 @@ a cut only if also in the same place, as when two cameras take turns.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -67,7 +68,8 @@ class TracksState:
         tracks: followed now.
         former: persons who left within the last seconds, at most 16.
         scene: signature of the newest picture.
-        time_s: newest time heard of.
+        picture_s: time of the newest picture.
+        time_s: newest time heard of; results of older pictures may still come.
         shot: number of the shot.
         unsure: the stream had a hole since the newest picture.
         next_person: number of the next new person.
@@ -76,6 +78,7 @@ class TracksState:
     tracks: list[Track] = field(default_factory=list)
     former: list[Track] = field(default_factory=list)
     scene: NDArray[np.float32] | None = None
+    picture_s: float = -math.inf
     time_s: float = 0.0
     shot: int = 0
     unsure: bool = False
@@ -101,8 +104,9 @@ class Tracks:
     def push(self, faces: Faces) -> TracksUpdate:
         """Take one picture's faces in. Pictures older than the newest are ignored."""
         state = self.state
-        if faces.t_s < state.time_s:
+        if faces.t_s < state.picture_s:
             return TracksUpdate()
+        state.picture_s = faces.t_s
         expired = self.advance(faces.t_s).left
         broken = state.unsure or self._is_cut(faces)
         state.shot += broken

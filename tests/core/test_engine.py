@@ -1,0 +1,409 @@
+"""The engine on conversations made by hand: what is said when, and what becomes of holes and ends."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from core.errors import StreamGap
+from core.events import EmotionEstimate, Status, StreamInfo, Transcript, Utterance
+from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream, Gap, Tick
+from core.labels import MODALITIES
+from core.work import EncodeAudio, Failed, Transcribe, Work, WorkResult
+from tests.core import fakes
+from tests.core.conversations import AUDIO, BOTH, CONFIG, LIVE, VIDEO, engine
+from tests.core.fakes import FRAME_S, Player, chunks, ended, frames, lines, merged, play, voice
+from tests.core.laws import by, check, check_order_of_finals, of
+
+
+def talk(duration_s, spans, stream="audio"):
+    """A stream with speech in `spans`."""
+    return ended(chunks(voice(duration_s, spans), stream), stream, duration_s)
+
+
+def watched(duration_s, faces=1, motion=(60, 0, 0)):
+    return ended(frames(0.0, duration_s, faces, motion), "video", duration_s)
+
+
+# --- what is said ------------------------------------------------------------------------------------
+
+
+def test_speech_with_a_moving_mouth_becomes_an_utterance_of_that_person_with_words_and_estimates():
+    events = play(engine(), merged(talk(5.0, [(1.0, 3.0)]), watched(5.0)))
+    check(events)
+    opened, *_, closed = of(events, Utterance)
+    assert (opened.id, opened.final) == ("u1", False)
+    assert (closed.person, closed.ended_by, closed.final) == ("p1", "pause", True)
+    assert closed.t0_s == pytest.approx(0.8, abs=0.05)
+    assert closed.t1_s == pytest.approx(3.2, abs=0.05)
+    final = of(events, EmotionEstimate)[-1] if of(events, EmotionEstimate)[-1].final else None
+    final = final or next(e for e in of(events, EmotionEstimate) if e.final)
+    assert final.modalities == MODALITIES
+    assert final.missing == {}
+    assert len(of(events, Transcript)[-1].words) >= 5
+
+
+def test_a_person_who_is_seen_but_does_not_speak_has_rolling_estimates_on_the_hops():
+    events = play(engine((VIDEO,)), watched(3.0))
+    estimates = of(events, EmotionEstimate)
+    assert not of(events, Utterance)
+    assert {e.id for e in estimates} == {"p1/1"}
+    hops = [e.t1_s for e in estimates]
+    assert hops == pytest.approx(list(np.arange(hops[0], 3.0 + 0.01, 0.25)))
+    assert not any(e.final for e in estimates)
+
+
+def test_sound_alone_gives_utterances_of_an_unknown_person():
+    events = play(engine((AUDIO,)), talk(4.0, [(0.5, 2.0)]))
+    check(events)
+    assert {e.person for e in of(events, EmotionEstimate)} == {"unknown"}
+    assert {e.missing["visual"] for e in of(events, EmotionEstimate)} == {"no video"}
+
+
+def test_silence_without_pictures_says_nothing():
+    assert play(engine((AUDIO,)), talk(3.0, [])) == []
+
+
+def test_streams_that_end_at_once_say_nothing_and_finish():
+    run = engine()
+    assert play(run, [EndOfStream("video", 0.0), EndOfStream("audio", 0.0)]) == []
+    assert run.finished
+
+
+def test_a_source_without_streams_is_finished_from_the_start():
+    assert engine(()).finished
+
+
+def test_streams_that_belong_to_a_person_speak_for_that_person():
+    streams = (StreamInfo("mic", "audio", "me"), StreamInfo("far", "audio", "them"))
+    inputs = merged(talk(6.0, [(0.5, 2.0), (4.0, 5.0)], "mic"), talk(6.0, [(1.5, 3.0)], "far"))
+    events = play(engine(streams), inputs)
+    check(events)
+    check_order_of_finals(events)
+    finals = [(e.id, e.person) for e in of(events, EmotionEstimate) if e.final]
+    assert finals == [("u1", "me"), ("u2", "them"), ("u3", "me")]
+
+
+def test_rolling_estimates_between_two_utterances_count_from_a_new_id():
+    still, moving = (0, 0, 0), (60, 0, 0)
+    parts = [(0.0, 1.0, still), (1.0, 2.0, moving), (2.0, 5.0, still), (5.0, 6.0, moving), (6.0, 9.0, still)]
+    sight = [frame for t0_s, t1_s, motion in parts for frame in frames(t0_s, t1_s, 1, motion)]
+    events = play(engine(), merged(talk(9.0, [(1.0, 2.0), (5.0, 6.0)]), ended(sight, "video", 9.0)))
+    check(events)
+    own = [e.id for e in of(events, EmotionEstimate) if e.person == "p1"]
+    assert [name for name, _ in itertools.groupby(own)] == ["p1/1", "u1", "p1/2", "u2", "p1/3"]
+
+
+def test_an_utterance_of_a_fifth_of_a_second_gets_its_transcript_and_final_estimate():
+    events = play(engine((AUDIO,)), talk(3.0, [(1.0, 1.2)]))
+    check(events)
+    assert [u.ended_by for u in of(events, Utterance) if u.final] == ["pause"]
+
+
+def test_a_monologue_of_ninety_seconds_is_cut_into_utterances_without_a_hole_between_them():
+    events = play(engine((AUDIO,)), talk(92.0, [(1.0, 91.0)]))
+    check(events)
+    closed = [u for u in of(events, Utterance) if u.final]
+    assert len(closed) >= 8
+    assert {u.ended_by for u in closed[:-1]} == {"max_length"}
+    assert all(u.t1_s - u.t0_s <= CONFIG.voice.max_turn_s for u in closed)
+    assert all(a.t1_s == b.t0_s for a, b in itertools.pairwise(closed))
+
+
+def test_an_utterance_that_lasts_to_the_last_sample_ends_with_the_stream():
+    events = play(engine((AUDIO,)), ended(chunks(voice(2.3337, [(1.0, 2.3337)])), "audio", 2.3337))
+    check(events)
+    closed = of(events, Utterance)[-1]
+    assert closed.ended_by == "end"
+    assert closed.t1_s == pytest.approx(2.3337, abs=1 / SAMPLE_RATE)
+
+
+def test_a_duration_shorter_than_the_samples_cuts_nothing_off():
+    samples = chunks(voice(2.0, [(0.5, 2.0)]))
+    assert lines(play(engine((AUDIO,)), ended(samples, "audio", 1.5))) == lines(
+        play(engine((AUDIO,)), ended(samples, "audio", 2.0))
+    )
+
+
+def test_partial_transcripts_come_while_the_utterance_is_open_and_only_grow():
+    events = play(engine((AUDIO,)), talk(8.0, [(0.5, 7.0)]))
+    transcripts = of(events, Transcript)
+    assert len(transcripts) >= 4
+    assert transcripts[1].text
+    assert transcripts[0].pending
+    check(events)
+
+
+# --- holes -------------------------------------------------------------------------------------------
+
+
+def test_a_hole_in_the_sound_ends_the_utterance_there_and_is_said():
+    first = chunks(voice(2.0, [(0.5, 2.0)]))
+    second = chunks(voice(2.0, [(0.3, 1.0)]), start=40_000)
+    inputs = [*first, Gap("audio", 2.0, 2.5, "the microphone was unplugged"), *second]
+    events = play(engine((AUDIO,)), ended(inputs, "audio", 4.5))
+    check(events)
+    closed = [u for u in of(events, Utterance) if u.final]
+    assert [(u.ended_by, u.t1_s) for u in closed] == [("gap", 2.0), ("pause", closed[1].t1_s)]
+    (status,) = of(events, Status)
+    assert (status.code, status.level, status.stream, status.t_s) == ("gap", "warning", "audio", 2.0)
+    assert "the microphone was unplugged" in status.message
+
+
+def test_samples_after_a_hole_never_count_for_the_speech_before_it():
+    samples = voice(2.0, [(0.5, 2.0)])
+    orders = []
+    for interleaving in ("sound first", "sight first"):
+        sound = [
+            *chunks(samples),
+            Gap("audio", 2.0, 2.1, "a hole"),
+            *chunks(voice(1.0, [(0.0, 1.0)], seed=5), start=33_600),
+            EndOfStream("audio", 3.1),
+        ]
+        sight = watched(3.1)
+        player = Player(engine())
+        player.feed([*sound, *sight] if interleaving == "sound first" else [*sight, *sound])
+        player.finish()
+        blocks = [w.payload for w in player.orders if isinstance(w.payload, EncodeAudio)]
+        orders.append([(b.start_sample, b.samples.tobytes()) for b in blocks])
+    assert orders[0] == orders[1]
+
+
+def test_a_hole_right_behind_a_frame_of_the_voice_network_comes_after_it_in_any_interleaving():
+    samples = voice(2.048, [(0.5, 2.048)])  # 64 frames exactly
+    sound = ended([*chunks(samples), Gap("audio", 2.048, 2.548, "a hole")], "audio", 2.548)
+    sight = watched(3.0)
+    together = lines(play(engine(), merged(sound, sight)))
+    assert lines(play(engine(), [*sound, *sight])) == together
+    assert lines(play(engine(), [*sight, *sound])) == together
+
+
+def test_an_unannounced_hole_in_the_sound_is_refused():
+    run = engine((AUDIO,))
+    run.push(AudioChunk("audio", 0, np.zeros(512, np.float32)))
+    with pytest.raises(StreamGap, match="audio"):
+        run.push(AudioChunk("audio", 1024, np.zeros(512, np.float32)))
+
+
+def test_the_picture_after_a_hole_is_not_compared_with_the_one_before_it():
+    inputs = [*frames(0.0, 2.0, 1), Gap("video", 2.0, 4.0, "a stall"), *frames(4.0, 6.0, 1)]
+    player = Player(engine((VIDEO,)))
+    player.feed(ended(inputs, "video", 6.0))
+    player.finish()
+    looks = {w.payload.t_s: w.payload for w in player.orders if w.kind == "faces"}
+    assert looks[4.0].previous is None
+    assert looks[1.8].previous is not None
+    assert looks[1.8].elapsed_s == pytest.approx(FRAME_S)
+
+
+def test_faces_are_looked_for_at_the_configured_rate():
+    player = Player(engine((VIDEO,)))
+    player.feed(watched(4.0))
+    player.finish()
+    assert len([w for w in player.orders if w.kind == "faces"]) == 20
+
+
+# --- time --------------------------------------------------------------------------------------------
+
+
+def test_stream_time_stands_still_until_an_order_that_is_due_is_answered():
+    player = Player(engine((VIDEO,)), np.random.default_rng(0), eagerness=0.0)
+    player.feed(frames(0.0, 2.0, 1))
+    assert player.engine.waiting
+    assert player.engine.now_s <= CONFIG.latency_s["faces"]
+    assert player.engine.backlog >= 15
+    player.deliver()
+    assert player.engine.now_s > CONFIG.latency_s["faces"]
+
+
+def test_a_live_run_does_not_wait_for_results():
+    player = Player(engine((VIDEO,), LIVE), np.random.default_rng(0), eagerness=0.0)
+    player.feed(frames(0.0, 2.0, 1))
+    assert not player.engine.waiting
+    assert player.engine.now_s > 1.7
+
+
+def test_a_tick_lets_time_pass_on_a_silent_stream():
+    run = Player(engine(BOTH, LIVE))
+    run.feed(frames(0.0, 3.0, 1))
+    assert not of(run.events, EmotionEstimate)
+    run.push(Tick(3.0))
+    while run.pending:
+        run.deliver()
+    assert [status.person for status in of(run.events, Status)] == ["p1"]
+
+
+def test_a_result_that_nobody_asked_for_changes_nothing():
+    run = engine((AUDIO,))
+    assert run.push(WorkResult(99, Failed("who are you"))) == []
+    assert run.finished is False
+
+
+def test_an_answer_that_comes_twice_counts_once():
+    inputs = talk(4.0, [(0.5, 2.0)])
+
+    class Twice(Player):
+        def deliver(self):
+            work = self.pending.pop(0)
+            for _ in range(2):
+                self.push(WorkResult(work.id, fakes.compute(work)))
+
+    twice = Twice(engine((AUDIO,)))
+    twice.feed(inputs)
+    assert lines(twice.finish()) == lines(play(engine((AUDIO,)), inputs))
+
+
+# --- faults ------------------------------------------------------------------------------------------
+
+
+def breaking(*kinds):
+    """Workers of which some kinds always fail."""
+
+    def compute(work: Work):
+        return Failed(f"{work.kind}: broken") if work.kind in kinds else fakes.compute(work)
+
+    return compute
+
+
+@pytest.mark.parametrize(
+    ("broken", "used"),
+    [
+        ((), "text+audio+visual"),
+        (("transcribe",), "audio+visual"),
+        (("encode_text",), "audio+visual"),
+        (("encode_audio",), "text+visual"),
+        (("encode_visual",), "text+audio"),
+        (("encode_text", "encode_audio"), "visual"),
+        (("encode_text", "encode_visual"), "audio"),
+        (("encode_audio", "encode_visual"), "text"),
+    ],
+)
+def test_each_of_the_seven_patterns_of_availability_has_its_final_estimate(broken, used):
+    inputs = merged(talk(5.0, [(1.0, 3.0)]), watched(5.0))
+    events = play(engine(), inputs, compute=breaking(*broken))
+    check(events)
+    final = next(e for e in of(events, EmotionEstimate) if e.final)
+    assert "+".join(final.modalities) == used
+
+
+def test_when_every_encoder_fails_the_utterance_still_ends_and_nothing_is_estimated():
+    inputs = merged(talk(5.0, [(1.0, 3.0)]), watched(5.0))
+    broken = breaking("encode_text", "encode_audio", "encode_visual")
+    events = play(engine(), inputs, compute=broken)
+    check(events, all_estimated=False)
+    assert not of(events, EmotionEstimate)
+    assert of(events, Transcript)[-1].final
+    assert of(events, Utterance)[-1].final
+
+
+def test_when_the_last_recognition_fails_the_newest_partial_words_become_final():
+    def compute(work: Work):
+        if isinstance(work.payload, Transcribe) and work.payload.final:
+            return Failed("transcribe: out of memory")
+        return fakes.compute(work)
+
+    events = play(engine((AUDIO,)), talk(6.0, [(0.5, 4.0)]), compute=compute)
+    check(events)
+    assert of(events, Transcript)[-1].final
+    assert len(of(events, Transcript)[-1].words) >= 5
+
+
+def test_final_estimates_of_a_stream_come_in_order_however_late_a_result_is():
+    first_text: list[Work] = []
+
+    class Slow(Player):
+        """Holds the words of the first utterance back to the very end."""
+
+        def deliver(self):
+            work = self.pending.pop(0)
+            if work.kind == "encode_text" and work.payload.utterance == "u1":
+                first_text.append(work)
+            else:
+                self.push(WorkResult(work.id, fakes.compute(work)))
+
+        def finish(self):
+            super_pending = first_text.copy()
+            while self.pending:
+                self.deliver()
+            assert not [e for e in of(self.events, EmotionEstimate) if e.final]
+            for work in super_pending:
+                self.push(WorkResult(work.id, fakes.compute(work)))
+            return super().finish()
+
+    player = Slow(engine((AUDIO,), LIVE))
+    player.feed(talk(6.0, [(0.5, 1.5), (3.0, 4.0)]))
+    events = player.finish()
+    check(events)
+    assert [e.id for e in of(events, EmotionEstimate) if e.final] == ["u1", "u2"]
+
+
+def test_words_that_were_replaced_in_the_meantime_are_not_estimated_from():
+    """An older text that is encoded after a newer one must not win."""
+    late: list[Work] = []
+
+    class Late(Player):
+        def deliver(self):
+            work = self.pending.pop(0)
+            if work.kind == "encode_text" and not late:
+                late.append(work)
+                return
+            self.push(WorkResult(work.id, fakes.compute(work)))
+            if work.kind == "encode_text" and len(late) == 1:
+                self.push(WorkResult(late[0].id, fakes.compute(late[0])))
+                late.append(work)
+
+    player = Late(engine((AUDIO,), LIVE))
+    player.feed(talk(5.0, [(0.5, 3.0)]))
+    player.finish()
+    windows = [w for order in player.orders if order.kind == "fuse" for w in order.payload.windows]
+    words = [order.payload.words for order in player.orders if order.kind == "encode_text"]
+    assert len(words[0]) < len(words[-1])
+    assert len(windows[-1].tokens["text"]) == len(words[-1])
+
+
+# --- memory ------------------------------------------------------------------------------------------
+
+
+def test_ten_minutes_leave_no_more_behind_than_one_does():
+    def conversation(start, minutes):
+        for minute in range(start, start + minutes):
+            spans = [(2.0, 5.0), (8.0, 8.3), (20.0, 50.0)]
+            sound = chunks(voice(60.0, spans), start=minute * 60 * SAMPLE_RATE)
+            yield from merged(sound, frames(minute * 60.0, minute * 60.0 + 60.0, 1, (60, 0, 0)))
+
+    config = CONFIG.model_copy(update={"estimates": CONFIG.estimates.model_copy(update={"hop_s": 1.0})})
+    player = Player(engine(BOTH, config))
+    player.feed(conversation(0, 2))
+    early = sizes(player.engine)
+    for minute in range(2, 10):
+        player.feed(conversation(minute, 1))
+    late = sizes(player.engine)
+    assert by(of(player.events, Utterance), "id").keys() >= {f"u{i}" for i in range(1, 40)}
+    for name, size in late.items():
+        assert size <= early[name] * 1.2 + 5, name
+
+
+def sizes(run) -> dict[str, int]:
+    """How many things each part of an engine holds."""
+    state = run.state
+    speech, pairing = state.speech["audio"], state.speech["audio"].pairing.state
+    return {
+        "utterances": len(state.utterances),
+        "audio runs": sum(len(u.audio) for u in state.utterances.values()),
+        "turns": len(speech.records),
+        "samples": sum(len(frame) for frame in speech.buffer._frames.values()),
+        "recent": len(speech.turns.state.recent),
+        "voices": len(pairing.voice),
+        "mouths": sum(map(len, pairing.mouths.values())),
+        "face tokens": sum(map(len, state.faces._tracks.values())),
+        "tracks": len(state.sight["video"].tracks.state.tracks),
+        "transcripts": len(state.transcripts.state),
+        "questions": len(state.questions),
+        "parked": len(state.timeline._heap),
+        "expected": len(state.timeline._expected),
+        "orders": len(state.desk.issued),
+        "quiet": len(state.estimator._quiet),
+        "smoothed": len(state.estimator.smoother._memory),
+    }
