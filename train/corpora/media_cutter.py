@@ -1,0 +1,259 @@
+"""Windows out of recordings, by the stages that cut them live: the one cutter.
+
+For every labelled stretch a deterministic engine hears and sees the recording from a little before to a
+little after. The stretch's borders are given; everything else is the engine's own doing: which blocks of
+sound are encoded with which context, when words are recognised, which faces are tracked, and which tokens fall
+into the window.
+
+How recordings are opened, and what computes the orders, is handed in by whoever knows the live packages.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from core.config import EngineConfig, EstimateConfig
+from core.encoders.silero import FRAME_SAMPLES, VoiceState
+from core.engine import Engine, Input
+from core.errors import ModelError, SourceError
+from core.events import StreamInfo
+from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream, Gap, Samples, SourceInput
+from core.labels import Modality
+from core.spec import ModelSpec
+from core.stages.utterances import UtteranceRecord
+from core.stages.voice import Voice, VoiceFrame, VoiceNetwork
+from core.stages.windower import between, cut
+from core.window import Tokens, Window
+from core.work import Failed, Fuse, Fused, FusionOutput, Outcome, Work, WorkKind, WorkResult
+
+LEAD_S: Final = 2.0
+"""Heard before a stretch: the longest context of an encoder, and time for faces to be tracked."""
+
+TAIL_S: Final = 1.5
+"""Heard after a stretch: more than a pause that ends a turn."""
+
+LONGEST_S: Final = 25.0
+"""The engine forgets tokens after 30 s."""
+
+_TOLERANCE_S: Final = 0.5
+
+
+class Recording(Protocol):
+    """What is needed of an opened recording."""
+
+    @property
+    def streams(self) -> tuple[StreamInfo, ...]:
+        """The streams that `inputs` speaks of."""
+        ...
+
+    def inputs(self) -> Iterator[SourceInput]:
+        """Everything in the recording, merged in order of time; every stream ends with `EndOfStream`."""
+        ...
+
+
+OpenRecording = Callable[[Path], AbstractContextManager[Recording]]
+"""Opens a recording, and closes it at the end of the block. Raises SourceError."""
+
+Workers = Mapping[WorkKind, Callable[[Any], Outcome]]
+"""Kind of order -> function of its payload. "fuse" is not needed: windows are cut, not judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of a recording to be cut: t0_s < t1_s in seconds; t1_s None means up to the end."""
+
+    t0_s: float
+    t1_s: float | None
+    speaker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cutter:
+    """Cuts recordings as a checkpoint's live loop would.
+
+    Attributes:
+        open_recording: opens a file.
+        workers: compute the orders.
+        spec: of the checkpoint whose encoders the workers run.
+        config: of the stages; estimates are not made, so only the rest of it matters.
+        voice: tells speech from pauses within a stretch, as live; None takes all of a stretch for speech.
+    """
+
+    open_recording: OpenRecording
+    workers: Workers
+    spec: ModelSpec
+    config: EngineConfig = field(default_factory=EngineConfig)
+    voice: VoiceNetwork | None = None
+
+    def cut(self, path: Path, stretches: Sequence[Stretch]) -> list[Window]:
+        """Cut windows out of one recording, reading it once.
+
+        Args:
+            path: the recording.
+            stretches: what to cut; they may overlap.
+
+        Returns:
+            One window per stretch, in their order. A modality of which there is nothing is absent; there may
+            be none at all (silence, nobody in the picture). Visual tokens are those of the face whose mouth
+            moves with the speech, else of the face that is seen most.
+
+        Raises:
+            SourceError: the recording cannot be read, ends before a stretch does, or a stretch is too long.
+            ModelError: a worker could not compute an order.
+        """
+        for stretch in stretches:
+            if stretch.t1_s is not None and stretch.t1_s - stretch.t0_s > LONGEST_S:
+                raise _too_long(path, stretch.t0_s, stretch.t1_s)
+        with self.open_recording(path) as recording:
+            hearings = [_Hearing(self, recording.streams, path, stretch) for stretch in stretches]
+            reached_s = 0.0
+            for item in recording.inputs():
+                reached_s = max(reached_s, _end_s(item))
+                for hearing in hearings:
+                    hearing.take(item)
+            return [hearing.window(reached_s) for hearing in hearings]
+
+
+class GivenVoice(Voice):
+    """The voice stage with borders: outside of a stretch nobody speaks.
+
+    Args:
+        network: tells speech from pauses within; None says that everything within is speech.
+        t0_s, t1_s: the borders in stream seconds; a frame belongs to the stretch if its middle does.
+    """
+
+    def __init__(self, network: VoiceNetwork | None, t0_s: float, t1_s: float) -> None:
+        super().__init__(network or _AlwaysSpeech())
+        self._t0_s, self._t1_s = t0_s, t1_s
+
+    def push(self, chunk: AudioChunk) -> list[VoiceFrame]:
+        """As in the stage; raises as there."""
+        return [self._bordered(frame) for frame in super().push(chunk)]
+
+    def _bordered(self, frame: VoiceFrame) -> VoiceFrame:
+        middle_s = (frame.start_sample + FRAME_SAMPLES / 2) / SAMPLE_RATE
+        inside = self._t0_s <= middle_s <= self._t1_s
+        return frame if inside else VoiceFrame(frame.start_sample, 0.0)
+
+
+class _AlwaysSpeech:
+    """A voice network for stretches of which every frame counts as speech."""
+
+    def initial_state(self) -> VoiceState:
+        return VoiceState(np.zeros((2, 1, 128), np.float32), np.zeros(64, np.float32))
+
+    def probability(self, frame: Samples, state: VoiceState) -> tuple[float, VoiceState]:
+        return 1.0, state
+
+
+class _Hearing:
+    """One engine that hears one stretch."""
+
+    def __init__(self, cutter: Cutter, streams: tuple[StreamInfo, ...], path: Path, stretch: Stretch) -> None:
+        estimates = EstimateConfig(hop_s=5.0)  # nobody reads them
+        config = cutter.config.model_copy(update={"deterministic": True, "estimates": estimates})
+        end_s = math.inf if stretch.t1_s is None else stretch.t1_s
+        voice = cutter.voice or _AlwaysSpeech()
+        self._engine = Engine(config, cutter.spec, voice, streams)
+        for branch in self._engine.state.speech.values():
+            branch.voice = GivenVoice(cutter.voice, stretch.t0_s, end_s)
+        self._workers, self._labels = cutter.workers, len(cutter.spec.labels)
+        self._path, self._stretch, self._end_s = path, stretch, end_s
+        self._open = {stream.name for stream in streams}
+
+    def take(self, item: SourceInput) -> None:
+        """Hear one input, if it is near enough to the stretch."""
+        stretch, name = self._stretch, item.stream
+        if name not in self._open:
+            return
+        start_s = _start_s(item)
+        if isinstance(item, EndOfStream):
+            self._finish(name, item.t_s)
+        elif start_s > self._end_s + TAIL_S:
+            self._finish(name, self._end_s + TAIL_S)
+        elif _end_s(item) >= stretch.t0_s - LEAD_S:
+            if stretch.t1_s is None and start_s - stretch.t0_s > LONGEST_S:
+                raise _too_long(self._path, stretch.t0_s, start_s)
+            self._push(item)
+
+    def window(self, reached_s: float) -> Window:
+        """What was heard. `reached_s` is the end of the recording."""
+        t0_s = self._stretch.t0_s
+        t1_s = reached_s if self._stretch.t1_s is None else self._stretch.t1_s
+        if t0_s >= reached_s or t1_s > reached_s + _TOLERANCE_S:
+            raise SourceError(
+                f"ends at {reached_s:.2f} s, before the stretch from {t0_s:.2f} s to {t1_s:.2f} s does.",
+                where=str(self._path),
+            )
+        for name in sorted(self._open):
+            self._finish(name, min(reached_s, self._end_s + TAIL_S))
+        state = self._engine.state
+        spoken = [u for u in state.utterances.values() if u.t0_s < t1_s and u.t1_s(t1_s) > t0_s]
+        parts: dict[Modality, list[Tokens]] = {
+            "text": [u.text for u in spoken if u.text is not None],
+            "audio": [run for u in spoken for run in u.audio],
+            "visual": self._face(spoken, t0_s, t1_s),
+        }
+        return cut(self._stretch.speaker, t0_s, t1_s, parts)
+
+    def _face(self, spoken: list[UtteranceRecord], t0_s: float, t1_s: float) -> list[Tokens]:
+        """Tokens of the face that speaks, else of the one that is seen most, the first of equals."""
+        faces = self._engine.state.faces
+        seen = {
+            track: sum(len(between(run, t0_s, t1_s)) for run in faces.of(track))
+            for track in faces.seen_since(-math.inf)
+        }
+        named = {u.person: u.t1_s(t1_s) - u.t0_s for u in spoken if seen.get(u.person)}
+        chosen = named or {track: count for track, count in seen.items() if count}
+        return faces.of(max(chosen, key=lambda track: chosen[track])) if chosen else []
+
+    def _finish(self, stream: str, t_s: float) -> None:
+        self._open.discard(stream)
+        self._push(EndOfStream(stream, t_s))
+
+    def _push(self, item: Input) -> None:
+        """Push, and work off every order that follows, one after the other."""
+        orders = deque(self._orders(item))
+        while orders:
+            work = orders.popleft()
+            orders.extend(self._orders(WorkResult(work.id, self._compute(work))))
+
+    def _orders(self, item: Input) -> list[Work]:
+        return [output for output in self._engine.push(item) if isinstance(output, Work)]
+
+    def _compute(self, work: Work) -> Outcome:
+        if isinstance(work.payload, Fuse):
+            nothing = FusionOutput(np.zeros(self._labels, np.float32), {}, {}, None, None, 0.0, True)
+            return Fused((nothing,) * len(work.payload.windows))
+        outcome = self._workers[work.kind](work.payload)
+        if isinstance(outcome, Failed):
+            raise ModelError(f"{work.kind}: {outcome.reason}", where=str(self._path))
+        return outcome
+
+
+def _start_s(item: SourceInput) -> float:
+    if isinstance(item, AudioChunk):
+        return item.start_sample / SAMPLE_RATE
+    return item.t0_s if isinstance(item, Gap) else item.t_s
+
+
+def _end_s(item: SourceInput) -> float:
+    if isinstance(item, AudioChunk):
+        return item.end_sample / SAMPLE_RATE
+    return item.t1_s if isinstance(item, Gap) else item.t_s
+
+
+def _too_long(path: Path, t0_s: float, t1_s: float) -> SourceError:
+    return SourceError(
+        f"the stretch from {t0_s:.2f} s is {t1_s - t0_s:.1f} s or longer; {LONGEST_S:.0f} s are allowed.",
+        where=str(path),
+        fix="Label it utterance by utterance.",
+    )
