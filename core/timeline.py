@@ -2,7 +2,8 @@
 
 Items are released in the order (time, rank, number) and only when nothing earlier can still arrive: up to
 the least time that every open stream has reached, and, in a deterministic run, not past an outstanding
-work order. At exactly that time only audio is complete: a picture, a gap or an end may still follow there. So the engine behind it cannot tell how its input was chunked or how fast the workers were.
+work order. At exactly that time only audio is complete: a picture, a gap or an end may still follow there.
+So the engine behind it cannot tell how its input was chunked or how fast the workers were.
 Times are whole microseconds here, because equal times must compare equal.
 """
 

@@ -1,4 +1,4 @@
-"""The video branch of the engine: from frames to face tracks, and to orders for detection and visual tokens."""
+"""The video branch of the engine: from frames to face tracks, and orders for detection and visual tokens."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class _Memory:
 
 @dataclass(slots=True)
 class Smoother:
-    """Exponential smoothing per person, then a threshold to switch a label on and a lower one to switch it off.
+    """Exponential smoothing per person; a threshold switches a label on, a lower one switches it off.
 
     Attributes:
         config: time constant and hysteresis.

@@ -225,12 +225,8 @@ def chunks(samples: np.ndarray, stream: str = "audio", start: int = 0, size: int
 def picture(faces: int, motion: tuple[int, ...] = (0, 0, 0), look: int = 0, scene: int = 0) -> np.ndarray:
     """A picture that `detect` reads: so many faces, motion of their mouths, what they look like."""
     image = np.zeros((2, 3, 3), np.uint8)
-    image[0, 0, 0], image[0, 1], image[0, 2], image[1, 0, 0] = (
-        faces,
-        motion,
-        (look, look // 2, look // 3),
-        scene,
-    )
+    image[0, 0, 0], image[0, 1], image[1, 0, 0] = faces, motion, scene
+    image[0, 2] = look, look // 2, look // 3
     return image
 
 
@@ -241,7 +237,7 @@ def frames(
     motion: tuple[int, ...] = (0, 0, 0),
     *,
     stream: str = "video",
-    scene=0,
+    scene: int = 0,
 ) -> list[VideoFrame]:
     """Ten pictures a second, t0_s <= time < t1_s."""
     first, last = round(t0_s / FRAME_S), round(t1_s / FRAME_S)

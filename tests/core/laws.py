@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -67,7 +68,7 @@ def check_transcript(messages: list[Transcript]) -> None:
     assert [m.revision for m in messages] == list(range(len(messages)))
     assert [m.final for m in messages] == [False] * (len(messages) - 1) + [True]
     assert messages[-1].pending == ""
-    for earlier, later in zip(messages, messages[1:], strict=False):
+    for earlier, later in itertools.pairwise(messages):
         assert later.words[: len(earlier.words)] == earlier.words
     for message in messages:
         assert message.text == " ".join(w.text for w in message.words)

@@ -153,22 +153,21 @@ def test_a_hole_in_the_sound_ends_the_utterance_there_and_is_said():
 
 
 def test_samples_after_a_hole_never_count_for_the_speech_before_it():
-    samples = voice(2.0, [(0.5, 2.0)])
-    orders = []
-    for interleaving in ("sound first", "sight first"):
-        sound = [
-            *chunks(samples),
-            Gap("audio", 2.0, 2.1, "a hole"),
-            *chunks(voice(1.0, [(0.0, 1.0)], seed=5), start=33_600),
-            EndOfStream("audio", 3.1),
-        ]
-        sight = watched(3.1)
+    sound = [
+        *chunks(voice(2.2, [(0.5, 2.2)])),
+        Gap("audio", 2.2, 2.3, "a hole"),
+        *chunks(voice(1.0, [(0.0, 1.0)], seed=5), start=36_800),
+        EndOfStream("audio", 3.3),
+    ]
+    sight = watched(3.3)
+    blocks = []
+    for inputs in ([*sound, *sight], merged(sound, sight)):
         player = Player(engine())
-        player.feed([*sound, *sight] if interleaving == "sound first" else [*sight, *sound])
+        player.feed(inputs)
         player.finish()
-        blocks = [w.payload for w in player.orders if isinstance(w.payload, EncodeAudio)]
-        orders.append([(b.start_sample, b.samples.tobytes()) for b in blocks])
-    assert orders[0] == orders[1]
+        payloads = [w.payload for w in player.orders if isinstance(w.payload, EncodeAudio)]
+        blocks.append([(b.start_sample, b.samples.tobytes()) for b in payloads])
+    assert blocks[0] == blocks[1]
 
 
 def test_a_hole_right_behind_a_frame_of_the_voice_network_comes_after_it_in_any_interleaving():
@@ -310,30 +309,42 @@ def test_when_the_last_recognition_fails_the_newest_partial_words_become_final()
     assert len(of(events, Transcript)[-1].words) >= 5
 
 
-def test_final_estimates_of_a_stream_come_in_order_however_late_a_result_is():
-    first_text: list[Work] = []
+class Holding(Player):
+    """Answers at once, except the orders that `held` names: those come last of all, in order."""
 
-    class Slow(Player):
-        """Holds the words of the first utterance back to the very end."""
+    def __init__(self, engine, held):
+        super().__init__(engine)
+        self.held, self.late = held, []
 
-        def deliver(self):
-            work = self.pending.pop(0)
-            if work.kind == "encode_text" and work.payload.utterance == "u1":
-                first_text.append(work)
-            else:
-                self.push(WorkResult(work.id, fakes.compute(work)))
+    def deliver(self):
+        work = self.pending.pop(0)
+        if self.held(work):
+            self.late.append(work)
+        else:
+            self.push(WorkResult(work.id, fakes.compute(work)))
 
-        def finish(self):
-            super_pending = first_text.copy()
+    def let_go(self):
+        for work in self.late:
+            self.push(WorkResult(work.id, fakes.compute(work)))
             while self.pending:
-                self.deliver()
-            assert not [e for e in of(self.events, EmotionEstimate) if e.final]
-            for work in super_pending:
-                self.push(WorkResult(work.id, fakes.compute(work)))
-            return super().finish()
+                super().deliver()
 
-    player = Slow(engine((AUDIO,), LIVE))
+
+def words_of_the_first(work: Work) -> bool:
+    return work.kind == "encode_text" and work.payload.utterance == "u1"
+
+
+def the_first_fusion_with_a_whole_utterance(work: Work) -> bool:
+    return work.kind == "fuse" and work.payload.windows[0].t1_s < 2.0 - 0.2 < work.issued_t_s < 2.6
+
+
+@pytest.mark.parametrize("held", [words_of_the_first, the_first_fusion_with_a_whole_utterance])
+def test_final_estimates_of_a_stream_come_in_order_however_late_a_result_is(held):
+    player = Holding(engine((AUDIO,), LIVE), held)
     player.feed(talk(6.0, [(0.5, 1.5), (3.0, 4.0)]))
+    assert player.late
+    assert not [e for e in of(player.events, EmotionEstimate) if e.final]
+    player.let_go()
     events = player.finish()
     check(events)
     assert [e.id for e in of(events, EmotionEstimate) if e.final] == ["u1", "u2"]
@@ -341,24 +352,13 @@ def test_final_estimates_of_a_stream_come_in_order_however_late_a_result_is():
 
 def test_words_that_were_replaced_in_the_meantime_are_not_estimated_from():
     """An older text that is encoded after a newer one must not win."""
-    late: list[Work] = []
-
-    class Late(Player):
-        def deliver(self):
-            work = self.pending.pop(0)
-            if work.kind == "encode_text" and not late:
-                late.append(work)
-                return
-            self.push(WorkResult(work.id, fakes.compute(work)))
-            if work.kind == "encode_text" and len(late) == 1:
-                self.push(WorkResult(late[0].id, fakes.compute(late[0])))
-                late.append(work)
-
-    player = Late(engine((AUDIO,), LIVE))
+    texts = itertools.count()
+    player = Holding(engine((AUDIO,), LIVE), lambda w: w.kind == "encode_text" and next(texts) == 0)
     player.feed(talk(5.0, [(0.5, 3.0)]))
+    player.let_go()
     player.finish()
-    windows = [w for order in player.orders if order.kind == "fuse" for w in order.payload.windows]
     words = [order.payload.words for order in player.orders if order.kind == "encode_text"]
+    windows = [w for order in player.orders if order.kind == "fuse" for w in order.payload.windows]
     assert len(words[0]) < len(words[-1])
     assert len(windows[-1].tokens["text"]) == len(words[-1])
 

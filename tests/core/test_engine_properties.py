@@ -1,4 +1,4 @@
-"""The engine's promises, on random conversations: how it is fed and how fast it is answered changes nothing."""
+"""The engine's promises, on random conversations: feeding and answering it otherwise changes nothing."""
 
 from __future__ import annotations
 
