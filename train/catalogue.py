@@ -21,20 +21,24 @@ class Corpus:
         module: in `train.corpora`; has `read(folder) -> list[Example]`.
         folder: usual name of its folder below a folder with several corpora.
         modality: what its examples are.
+        licence: of the corpus, for model cards.
     """
 
     module: str
     folder: str
     modality: Modality
+    licence: str
 
 
 CORPORA: Final[dict[str, Corpus]] = {
-    "goemotions": Corpus("train.corpora.goemotions", "text_emotion", "text"),
-    "xed": Corpus("train.corpora.xed", "text_emotion", "text"),
-    "brighter": Corpus("train.corpora.brighter", "text_emotion", "text"),
-    "ferplus": Corpus("train.corpora.ferplus", "ferplus", "visual"),
-    "ravdess": Corpus("train.corpora.ravdess", "ravdess_speech", "audio"),
-    "emodb": Corpus("train.corpora.emodb", "emodb", "audio"),
+    "goemotions": Corpus("train.corpora.goemotions", "text_emotion", "text", "Apache-2.0"),
+    "xed": Corpus("train.corpora.xed", "text_emotion", "text", "CC BY 4.0"),
+    "brighter": Corpus("train.corpora.brighter", "text_emotion", "text", "CC BY 4.0"),
+    "ferplus": Corpus(
+        "train.corpora.ferplus", "ferplus", "visual", "votes MIT, FER2013 pictures research use"
+    ),
+    "ravdess": Corpus("train.corpora.ravdess", "ravdess_speech", "audio", "CC BY-NC-SA 4.0"),
+    "emodb": Corpus("train.corpora.emodb", "emodb", "audio", "free for research"),
 }
 
 

@@ -81,6 +81,30 @@ def evaluate(
     typer.echo(json.dumps(report.as_dict()))
 
 
+@app.command()
+def card(
+    checkpoint: Annotated[Path, typer.Argument(help="Folder of a checkpoint.")],
+    config: Annotated[Path, typer.Argument(help="The preset that it was trained with.")],
+    data: Data,
+    cache: Cache = None,
+) -> None:
+    """Measure a checkpoint on the test part of each of its corpora and write its model card."""
+    from core.spec import read_spec
+    from core.weights import fetch
+    from train.card import model_card
+    from train.config import read_config
+    from train.evaluate import evaluate_corpus
+
+    names = tuple(read_config(config, []).corpora)
+    reports = [
+        evaluate_corpus(checkpoint, name, data, "test", cache=_cache(cache), locate=fetch, quiet=False)
+        for name in names
+    ]
+    text = model_card(read_spec(checkpoint), names, reports)
+    (checkpoint / "MODEL_CARD.md").write_text(text, encoding="utf-8")
+    typer.echo(f"Wrote {checkpoint / 'MODEL_CARD.md'}.")
+
+
 def _cache(folder: Path | None) -> Path:
     from core.weights import cache_root
 

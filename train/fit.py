@@ -129,7 +129,7 @@ def fit(
         run.optimiser.zero_grad(set_to_none=True)
         figures: Figures = {}
         for part in range(o.accumulate):
-            batch = batches.batch(step, o.batch, _part(o, world, part)).to(world.device)
+            batch = batches.batch(step, o.batch, _part(o, world, part)).trimmed().to(world.device)
             parts = run.losses(batch, step)
             (torch.stack(list(parts.values())).sum() / o.accumulate).backward()
             for name, value in parts.items():

@@ -46,7 +46,8 @@ class Outputs:
 
 def outputs_of(net: EmotionNet, windows: list[Window], shapes: Mapping[Modality, TokenShape]) -> Outputs:
     """Run the network over windows."""
-    parts = [_run(net, collate(windows[i : i + BATCH], dict(shapes))) for i in range(0, len(windows), BATCH)]
+    chunks = [windows[i : i + BATCH] for i in range(0, len(windows), BATCH)]
+    parts = [_run(net, collate(chunk, _trimmed(chunk, shapes))) for chunk in chunks]
     return Outputs(*(np.concatenate([getattr(p, name) for p in parts]) for name in Outputs.__slots__))
 
 
@@ -63,6 +64,12 @@ def _windows(tokens: TokenSet, modalities: Collection[Modality]) -> Iterator[Win
             if m in modalities and ragged.lengths[row]
         }
         yield Window("", 0.0, 1.0, kept)
+
+
+def _trimmed(windows: list[Window], shapes: Mapping[Modality, TokenShape]) -> dict[Modality, TokenShape]:
+    """No longer than these windows need: padding changes no result, but costs time."""
+    longest = {m: max((len(w.tokens[m]) for w in windows if m in w.tokens), default=1) for m in shapes}
+    return {m: TokenShape(min(s.length, longest[m]), s.width) for m, s in shapes.items()}
 
 
 @torch.no_grad()

@@ -63,6 +63,15 @@ class Batch:
     mask: dict[Modality, Tensor]
     targets: Targets
 
+    def trimmed(self) -> Batch:
+        """Without the padding that all rows share; at least one column stays. Changes no result."""
+        longest = {m: max(1, int(mask.sum(dim=1).max())) for m, mask in self.mask.items()}
+
+        def cut(part: dict[Modality, Tensor]) -> dict[Modality, Tensor]:
+            return {m: tensor[:, : longest[m]] for m, tensor in part.items()}
+
+        return Batch(cut(self.values), cut(self.times_s), cut(self.mask), self.targets)
+
     def to(self, device: torch.device) -> Batch:
         """Copy to a device."""
 

@@ -30,6 +30,8 @@ class PlacementConfig(Strict):
     Attributes:
         shortest_s, longest_s: bounds of a window's length.
         partial: share of timed examples of which only a random stretch is kept.
+        repeated: share of timed examples that are heard twice or more, until the window is full, as in a long
+            utterance: recorded clips are shorter than live ones.
         least_kept: smallest share of an example that such a stretch keeps.
         longest_look_s: a single face is repeated for up to so long.
         noise: standard deviation of noise on each feature, as a share of its deviation within the example.
@@ -38,6 +40,7 @@ class PlacementConfig(Strict):
     shortest_s: float = Field(1.5, gt=0)
     longest_s: float = Field(12.0, gt=0)
     partial: float = Field(0.35, ge=0, le=1)
+    repeated: float = Field(0.2, ge=0, le=1)
     least_kept: float = Field(0.4, gt=0, le=1)
     longest_look_s: float = Field(8.0, gt=0)
     noise: float = Field(0.05, ge=0)
@@ -59,7 +62,9 @@ def place(tokens: Tokens, timing: Timing, config: PlacementConfig, rng: np.rando
     if timing == "views":
         return _noisy(_track(tokens, length_s, config, rng), config, rng)
     timed = tokens if timing == "timed" else Tokens(tokens.values, _spoken(tokens.times_s, rng))
-    if timing == "timed" and rng.random() < config.partial:
+    if timing == "timed" and rng.random() < config.repeated:
+        timed = _repeat(timed, length_s, rng)
+    elif timing == "timed" and rng.random() < config.partial:
         timed = _stretch(timed, config, rng)
     first, last = float(timed.times_s[0]), float(timed.times_s[-1])
     room_s = length_s - (last - first)
@@ -118,6 +123,15 @@ def _spoken(words: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.
     pace_s = SECONDS_PER_WORD * rng.uniform(0.5, 1.8)
     middles = np.cumsum(rng.uniform(0.4, 1.6, number[-1] + 1) * pace_s)
     return middles[number].astype(np.float32)
+
+
+def _repeat(tokens: Tokens, length_s: float, rng: np.random.Generator) -> Tokens:
+    """The tokens again and again, with a pause between, as often as fits into the window; at least once."""
+    pause_s = rng.uniform(0.2, 1.0)
+    period_s = float(tokens.times_s[-1] - tokens.times_s[0]) + pause_s
+    times = max(1, min(10, int((length_s + pause_s) / period_s)))
+    shifts = np.repeat(np.arange(times) * period_s, len(tokens)).astype(np.float32)
+    return Tokens(np.tile(tokens.values, (times, 1)), np.tile(tokens.times_s, times) + shifts)
 
 
 def _stretch(tokens: Tokens, config: PlacementConfig, rng: np.random.Generator) -> Tokens:
