@@ -28,7 +28,7 @@ _FINAL_ROOM_S = 5.0
 # Several beams hear noisy speech better, but like to repeat themselves: then greed helps.
 _PARTIAL_BEAMS = (1,)
 _FINAL_BEAMS = (5, 1)
-_VOICED = 0.5
+_VOICED = 0.35  # as little as keeps a turn open by default
 _LEAST_VOICED_FRAMES = 3
 _SHORTEST_FIRST_WORD_S = 0.15
 _TOKENS_PER_S = 12
