@@ -1,7 +1,7 @@
 """EmoDB: ten German sentences, acted by ten speakers (Burkhardt et al. 2005; free for research).
 
 `SSaNNEv.flac` or `.wav`: SS speaker, aNN sentence, E emotion, v version. Boredom is left out; surprise was
-not acted, so nothing is said about it. Splits are by speaker: 10 and 12 validation, 13 and above test.
+not acted, so nothing is said about it. Splits are by speaker: 12 validation, 13 and above test.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _EMOTIONS: Final = {
     "N": "neutral",
 }
 _KNOWN: Final = tuple(name for name in EMOTIONS if name != "surprise")
-_VALIDATION: Final = ("10", "12")
+_VALIDATION: Final = ("12",)
 _FIRST_TEST: Final = "13"
 
 

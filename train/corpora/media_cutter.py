@@ -2,8 +2,8 @@
 
 For every labelled stretch a deterministic engine hears and sees the recording from a little before to a
 little after. The stretch's borders are given; everything else is the engine's own doing: which blocks of
-sound are encoded with which context, when words are recognised, which faces are tracked, and which tokens fall
-into the window.
+sound are encoded with which context, when words are recognised, which faces are tracked, and which tokens
+fall into the window.
 
 How recordings are opened, and what computes the orders, is handed in by whoever knows the live packages.
 """

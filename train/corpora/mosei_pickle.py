@@ -5,16 +5,14 @@ Labels are (N, 7) or (N, 1, 7): sentiment, then the six emotions; (N, 6) the emo
 alone, then nothing is known of any emotion. Ids are `video[n]`, `video$_$n`, or rows of video, start and end.
 Rows of zeros are padding. Tokens are aligned with words whose times are not told.
 
-A pickle is a program. The loader here admits nothing but the reconstruction of numpy arrays and of plain
-containers; a file that asks for anything else is refused before it runs.
+The file is loaded by `train.corpora.array_pickle`, which runs nothing of it.
 """
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +20,7 @@ from numpy.typing import NDArray
 from core.errors import SourceError
 from core.labels import Modality
 from core.window import Tokens
+from train.corpora.array_pickle import load_arrays
 from train.corpora.base import Split, assert_disjoint
 from train.corpora.label_space import DEFAULT, LabelSpace
 from train.corpora.mosei import EMOTIONS, own_labels
@@ -33,57 +32,6 @@ NAME: Final = "mosei_pickle"
 _SPLITS: Final[Mapping[str, Split]] = {"train": "train", "valid": "validation", "test": "test"}
 _MODALITIES: Final[Mapping[str, Modality]] = {"text": "text", "audio": "audio", "vision": "visual"}
 _LABELS: Final = ("labels", "regression_labels")
-
-_ADMITTED: Final = frozenset(
-    {
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-        ("numpy.core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "_reconstruct"),
-        ("numpy.core.multiarray", "scalar"),
-        ("numpy._core.multiarray", "scalar"),
-        ("numpy.core.numeric", "_frombuffer"),
-        ("numpy._core.numeric", "_frombuffer"),
-        ("_codecs", "encode"),  # bytes in pickles of protocol 2
-        ("collections", "OrderedDict"),
-        ("builtins", "set"),
-        ("builtins", "frozenset"),
-        ("builtins", "bytearray"),
-    }
-)
-
-
-class ArrayUnpickler(pickle.Unpickler):
-    """Loads numpy arrays in plain containers, and refuses everything else."""
-
-    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401  (whatever the name stands for)
-        """Look up an admitted name.
-
-        Raises:
-            pickle.UnpicklingError: it is none.
-        """
-        if (module, name) not in _ADMITTED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return super().find_class(module, name)
-
-
-def load_arrays(path: Path) -> Any:  # noqa: ANN401  (whatever the file holds)
-    """Load a pickle of arrays and plain containers.
-
-    Raises:
-        SourceError: it is damaged, or asks for anything else; nothing of that was run.
-    """
-    try:
-        with path.open("rb") as file:
-            return _load(file)
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, IndexError) as error:
-        raise SourceError(
-            f"was not loaded: {error}.",
-            where=str(path),
-            fix="Only numpy arrays in dicts, lists and tuples are taken from a pickle.",
-        ) from error
-    except OSError as error:
-        raise SourceError(f"cannot be read ({error.strerror}).", where=str(path)) from error
 
 
 def read(path: Path, *, space: LabelSpace = DEFAULT) -> list[FeatureExample]:
@@ -113,10 +61,6 @@ def read(path: Path, *, space: LabelSpace = DEFAULT) -> list[FeatureExample]:
 def read_tokens(path: Path, *, space: LabelSpace = DEFAULT) -> TokenSet:
     """The same as a token set; raises as `read` does."""
     return feature_tokens(read(path, space=space), "ordered")
-
-
-def _load(file: IO[bytes]) -> Any:  # noqa: ANN401
-    return ArrayUnpickler(file, encoding="latin1").load()
 
 
 def _part(name: str, part: Mapping[str, Any], space: LabelSpace, *, where: str) -> Iterator[FeatureExample]:

@@ -23,6 +23,7 @@ from core.encoders.weight_files import write_tensors
 from core.strict import Strict
 from train.encoders.audio_data import FOLDERS, Clip, View, pad_tokens, read_clips, view_of
 from train.encoders.optimisation import (
+    Best,
     Log,
     MovingAverage,
     device_of,
@@ -47,24 +48,26 @@ class AudioTraining(Strict):
         softmax: weight of a cross entropy over the labels beside the independent ones.
         cropped: share of the utterances of which only a part is seen, as in a rolling window.
         dropped: share of the tokens that are hidden.
+        mixed: share of the batches in which each clip's tokens are blended with another's (mix-up).
         every: take one clip in so many, for a quick try.
         peer: sizes of the peer.
         seed, device: "auto" takes the GPU where there is one.
     """
 
-    epochs: int = Field(20, ge=1)
+    epochs: int = Field(10, ge=1)
     batch: int = Field(16, ge=2)
-    rate: float = Field(5e-4, gt=0)
-    peer_rate: float = Field(5e-4, gt=0)
+    rate: float = Field(4e-4, gt=0)
+    peer_rate: float = Field(4e-4, gt=0)
     weight_decay: float = Field(0.05, ge=0)
     average: float = Field(0.99, ge=0, lt=1)
     frozen_blocks: int = Field(2, ge=0, le=audio_encoder.LAYERS)
-    views: int = Field(4, ge=1)
+    views: int = Field(6, ge=1)
     block_s: float = Field(1.0, gt=0, le=2)
     vote_share: float = Field(0.15, ge=0, le=1)
     softmax: float = Field(0.5, ge=0)
     cropped: float = Field(0.3, ge=0, le=1)
     dropped: float = Field(0.15, ge=0, lt=1)
+    mixed: float = Field(0.4, ge=0, le=1)
     every: int = Field(1, ge=1)
     peer: PeerSizes = PeerSizes(dropout=0.3)
     seed: int = 0
@@ -123,6 +126,7 @@ def train_audio(config: AudioTraining, data: Path, weights: Path, voice: Path, o
     log.write(stage="figures", **figures)
     write_tensors(model.encoder.adapters(), out / audio_encoder.FILE)
     write_tensors(model.peer.state_dict(), out / "peer_audio.safetensors")
+    (out / "audio_state.pt").unlink(missing_ok=True)  # done: the next run starts afresh
     return figures
 
 
@@ -147,7 +151,8 @@ def _fit(
     schedule = warm_up_and_cosine(optim, config.epochs * (len(train) // config.batch))
     average = MovingAverage(model, config.average)
     run = Progress(state, model, optim, schedule, average, generator)
-    for epoch in range(run.restore(), config.epochs):
+    best = Best()
+    for epoch in range(run.restore(best), config.epochs):
         model.train()
         total = 0.0
         for rows in torch.randperm(len(train), generator=generator).split(config.batch):
@@ -165,9 +170,11 @@ def _fit(
             total += float(loss.detach())
         figures = audio_figures(average.module, held, "validation")
         log.write(stage="audio", epoch=epoch + 1, loss=total / max(1, len(train) // config.batch), **figures)
-        run.save(epoch + 1)
-    averaged: AudioModel = average.module
-    return averaged.eval()
+        best.offer(sum(figures.values()), average.module)
+        run.save(epoch + 1, best)
+    chosen: AudioModel = average.module
+    chosen.load_state_dict(best.weights)
+    return chosen.eval()
 
 
 def _loss(
@@ -177,11 +184,24 @@ def _loss(
         tokens = model.tokens(views)
     spoken = [_hide(config, view.spoken, generator) for view in views]
     values, times, mask = pad_tokens(tokens, [view.times_s for view in views], spoken)
-    logits = model.peer(values, times, mask).logits
     target = torch.stack([torch.from_numpy(clip.target) for clip in clips])
     available = torch.stack([torch.from_numpy(clip.example.labels.available) for clip in clips])
+    if torch.rand((), generator=generator) < config.mixed:
+        values, target, available = _blend(values, mask, target, available, generator)
+    logits = model.peer(values, times, mask).logits
     softmax = nn.functional.cross_entropy(logits.masked_fill(~available, -1e4), target)
     return masked_bce(logits, target, available) + config.softmax * softmax
+
+
+def _blend(
+    values: Tensor, mask: Tensor, target: Tensor, available: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Blend tokens (B, T, D) with those of another clip where both have some, and the targets likewise."""
+    order = torch.randperm(len(values), generator=generator)
+    share = 0.5 + 0.5 * float(torch.rand((), generator=generator))
+    both = (mask & mask[order])[..., None]
+    mixed = torch.where(both, share * values + (1 - share) * values[order], values)
+    return mixed, share * target + (1 - share) * target[order], available & available[order]
 
 
 def _hide(config: AudioTraining, spoken: Tensor, generator: torch.Generator) -> Tensor:

@@ -67,6 +67,20 @@ class MovingAverage:
             mine.copy_(theirs)
 
 
+class Best:
+    """Remembers the weights of the epoch that did best on validation."""
+
+    def __init__(self) -> None:
+        self.score = -math.inf
+        self.weights: dict[str, Tensor] = {}
+
+    def offer(self, score: float, module: nn.Module) -> None:
+        """Keep a copy of the weights if `score` is higher than every one before."""
+        if score > self.score:
+            self.score = score
+            self.weights = {name: value.clone() for name, value in module.state_dict().items()}
+
+
 def masked_bce(logits: Tensor, target: Tensor, available: Tensor) -> Tensor:
     """Mean binary cross entropy over the available labels. All (B, C); `available` bool."""
     loss = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from train.encoders.optimisation import MovingAverage
+from train.encoders.optimisation import Best, MovingAverage
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Progress:
     average: MovingAverage
     generator: torch.Generator
 
-    def save(self, epoch: int) -> None:
+    def save(self, epoch: int, best: Best | None = None) -> None:
         """Write the state after `epoch` finished epochs."""
         state = {
             "epoch": epoch,
@@ -44,12 +44,14 @@ class Progress:
             "average_steps": self.average.steps,
             "generator": self.generator.get_state(),
             "torch": torch.get_rng_state(),
+            "best": {} if best is None else best.weights,
+            "best_score": None if best is None else best.score,
         }
         partial = self.path.with_name(self.path.name + ".part")
         torch.save(state, partial)
         os.replace(partial, self.path)
 
-    def restore(self) -> int:
+    def restore(self, best: Best | None = None) -> int:
         """Read the state if there is one; the number of finished epochs, 0 without a state."""
         if not self.path.is_file():
             return 0
@@ -61,9 +63,7 @@ class Progress:
         self.average.steps = state["average_steps"]
         self.generator.set_state(state["generator"])
         torch.set_rng_state(state["torch"])
+        if best is not None:
+            best.weights, best.score = state["best"], state["best_score"]
         epoch: int = state["epoch"]
         return epoch
-
-    def finish(self) -> None:
-        """Remove the state: the training is done."""
-        self.path.unlink(missing_ok=True)

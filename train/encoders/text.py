@@ -119,6 +119,7 @@ def train_text(config: TextTraining, data: Path, weights: Path, out: Path) -> di
     model.corpus.fold_into(model.peer, known)
     write_tensors(model.encoder.adapters(), out / text_encoder.FILE)
     write_tensors(model.peer.state_dict(), out / "peer_text.safetensors")
+    (out / "text_state.pt").unlink(missing_ok=True)  # done: the next run starts afresh
     return figures
 
 

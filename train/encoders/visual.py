@@ -112,6 +112,7 @@ def train_visual(config: VisualTraining, data: Path, out: Path) -> dict[str, flo
         probabilities = predict(network, peer, parts[split])
         figures |= {f"{split}_{k}": v for k, v in face_figures(probabilities, parts[split].target).items()}
     log.write(stage="figures", **figures)
+    (out / "visual_state.pt").unlink(missing_ok=True)  # done: the next run starts afresh
     return figures
 
 
