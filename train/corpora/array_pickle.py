@@ -1,7 +1,7 @@
 """Arrays out of a pickle that nobody vouches for.
 
-A pickle is a program: loading one the usual way runs whatever its author wished. Here a file gets stand-ins for
-the few names that arrays and plain containers need, and every other name is refused before it is looked up.
+A pickle is a program: loading one the usual way runs whatever its author wished. Here a file gets stand-ins
+for the few names that arrays and plain containers need; every other name is refused before it is looked up.
 Numpy's own functions are not handed out: given a buffer and a false description of it, `numpy.ndarray` and
 `numpy.dtype` make Python objects out of arbitrary addresses. The stand-ins build plain numbers, texts, and
 lists of objects that went through this loader themselves.
@@ -90,7 +90,7 @@ class _Array(np.ndarray[Any, Any]):
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         version, shape, kind, fortran, content = state
-        super().__setstate__((version, shape, _dtype(kind), fortran, content))  # type: ignore[misc]
+        super().__setstate__((version, shape, _dtype(kind), fortran, content))
 
 
 _ARRAY_CLASS: Final = object()
@@ -119,6 +119,13 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode("latin-1")
 
 
+def _no_bytes(*content: object) -> bytes:
+    """Empty bytes, the only ones that a pickle calls by this name."""
+    if content:
+        raise pickle.UnpicklingError("it asks for bytes by name")
+    return b""
+
+
 def _dtype(kind: object) -> np.dtype[Any]:
     if not isinstance(kind, _Type):
         raise pickle.UnpicklingError("it asks for an array of no known type")
@@ -139,6 +146,8 @@ STAND_INS: Final[Mapping[tuple[str, str], Any]] = {
     ("builtins", "set"): set,
     ("builtins", "frozenset"): frozenset,
     ("builtins", "bytearray"): bytearray,
+    ("builtins", "bytes"): _no_bytes,
+    ("__builtin__", "bytes"): _no_bytes,
     ("__builtin__", "set"): set,
     ("__builtin__", "frozenset"): frozenset,
     ("__builtin__", "bytearray"): bytearray,
