@@ -95,6 +95,7 @@ def build(config: TrainingConfig, places: Places, *, resume: bool = False, quiet
     world = join_world(config.optimisation.device)
     if world.leads:
         first_stage(config, places.data, places.encoders, places.locate)
+        token_sets(config, places, quiet=quiet)  # the other processes find them in the cache
     world.wait()
     run = places.out / "run"
     log = RunLog(run if world.leads else None, quiet=quiet or not world.leads, tensorboard=config.tensorboard)
