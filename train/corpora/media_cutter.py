@@ -168,21 +168,28 @@ class _Hearing:
         self._workers, self._labels = cutter.workers, len(cutter.spec.labels)
         self._path, self._stretch, self._end_s = path, stretch, end_s
         self._open = {stream.name for stream in streams}
+        # on the grid of the voice stage's frames, so that its decisions fall where they fall live
+        self._first = (
+            max(0, math.floor((stretch.t0_s - LEAD_S) * SAMPLE_RATE / FRAME_SAMPLES)) * FRAME_SAMPLES
+        )
+        self._last = None if stretch.t1_s is None else math.ceil((stretch.t1_s + TAIL_S) * SAMPLE_RATE)
 
     def take(self, item: SourceInput) -> None:
         """Hear one input, if it is near enough to the stretch."""
-        stretch, name = self._stretch, item.stream
-        if name not in self._open:
+        if item.stream not in self._open:
             return
-        start_s = _start_s(item)
         if isinstance(item, EndOfStream):
-            self._finish(name, item.t_s)
-        elif start_s > self._end_s + TAIL_S:
-            self._finish(name, self._end_s + TAIL_S)
-        elif _end_s(item) >= stretch.t0_s - LEAD_S:
-            if stretch.t1_s is None and start_s - stretch.t0_s > LONGEST_S:
-                raise _too_long(self._path, stretch.t0_s, start_s)
+            self._finish(item.stream, item.t_s)
+        elif _start_s(item) > self._end_s + TAIL_S:
+            self._finish(item.stream, self._end_s + TAIL_S)
+        elif isinstance(item, AudioChunk):
+            trimmed = _trimmed(item, self._first, self._last)
+            if len(trimmed.samples):
+                self._push(trimmed)
+        elif _end_s(item) >= self._first / SAMPLE_RATE:
             self._push(item)
+        if self._stretch.t1_s is None and _end_s(item) - self._stretch.t0_s > LONGEST_S:
+            raise _too_long(self._path, self._stretch.t0_s, _end_s(item))
 
     def window(self, reached_s: float) -> Window:
         """What was heard. `reached_s` is the end of the recording."""
@@ -237,6 +244,13 @@ class _Hearing:
         if isinstance(outcome, Failed):
             raise ModelError(f"{work.kind}: {outcome.reason}", where=str(self._path))
         return outcome
+
+
+def _trimmed(chunk: AudioChunk, first: int, last: int | None) -> AudioChunk:
+    """The samples from `first` up to, but without, `last`."""
+    start = max(0, first - chunk.start_sample)
+    end = len(chunk.samples) if last is None else max(0, last - chunk.start_sample)
+    return AudioChunk(chunk.stream, chunk.start_sample + start, chunk.samples[start:end])
 
 
 def _start_s(item: SourceInput) -> float:
