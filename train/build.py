@@ -159,11 +159,11 @@ def train_network(
     if config.peers == "fresh":
         set_input_statistics(net, train)
     shapes = shapes_of(config)
-    branches, trust = calibrated_peers(net.eval(), validation, shapes, calibration_weights(config))
+    insight = calibrated_peers(net.eval(), validation, shapes, calibration_weights(config))
     return fit(
         net,
         BatchMaker(train, shapes, config.pairing, config.placement, config.optimisation.seed),
-        knowledge_of(train, branches, trust),
+        knowledge_of(train, insight),
         config.optimisation,
         config.losses,
         world,

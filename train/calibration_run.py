@@ -22,7 +22,6 @@ from core.window import TokenShape
 from train.calibrate import fit_abstention, fit_branch, fit_thresholds
 from train.inference import Outputs, evaluation_windows, outputs_of
 from train.knowledge import FLAT, calibrated_peers, judge, knowledge_of
-from train.losses import teacher
 from train.pairing import BatchMaker, PairingConfig
 from train.placement import PlacementConfig
 from train.tokens import TokenSet
@@ -51,7 +50,7 @@ def calibrate(
         placement: how joined windows are drawn.
         joined: number of joined windows for each pattern of several modalities.
     """
-    peers, trust = calibrated_peers(net, validation, shapes, weights)
+    insight = calibrated_peers(net, validation, shapes, weights)
     fusion: dict[str, BranchCalibration] = {}
     estimates, targets, known, counts = [], [], [], []
     for modality in MODALITIES:
@@ -63,7 +62,7 @@ def calibrate(
             targets.append(seen.targets)
             known.append(seen.known)
             counts.append(seen.counts)
-    know = knowledge_of(validation, peers, trust)
+    know = knowledge_of(validation, insight)
     for names in (p for p in PATTERNS if len(p) > 1):
         real = _paired(net, validation, shapes, names)
         if real is not None:
@@ -73,17 +72,13 @@ def calibrate(
         if outputs is None:
             fusion[pattern(names)] = FLAT
             continue
-        taught = teacher(
-            know.calibrated(torch.from_numpy(outputs.peer_logits)),
-            torch.from_numpy(outputs.available),
-            know.reliability,
-        )
+        taught = know.teacher(torch.from_numpy(outputs.peer_logits), torch.from_numpy(outputs.available))
         goal = taught.sigmoid().numpy()
         fusion[pattern(names)] = fit_branch(outputs.logits, goal, np.ones_like(goal, np.bool_))
     p, y, mask = (np.concatenate(parts) for parts in (estimates, targets, known))
     return CalibrationSpec(
         fusion=fusion,
-        peers=peers,
+        peers=insight.branches,
         thresholds=fit_thresholds(p, y, mask),
         abstain_below=fit_abstention(p, y, mask, np.concatenate(counts)),
     )

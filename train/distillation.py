@@ -89,20 +89,27 @@ class Knowledge:
         prior_logit: (C,) log-odds of the base rates in the training data.
         temperature, bias: (M, C) calibration of the peers as they enter the teacher.
         reliability: (M, C) weight of each peer in the teacher.
+        shift: (M, C) added to a peer's calibrated logits where several peers are there: it moves them from
+            the base rates of the peer's own corpora to common ones. Otherwise a peer whose corpora hardly know
+            a label would veto it whenever it has nothing to say.
     """
 
     prior_logit: Tensor
     temperature: Tensor
     bias: Tensor
     reliability: Tensor
+    shift: Tensor
 
     def to(self, device: torch.device) -> Knowledge:
         """Copy to a device."""
         return Knowledge(**{name: getattr(self, name).to(device) for name in self.__slots__})
 
-    def calibrated(self, peer_logits: Tensor) -> Tensor:
-        """(B, M, C) logits -> (B, M, C) calibrated logits."""
-        return peer_logits / self.temperature + self.bias
+    def teacher(self, peer_logits: Tensor, available: Tensor) -> Tensor:
+        """(B, M, C) logits of the peers and (B, M) bool -> (B, C) what they teach together."""
+        calibrated = peer_logits / self.temperature + self.bias
+        several = available.sum(dim=1)[:, None, None] > 1
+        moved = torch.where(several, calibrated + self.shift, calibrated)
+        return losses.teacher(moved, available, self.reliability)
 
 
 class Projections(nn.Module):
@@ -191,8 +198,7 @@ def _distillation(
         half = losses.half_kl(taught, out.logits, config.temperature)
         rows["distillation"] = config.distillation * half.mean(dim=-1)
     elif config.distillation:
-        calibrated = knowledge.calibrated(out.peer_logits)
-        taught = losses.teacher(calibrated, targets.available, knowledge.reliability)
+        taught = knowledge.teacher(out.peer_logits, targets.available)
         divergence = losses.bernoulli_kl(taught, out.logits, config.temperature)
         if config.doubt:
             trust = losses.teacher_trust(taught, targets.fusion, targets.fusion_mask)

@@ -6,10 +6,11 @@ Legend: N examples, C labels, M = 3 modalities.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from core.labels import EMOTIONS, MODALITIES, Modality
 from core.models.fusion import EmotionNet
@@ -68,36 +69,70 @@ def judge(
     return Judged(having, outputs, modality, weights)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Insight:
+    """What validation data say of the peers.
+
+    Attributes:
+        branches: calibration of each peer.
+        trust: (M, C) its reliability; 0 for a modality without data.
+        base_logits: (M, C) log-odds of the base rates in its corpora; NaN where nothing is known.
+    """
+
+    branches: dict[Modality, BranchCalibration]
+    trust: NDArray[np.float64]
+    base_logits: NDArray[np.float64]
+
+    @property
+    def shift(self) -> NDArray[np.float64]:
+        """(M, C) from each modality's base rates to their mean over modalities, in log-odds, at most 3."""
+        known = ~np.isnan(self.base_logits)
+        total = np.where(known, self.base_logits, 0.0).sum(axis=0)
+        common = total / np.maximum(known.sum(axis=0), 1)
+        return np.asarray(np.clip(np.where(known, common - self.base_logits, 0.0), -3.0, 3.0))
+
+
 def calibrated_peers(
     net: EmotionNet,
     validation: Sequence[TokenSet],
     shapes: Mapping[Modality, TokenShape],
     weights: Mapping[str, float],
-) -> tuple[dict[Modality, BranchCalibration], NDArray[np.float64]]:
-    """Each peer's calibration, and its reliability (M, C); a modality without data counts for nothing."""
+) -> Insight:
+    """Calibrate each peer on the examples that have its modality, and see how much it knows."""
     branches: dict[Modality, BranchCalibration] = dict.fromkeys(MODALITIES, FLAT)
     trust = np.zeros((len(MODALITIES), len(EMOTIONS)))
+    base = np.full(trust.shape, np.nan)
     for i, modality in enumerate(MODALITIES):
         seen = judge(net, validation, shapes, modality, weights)
         if seen is not None:
             branches[modality] = fit_branch(seen.peer, seen.targets, seen.known, seen.weights)
             trust[i] = reliability(seen.peer, seen.targets, seen.known, branches[modality])
-    return branches, trust
+            base[i] = _log_odds(seen.targets, seen.known, seen.weights)
+    return Insight(branches, trust, base)
 
 
-def knowledge_of(
-    train: Sequence[TokenSet],
-    branches: Mapping[Modality, BranchCalibration],
-    trust: NDArray[np.float64],
-) -> Knowledge:
-    """Pack base rates of the training data and the peers' calibration for the losses."""
+def knowledge_of(train: Sequence[TokenSet], insight: Insight) -> Knowledge:
+    """Pack base rates of the training data and the insight into the peers for the losses."""
     known = np.concatenate([s.known for s in train])
-    targets = np.concatenate([s.targets for s in train])
-    rate = ((targets * known).sum(axis=0) + 1.0) / (known.sum(axis=0) + 2.0)
-    as_rows = [branches[m] for m in MODALITIES]
+    prior = _log_odds(np.concatenate([s.targets for s in train]), known, np.ones(len(known)))
+    rows = [insight.branches[m] for m in MODALITIES]
+
+    def tensor(values: ArrayLike) -> torch.Tensor:
+        return torch.tensor(np.asarray(values, np.float32))
+
     return Knowledge(
-        torch.tensor(np.log(rate / (1 - rate)), dtype=torch.float32),
-        torch.tensor([b.temperature for b in as_rows], dtype=torch.float32),
-        torch.tensor([b.bias for b in as_rows], dtype=torch.float32),
-        torch.tensor(trust, dtype=torch.float32),
+        prior_logit=tensor(np.nan_to_num(prior)),
+        temperature=tensor([b.temperature for b in rows]),
+        bias=tensor([b.bias for b in rows]),
+        reliability=tensor(insight.trust),
+        shift=tensor(insight.shift),
     )
+
+
+def _log_odds(
+    targets: NDArray[np.floating], known: NDArray[np.bool_], weights: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """(C,) log-odds of the base rates, by one example smoothed; NaN for a label that is never known."""
+    weight = known * weights[:, None]
+    rate = ((targets * weight).sum(axis=0) + 0.5) / (weight.sum(axis=0) + 1.0)
+    return np.where(known.any(axis=0), np.log(rate / (1 - rate)), np.nan)

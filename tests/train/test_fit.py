@@ -27,7 +27,7 @@ ALONE = World(0, 1, torch.device("cpu"))
 
 
 def knowledge() -> Knowledge:
-    return Knowledge(torch.zeros(7), torch.ones(3, 7), torch.zeros(3, 7), torch.ones(3, 7))
+    return Knowledge(torch.zeros(7), torch.ones(3, 7), torch.zeros(3, 7), torch.ones(3, 7), torch.zeros(3, 7))
 
 
 def run(net=None, sets=None, losses=None, state_path=None, resume=False, folder=None, **changes):
@@ -111,7 +111,7 @@ SCRIPT = """
             print("step", step, flush=True)
     torch.manual_seed(5)
     out = Path(sys.argv[1])
-    know = Knowledge(torch.zeros(7), torch.ones(3, 7), torch.zeros(3, 7), torch.ones(3, 7))
+    know = Knowledge(torch.zeros(7), torch.ones(3, 7), torch.zeros(3, 7), torch.ones(3, 7), torch.zeros(3, 7))
     sets = [corpus("paired", ("text", "audio", "visual")).part("train")]
     fitted = fit(
         network(dropout=0.0), BatchMaker(sets, SHAPES, PairingConfig(), PlacementConfig(), 0), know,

@@ -21,7 +21,7 @@ SIZES = FusionSpec(width=16, heads=2, peer_layers=1, fusion_layers=1, feedforwar
 
 
 def knowledge() -> Knowledge:
-    return Knowledge(torch.zeros(7), torch.ones(3, 7), torch.zeros(3, 7), torch.ones(3, 7))
+    return Knowledge(torch.zeros(7), torch.ones(3, 7), torch.zeros(3, 7), torch.ones(3, 7), torch.zeros(3, 7))
 
 
 def rows(count: int = 4) -> tuple[NetDetails, Targets]:
