@@ -81,6 +81,9 @@ def hello(spec: ModelSpec, config: ReplayConfig, source: Source) -> Hello:
 
 
 def _load_transcriber(config: WhisperConfig) -> Transcriber:
+    # Threads that spin while they wait for each other would take the other stages' cores: on a busy machine
+    # thirteen times the processor time. OpenMP reads it when CTranslate2 is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     threads = config.threads or max(1, (os.cpu_count() or 2))
     whisper = Whisper(locate(f"whisper-{config.size}"), cpu_threads=threads)
     return Transcriber(whisper, language=config.language, voice=load_voice())

@@ -1,0 +1,1 @@
+"""Measurements of this machine; they belong to a checkout and are not installed."""
