@@ -65,6 +65,12 @@ class _Row:
     path: Path
     t0_s: float
     t1_s: float | None
+    shares: Mapping[str, float]
+    scales: Mapping[str, float]
+
+    @property
+    def name(self) -> str:
+        return self.cells.get("id") or f"line {self.line}"
 
     @property
     def speaker(self) -> str:
@@ -87,15 +93,16 @@ def read(
     table = folder / TABLE if folder.is_dir() else folder
     mistakes = _Mistakes(table)
     labels, lines = _read_cells(table, space, mistakes)
-    rows = [row for line, cells in lines if (row := _row(line, cells, mistakes)) is not None]
-    mistakes.check()
+    rows = [row for line, cells in lines if (row := _row(line, cells, labels, mistakes)) is not None]
+    _check_ids(rows, mistakes)
     splits = _splits(rows, mistakes)
     _check_apart(rows, splits, mistakes, allow_shared_speakers=allow_shared_speakers)
-    examples = [
-        _example(row, split, labels, space, mistakes, by_recording=allow_shared_speakers)
-        for row, split in zip(rows, splits, strict=True)
-    ]
     mistakes.check()
+    examples = [
+        _example(row, split, space, by_recording=allow_shared_speakers)
+        for row, split in zip(rows, splits, strict=True)
+        if split is not None
+    ]
     assert_disjoint(examples)
     return examples
 
@@ -126,7 +133,6 @@ def _read_cells(
             mistakes.add(line, "path", f"the row has {len(cells)} cells for {len(header)} columns")
         else:
             lines.append((line, {n: cell.strip() for n, cell in zip(header, cells, strict=True)}))
-    mistakes.check()
     return labels, lines
 
 
@@ -136,6 +142,7 @@ def _label_columns(header: list[str], space: LabelSpace, mistakes: _Mistakes) ->
         mistakes.check()
     if "path" not in header:
         mistakes.add(1, "path", "there is no such column")
+        mistakes.check()
     for name in sorted({name for name in header if header.count(name) > 1}):
         mistakes.add(1, name or "(no name)", "occurs twice")
     for name in header:
@@ -149,29 +156,46 @@ def _label_columns(header: list[str], space: LabelSpace, mistakes: _Mistakes) ->
     return labels
 
 
-def _row(line: int, cells: Mapping[str, str], mistakes: _Mistakes) -> _Row | None:
+def _row(line: int, cells: Mapping[str, str], labels: list[str], mistakes: _Mistakes) -> _Row | None:
     path = mistakes.table.parent / cells["path"]
     if not cells["path"]:
         mistakes.add(line, "path", "is empty")
     elif not path.is_file():
         mistakes.add(line, "path", f"there is no file {cells['path']}")
-    t0_s = _number(cells.get("start", ""), line, "start", mistakes, (0.0, math.inf))
-    t1_s = _number(cells.get("end", ""), line, "end", mistakes, (0.0, math.inf))
-    if t1_s is not None and t1_s <= (t0_s or 0.0):
-        mistakes.add(line, "end", f"{t1_s:g} s is not after the start, {t0_s or 0.0:g} s")
+    t0_s = _number(cells, line, "start", mistakes, (0.0, math.inf)) or 0.0
+    t1_s = _number(cells, line, "end", mistakes, (0.0, math.inf))
+    if t1_s is not None and t1_s <= t0_s:
+        mistakes.add(line, "end", f"{t1_s:g} s is not after the start, {t0_s:g} s")
+    if labels and not any(cells[name] for name in labels):
+        mistakes.add(line, labels[0], "no label is filled in")
+    shares = _numbers(cells, line, labels, mistakes, (0.0, 1.0))
+    scales = _numbers(cells, line, ["valence", "arousal"], mistakes, (-1.0, 1.0))
     split = cells.get("split", "")
     if split and split not in _SPLITS:
         near = difflib.get_close_matches(split.lower(), _SPLITS, n=1, cutoff=0.3)
         hint = f"did you mean {near[0]}?" if near else f"write one of {', '.join(_SPLITS)}"
         mistakes.add(line, "split", f"{split!r} is unknown; {hint}")
         return None
-    return _Row(line, cells, path, t0_s or 0.0, t1_s)
+    return _Row(line, cells, path, t0_s, t1_s, shares, scales)
+
+
+def _numbers(
+    cells: Mapping[str, str],
+    line: int,
+    columns: Iterable[str],
+    mistakes: _Mistakes,
+    bounds: tuple[float, float],
+) -> dict[str, float]:
+    """Column -> number, for those that are filled in."""
+    found = {name: _number(cells, line, name, mistakes, bounds) for name in columns}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _number(
-    text: str, line: int, column: str, mistakes: _Mistakes, bounds: tuple[float, float]
+    cells: Mapping[str, str], line: int, column: str, mistakes: _Mistakes, bounds: tuple[float, float]
 ) -> float | None:
-    """The number in a cell; None where it is empty or wrong."""
+    """The number in a cell; None where it is empty, wrong, or not there."""
+    text = cells.get(column, "")
     if not text:
         return None
     low, high = bounds
@@ -190,21 +214,20 @@ def _number(
 # --- splits ------------------------------------------------------------------------------------------
 
 
-def _splits(rows: list[_Row], mistakes: _Mistakes) -> list[Split]:
-    given: list[Split | None] = [_given(row) for row in rows]
+def _splits(rows: list[_Row], mistakes: _Mistakes) -> list[Split | None]:
+    """Part of each row; None where that is a mistake."""
+    given = [_given(row) for row in rows]
     if any(given):
         for row, split in zip(rows, given, strict=True):
             if split is None:
                 mistakes.add(row.line, "split", "is empty; fill it in every row, or in none")
-        mistakes.check()
-        return [split for split in given if split is not None]
+        return given
     groups = _groups(rows)
     drawn = [split_by_source(groups[row.speaker]) for row in rows]
-    if set(drawn) != set(_SPLITS):
+    if set(drawn) != set(_SPLITS) and rows:
         people = len(set(groups.values()))
         mistakes.add(1, "split", f"{people} separate speakers are too few to draw from; fill it in")
-        mistakes.check()
-    return drawn
+    return [*drawn]
 
 
 def _given(row: _Row) -> Split | None:
@@ -223,8 +246,16 @@ def _groups(rows: Iterable[_Row]) -> dict[str, str]:
     return group
 
 
+def _check_ids(rows: Iterable[_Row], mistakes: _Mistakes) -> None:
+    seen: set[str] = set()
+    for row in rows:
+        if row.name in seen:
+            mistakes.add(row.line, "id", f"{row.name} occurs twice")
+        seen.add(row.name)
+
+
 def _check_apart(
-    rows: list[_Row], splits: list[Split], mistakes: _Mistakes, *, allow_shared_speakers: bool
+    rows: list[_Row], splits: list[Split | None], mistakes: _Mistakes, *, allow_shared_speakers: bool
 ) -> None:
     """No speaker and no recording may be in several parts."""
     columns = ["path"] if allow_shared_speakers else ["path", "speaker"]
@@ -232,6 +263,8 @@ def _check_apart(
         seen: dict[str, Split] = {}
         told: dict[str, set[Split]] = defaultdict(set)
         for row, split in zip(rows, splits, strict=True):
+            if split is None:
+                continue
             name = row.speaker if column == "speaker" else row.cells["path"]
             first = seen.setdefault(name, split)
             if split != first and split not in told[name]:
@@ -239,34 +272,17 @@ def _check_apart(
                 mistakes.add(row.line, column, f"{name} is in {split}, and in {first} above")
 
 
-def _example(
-    row: _Row,
-    split: Split,
-    labels: list[str],
-    space: LabelSpace,
-    mistakes: _Mistakes,
-    *,
-    by_recording: bool,
-) -> RecordingExample:
-    values = {name: _number(row.cells[name], row.line, name, mistakes, (0.0, 1.0)) for name in labels}
-    shares = {name: value for name, value in values.items() if value is not None}
-    if not shares and not any(row.cells[name] for name in labels):
-        mistakes.add(row.line, labels[0], "no label is filled in")
-    scales = {
-        name: value
-        for name in ("valence", "arousal")
-        if (value := _number(row.cells.get(name, ""), row.line, name, mistakes, (-1.0, 1.0))) is not None
-    }
+def _example(row: _Row, split: Split, space: LabelSpace, *, by_recording: bool) -> RecordingExample:
     return RecordingExample(
-        id=row.cells.get("id") or f"line {row.line}",
+        id=row.name,
         corpus=NAME,
         source=row.cells["path"] if by_recording else row.speaker,
         split=split,
-        labels=space.labels(shares, shares),
+        labels=space.labels(row.shares, row.shares),
         path=row.path,
         t0_s=row.t0_s,
         t1_s=row.t1_s,
         speaker=row.speaker,
         text=row.cells.get("text") or None,
-        scales=scales,
+        scales=row.scales,
     )

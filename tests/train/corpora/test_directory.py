@@ -92,14 +92,34 @@ def test_a_mistake_in_the_header_is_told(tmp_path: Path, header: str, message: s
         directory.read(write(tmp_path, row, header=header))
 
 
-def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
-    rows = [f"nowhere{i}.mp4,5,1,a,train,0,1" for i in range(8)]
+def test_all_mistakes_are_told_at_once_those_of_the_header_too(tmp_path: Path) -> None:
+    rows = (
+        ROWS[0],
+        "tusday.wav,,,dora,test,0,1",
+        "friday.mp4,5,1,zoe,tets,0,7",
+        "tuesday.wav,,,anna,test,0,",
+    )
     with pytest.raises(ConfigError) as caught:
+        directory.read(write(tmp_path, *rows, header=HEADER.replace("happiness", "hapiness")))
+    assert str(caught.value).splitlines()[1:] == [
+        "  line 1, column hapiness: unknown; did you mean happiness?",
+        "  line 3, column path: there is no file tusday.wav",
+        "  line 4, column end: 1 s is not after the start, 5 s",
+        "  line 4, column split: 'tets' is unknown; did you mean test?",
+        "  line 5, column speaker: anna is in test, and in train above",
+    ]
+
+
+def test_many_mistakes_are_cut_short(tmp_path: Path) -> None:
+    rows = [f"nowhere{i}.mp4,5,1,a{i},train,0,1" for i in range(8)]
+    with pytest.raises(ConfigError, match="and 6 more"):
         directory.read(write(tmp_path, *rows))
-    text = str(caught.value)
-    assert "line 2, column path" in text
-    assert "line 2, column end" in text
-    assert "and 6 more" in text
+
+
+def test_ids_are_given_once(tmp_path: Path) -> None:
+    folder = write(tmp_path, "monday.mp4,x,train,1", "monday.mp4,x,train,1", header="path,id,split,anger")
+    with pytest.raises(ConfigError, match="line 3, column id: x occurs twice"):
+        directory.read(folder)
 
 
 def test_a_speaker_in_two_parts_is_refused_unless_it_is_allowed(tmp_path: Path) -> None:
