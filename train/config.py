@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from core.errors import ConfigError
 from core.spec import FusionSpec
 from core.strict import Strict, with_overrides
+from train.catalogue import CORPORA
 from train.distillation import LossConfig
 from train.encoders.audio import AudioTraining
 from train.encoders.text import TextTraining
@@ -91,6 +92,21 @@ class TrainingConfig(Strict):
     optimisation: OptimisationConfig = OptimisationConfig()
     losses: LossConfig = LossConfig()
     tensorboard: bool = False
+
+    @model_validator(mode="after")
+    def _known_and_fitting(self) -> TrainingConfig:
+        for name in self.corpora:
+            if name not in CORPORA:
+                raise ValueError(f"there is no corpus {name!r}; known: {', '.join(CORPORA)}")
+        own = (self.sizes.width, self.sizes.heads, self.sizes.peer_layers, self.sizes.feedforward)
+        for stage in (self.text, self.audio, self.visual):
+            peer = (stage.peer.width, stage.peer.heads, stage.peer.layers, stage.peer.feedforward)
+            if self.peers == "first_stage" and peer != own:
+                raise ValueError(
+                    f"the peers' width, heads, layers and feedforward are {peer} in the first stage and "
+                    f"{own} in sizes; they must agree"
+                )
+        return self
 
 
 def read_config(path: Path, overrides: list[str]) -> TrainingConfig:

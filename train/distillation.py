@@ -89,9 +89,9 @@ class Knowledge:
         prior_logit: (C,) log-odds of the base rates in the training data.
         temperature, bias: (M, C) calibration of the peers as they enter the teacher.
         reliability: (M, C) weight of each peer in the teacher.
-        shift: (M, C) added to a peer's calibrated logits where several peers are there: it moves them from
-            the base rates of the peer's own corpora to common ones. Otherwise a peer whose corpora hardly know
-            a label would veto it whenever it has nothing to say.
+        shift: (M, C) added to a peer's calibrated logits where several peers are there. It moves them from
+            the base rates of the peer's own corpora to common ones; else a peer whose corpora hardly know a
+            label would veto it whenever it has nothing to say.
     """
 
     prior_logit: Tensor
