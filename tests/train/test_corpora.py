@@ -123,6 +123,16 @@ class TestFerPlus:
         assert second.labels.target.sum() == pytest.approx(0.6)  # contempt goes to no label
         assert first.image.shape == (48, 48)
 
+    def test_a_majority_is_more_than_half_of_the_votes_that_somebody_shares(self, tmp_path):
+        votes = [
+            [5, 1, 1, 1, 2, 0, 0, 0, 0, 0],
+            [5, 3, 2, 0, 0, 0, 0, 0, 0, 0],
+            [0, 0, 0, 0, 0, 0, 0, 8, 2, 0],
+        ]
+        examples = ferplus.read(self._folder(tmp_path, votes, ["PublicTest"] * 3))
+        assert [e.majority for e in examples] == ["neutral", "", "contempt"]
+        assert examples[0].labels.target.max() == pytest.approx(5 / 7)
+
     def test_what_most_took_for_no_face_or_unknown_is_left_out(self, tmp_path):
         votes = [
             [2, 0, 0, 0, 0, 0, 0, 0, 8, 0],

@@ -66,12 +66,13 @@ class TestScores:
         assert uar(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0])) == 0.5
 
     def test_a_contemptuous_face_is_an_error_of_a_net_without_contempt(self):
-        target = torch.zeros(2, 7)
-        target[0, 3] = 0.8
-        target[1, 3] = 0.2  # the other votes say contempt
-        figures = face_figures(np.eye(7)[[3, 3]], target)
+        target = torch.zeros(3, 7)
+        target[0, 3], target[1, 3], target[2, 3], target[2, 4] = 0.8, 0.2, 0.5, 0.4
+        faces = Faces(torch.zeros(3, 1, 48, 48), target, torch.tensor([3, 7, -1]))
+        figures = face_figures(np.eye(7)[[3, 3, 4]], faces)
         assert figures["accuracy"] == 0.5
-        assert figures["accuracy_without_contempt"] == 1.0
+        assert figures["plurality_accuracy"] == pytest.approx(1 / 3)
+        assert face_figures(np.eye(7)[[3, 0, 4]] * 0.5, faces, np.array([0, 0.9, 0]))["accuracy"] == 1.0
 
 
 class TestMovingAverage:
@@ -100,7 +101,7 @@ class TestFaces:
         generator = torch.Generator().manual_seed(0)
         pixels = torch.randint(0, 255, (8, 1, 48, 48), generator=generator).to(torch.uint8)
         target = torch.eye(7)[torch.arange(8) % 7]
-        return Faces(pixels, target, torch.ones(8, 7, dtype=torch.bool))
+        return Faces(pixels, target, torch.arange(8) % 7)
 
     def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(self, faces, tmp_path):
         torch.manual_seed(0)

@@ -72,9 +72,15 @@ class TextExample(Example):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceExample(Example):
-    """One grey face: image (H, W) uint8."""
+    """One grey face.
+
+    Attributes:
+        image: (H, W) uint8.
+        majority: emotion that more than half of the votes name, by FER+'s own rule; "" if there is none.
+    """
 
     image: NDArray[np.uint8]
+    majority: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

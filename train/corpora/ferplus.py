@@ -2,7 +2,10 @@
 
 `*.npz` with images (N, 48, 48) uint8, votes (N, 10) uint8, usage (N,) and emotions (10,).
 
-Majority rule: the emotion with most votes; images whose majority is "unknown" or "NF" (no face) are left out.
+As in FER+'s own code, a vote that nobody shares is an outlier and is removed; the majority is the emotion
+with more than half of the votes that are left. Pictures that most took for "unknown" or "NF" (no face) are
+left out. Those without a majority stay: their shares of votes can be learnt, accuracy is counted on the rest.
+
 "Training" is cut into train and validation by a hash of the picture, so that equal pictures stay together;
 every other usage is a test part, and pictures of a test part are taken out of the training part.
 """
@@ -35,16 +38,20 @@ def read(folder: Path) -> list[FaceExample]:
 
 
 def majority(votes: NDArray[np.uint8], names: list[str]) -> NDArray[np.str_]:
-    """(N,) name with most votes per row; the first in `names` wins a tie."""
-    winners: NDArray[np.str_] = np.array(names)[votes.argmax(axis=1)]
-    return winners
+    """(N,) name that has more than half of a row's votes, after lone votes are removed; "" if none has."""
+    shared = np.where(votes > 1, votes, 0)
+    found = np.array(names)[shared.argmax(axis=1)]
+    return np.where(shared.max(axis=1) > 0.5 * shared.sum(axis=1), found, "")
 
 
 def _read_file(path: Path) -> list[FaceExample]:
     with np.load(path, allow_pickle=False) as data:
         images, votes, usage = data["images"], data["votes"], data["usage"]
         names = [str(name) for name in data["emotions"]]
-    kept = ~np.isin(majority(votes, names), _DISCARDED)
+    winners = majority(votes, names)
+    most = np.array(names)[votes.argmax(axis=1)]
+    kept = ~np.isin(most, _DISCARDED) & ~np.isin(winners, _DISCARDED)
+    votes = np.where(votes > 1, votes, 0)
     emotional = [names.index(name) for name in names if name not in _DISCARDED]
     ours = [names.index(name) for name in EMOTIONS]
     shares = votes[:, ours] / np.maximum(votes[:, emotional].sum(axis=1, keepdims=True), 1)
@@ -58,7 +65,8 @@ def _read_file(path: Path) -> list[FaceExample]:
             continue
         labels = Labels(shares[row].astype(np.float32), available)
         name = f"{path.stem}/{row}"
-        examples.append(FaceExample(name, NAME, digests[row], split, labels, images[row]))
+        face = FaceExample(name, NAME, digests[row], split, labels, images[row], str(winners[row]))
+        examples.append(face)
     return examples
 
 

@@ -26,7 +26,7 @@ from core.labels import EMOTIONS
 from core.models.peers import Peer
 from core.strict import Strict
 from train.corpora import ferplus
-from train.corpora.base import FaceExample, assert_disjoint
+from train.corpora.base import INDEX, FaceExample, assert_disjoint
 from train.encoders.face_augmentation import augment, mix_up
 from train.encoders.optimisation import (
     Log,
@@ -77,11 +77,17 @@ class VisualTraining(Strict):
 
 @dataclass(frozen=True, slots=True)
 class Faces:
-    """Faces as tensors: pixels (N, 1, 48, 48) uint8, target (N, C) float, available (N, C) bool."""
+    """Faces as tensors.
+
+    Attributes:
+        pixels: (N, 1, 48, 48) uint8.
+        target: (N, C) float, shares of votes.
+        majority: (N,) int64, a label, C for contempt, -1 without a majority.
+    """
 
     pixels: Tensor
     target: Tensor
-    available: Tensor
+    majority: Tensor
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -110,7 +116,7 @@ def train_visual(config: VisualTraining, data: Path, out: Path) -> dict[str, flo
     figures = {}
     for split in ("validation", "test"):
         probabilities = predict(network, peer, parts[split])
-        figures |= {f"{split}_{k}": v for k, v in face_figures(probabilities, parts[split].target).items()}
+        figures |= {f"{split}_{k}": v for k, v in face_figures(probabilities, parts[split]).items()}
     log.write(stage="figures", **figures)
     (out / "visual_state.pt").unlink(missing_ok=True)  # done: the next run starts afresh
     return figures
@@ -118,8 +124,10 @@ def train_visual(config: VisualTraining, data: Path, out: Path) -> dict[str, flo
 
 def as_faces(examples: list[FaceExample]) -> Faces:
     """Stack examples."""
-    target, available = label_tensors(examples)
-    return Faces(torch.from_numpy(np.stack([e.image for e in examples]))[:, None], target, available)
+    target, _ = label_tensors(examples)
+    places = INDEX | {ferplus.CONTEMPT: len(EMOTIONS)}
+    majority = torch.tensor([places.get(example.majority, -1) for example in examples])
+    return Faces(torch.from_numpy(np.stack([e.image for e in examples]))[:, None], target, majority)
 
 
 def train_network(
@@ -186,7 +194,7 @@ def _network_figures(model: nn.Module, faces: Faces) -> dict[str, float]:
         with torch.autocast(device.type, torch.bfloat16):
             logits.append(model(scaled(faces.pixels[rows]).to(device)).float().cpu())
     softmax = torch.cat(logits)[:, :8].softmax(dim=1).numpy()
-    return face_figures(softmax[:, :7], faces.target, contempt=softmax[:, 7])
+    return face_figures(softmax[:, :7], faces, contempt=softmax[:, 7])
 
 
 def train_visual_peer(config: VisualTraining, network: ExpressionNet, train: Faces, log: Log) -> Peer:
@@ -238,14 +246,17 @@ def _sequences(
 
 @torch.no_grad()
 def embed(network: ExpressionNet, faces: Faces, generator: torch.Generator | None = None) -> Tensor:
-    """(N, 256) tokens on the CPU; augmented when a generator is given."""
+    """(N, 256) tokens on the CPU; augmented, and in half precision, when a generator is given."""
     device = next(network.parameters()).device
     tokens = []
     for rows in torch.arange(len(faces)).split(512):
         pixels = scaled(faces.pixels[rows])
         if generator is not None:
             pixels = augment(pixels, generator)
-        tokens.append(network(pixels.to(device)).cpu())
+        with torch.autocast(device.type, torch.bfloat16, enabled=generator is not None):
+            tokens.append(
+                network(pixels.to(device).contiguous(memory_format=torch.channels_last)).float().cpu()
+            )
     return torch.cat(tokens)
 
 
@@ -258,27 +269,31 @@ def predict(network: ExpressionNet, peer: Peer, faces: Faces) -> np.ndarray:
 
 
 def face_figures(
-    probabilities: np.ndarray, target: Tensor, contempt: np.ndarray | None = None
+    probabilities: np.ndarray, faces: Faces, contempt: np.ndarray | None = None
 ) -> dict[str, float]:
-    """Accuracy by majority vote and macro-F1 of the argmax.
+    """Accuracy of the most probable label.
 
-    A face whose majority is contempt counts as an error, unless a probability for contempt is given: it is
-    not among the seven labels. `accuracy_without_contempt` leaves those faces out.
+    `accuracy` is FER+'s: over the faces with a majority. A majority for contempt counts as an error unless a
+    probability for contempt is given, since it is not among the seven labels. `plurality_accuracy` is over
+    all faces, against the label with most votes. `macro_f1` is over the seven labels of the former.
+
+    Args:
+        probabilities: (N, C).
+        faces: the N faces.
+        contempt: (N,) probability of contempt.
     """
-    truth = np.concatenate([target.numpy(), 1 - target.numpy().sum(axis=1, keepdims=True)], axis=1).argmax(
-        axis=1
-    )
     ours = probabilities if contempt is None else np.concatenate([probabilities, contempt[:, None]], axis=1)
-    guess = ours.argmax(axis=1)
-    seven = truth < len(EMOTIONS)
+    guess, majority, shares = ours.argmax(axis=1), faces.majority.numpy(), faces.target.numpy()
+    most = np.concatenate([shares, 1 - shares.sum(axis=1, keepdims=True)], axis=1).argmax(axis=1)
+    decided = majority >= 0
+    seven = decided & (majority < len(EMOTIONS))
+    f1 = f1_score(majority[seven], guess[seven], labels=range(7), average="macro", zero_division=0)
     return {
-        "accuracy": float((guess == truth).mean()),
-        "accuracy_without_contempt": float((guess == truth)[seven].mean()),
-        "macro_f1": float(
-            f1_score(truth[seven], guess[seven], labels=range(7), average="macro", zero_division=0)
-        ),
+        "accuracy": float((guess == majority)[decided].mean()),
+        "plurality_accuracy": float((guess == most).mean()),
+        "macro_f1": float(f1),
     }
 
 
 def _first(faces: Faces, count: int) -> Faces:
-    return Faces(faces.pixels[:count], faces.target[:count], faces.available[:count])
+    return Faces(faces.pixels[:count], faces.target[:count], faces.majority[:count])
