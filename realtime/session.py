@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
 from core.engine import Engine
 from core.errors import SourceError
-from core.events import EmotionEstimate, End, Event, Hello, Utterance
+from core.events import EmotionEstimate, End, Event, Hello, Status, Utterance
 from core.inputs import EndOfStream, SourceInput
 from core.work import Work
 from realtime.pacing import Pace, Pacer, paced
@@ -34,6 +35,7 @@ class Session:
         sink: takes the events, numbered from 0.
         pace: how fast the source is played.
         interrupted: set it (from a signal handler, say) to end the run early and in order.
+        clock: monotonic seconds, for the pace.
     """
 
     def __init__(
@@ -43,14 +45,16 @@ class Session:
         sink: Sink,
         pace: Pace,
         interrupted: threading.Event | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._lanes = lanes
         self._sink = sink
         self._interrupted = interrupted if interrupted is not None else threading.Event()
-        self._pacer = Pacer(pace, sleep=self._serve, interrupted=self._interrupted)
+        self._pacer = Pacer(pace, clock, sleep=self._serve, interrupted=self._interrupted)
         self._open: dict[str, float] = {}
         self._seq = 0
+        self._faults: list[str] = []
         self._counts = {"utterances": 0, "estimates": 0, "finals": 0}
 
     def run(self, source: Source, hello: Hello) -> End:
@@ -62,9 +66,9 @@ class Session:
         self._open = {stream.name: 0.0 for stream in source.streams}
         self._emit(hello)
         reason, faults = self._play(source)
-        faults = [*source.faults, *faults]
         self._finish_streams()
         self._work_off()
+        faults = [*source.faults, *faults, *self._faults]
         end = End(
             t_s=self._engine.now_s,
             reason=reason,
@@ -132,5 +136,7 @@ class Session:
             self._counts["finals"] += event.final
         elif isinstance(event, Utterance):
             self._counts["utterances"] += event.final
+        elif isinstance(event, Status) and event.level == "error" and event.message not in self._faults:
+            self._faults.append(event.message)
         self._sink.write(event, self._seq)
         self._seq += 1

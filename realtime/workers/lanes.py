@@ -62,6 +62,7 @@ class Lanes:
         self._results: queue.SimpleQueue[WorkResult] = queue.SimpleQueue()
         self._queues: dict[str, queue.SimpleQueue[tuple[Work, float] | None]] = {}
         self._threads: list[threading.Thread] = []
+        self._closing = threading.Event()
         self.timings = Timings()
         for lane in dict.fromkeys(LANES.values()):
             self._queues[lane] = queue.SimpleQueue()
@@ -81,14 +82,15 @@ class Lanes:
             return None
 
     def close(self) -> None:
-        """Let every lane finish the order it is at, and end. Closing again does nothing."""
+        """Let every lane finish the order it is at, drop the others, and end. Closing again does nothing."""
+        self._closing.set()
         for lane in self._queues.values():
             lane.put(None)
         while self._threads:
             self._threads.pop().join()
 
     def _work(self, lane: str) -> None:
-        while (entry := self._queues[lane].get()) is not None:
+        while (entry := self._queues[lane].get()) is not None and not self._closing.is_set():
             work, queued_at = entry
             started_at = self._clock()
             outcome = self._compute(work)
