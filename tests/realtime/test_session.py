@@ -40,7 +40,7 @@ class ListSink:
 
 
 class PatientLanes:
-    """Lanes without threads: an order is answered while the session waits, after `slowness_s` of its clock."""
+    """Lanes without threads: an order is answered while the session waits, `slowness_s` after it came."""
 
     def __init__(self, clock, slowness_s=0.0, compute=fakes.compute):
         self.clock, self.slowness_s, self.compute = clock, slowness_s, compute
