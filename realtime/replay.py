@@ -60,14 +60,8 @@ def run_replay(path: Path, config: ReplayConfig, *, console: bool) -> int:
 
 
 def _open_sinks(config: ReplayConfig, *, console: bool) -> dict[str, Sink]:
+    """The feed first: a port that is taken must not cost an older run its files."""
     sinks: dict[str, Sink] = {}
-    out = config.run.out
-    if out is not None:
-        sinks.update({name: open_sink(name, out) for name in RUN_FOLDER})
-        try:
-            (out / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
-        except OSError as error:
-            raise unwritable(out / "config.yaml", error) from error
     page = None
     if config.feed.enabled:
         from realtime.feed.sink import FeedSink
@@ -78,6 +72,19 @@ def _open_sinks(config: ReplayConfig, *, console: bool) -> dict[str, Sink]:
         from realtime.sinks.console import ConsoleSink
 
         sinks["console"] = ConsoleSink(pace=Pace.parse(config.source.pace).factor, page=page)
+    elif page is not None:
+        _tell(f"Page: {page}")
+    if config.run.out is not None:
+        sinks.update(_open_run_folder(config.run.out, config))
+    return sinks
+
+
+def _open_run_folder(out: Path, config: ReplayConfig) -> dict[str, Sink]:
+    sinks = {name: open_sink(name, out) for name in RUN_FOLDER}
+    try:
+        (out / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+    except OSError as error:
+        raise unwritable(out / "config.yaml", error) from error
     return sinks
 
 
