@@ -6,7 +6,7 @@ Legend: N examples, C labels.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ from core.models.calibration import fusion_probabilities, probabilities
 from core.models.storage import load_network
 from core.spec import ModelSpec, pattern, read_spec
 from train.catalogue import corpus, read_corpus
+from train.corpora.base import Example, FaceExample
 from train.features import Locate, encode_examples, encoder_for
 from train.inference import evaluation_windows, outputs_of
-from train.metrics import constants, figures, intervals, per_label, presence
+from train.metrics import constants, figures, intervals, per_label, presence, single_answers
 from train.tokens import TokenSet
 
 
@@ -102,7 +103,22 @@ def evaluate_corpus(
         lambda: encoder_for(modality, checkpoint, locate),
         quiet=quiet,
     )
-    return evaluate(checkpoint, spec, tokens, split, branch=branch, resamples=resamples)
+    answers = official_answers(examples, tokens, spec.labels)
+    return evaluate(checkpoint, spec, tokens, split, branch=branch, resamples=resamples, answers=answers)
+
+
+def official_answers(
+    examples: Sequence[Example], tokens: TokenSet, labels: Sequence[str]
+) -> NDArray[np.int64]:
+    """(N,) the right label by the corpus' own rule, -1 where it has none; see `train.metrics.figures`."""
+    answers = single_answers(tokens.targets, tokens.known)
+    row_of = {name: row for row, name in enumerate(tokens.ids)}
+    for example in examples:
+        if isinstance(example, FaceExample):
+            name = example.majority
+            other = len(labels) if name else -1
+            answers[row_of[example.id]] = labels.index(name) if name in labels else other
+    return answers
 
 
 def evaluate(
@@ -113,8 +129,9 @@ def evaluate(
     *,
     branch: str = "fusion",
     resamples: int = 200,
+    answers: NDArray[np.int64] | None = None,
 ) -> Report:
-    """Judge every branch of a checkpoint on a token set."""
+    """Judge every branch of a checkpoint on a token set; `answers` as for `train.metrics.figures`."""
     branches, patterns = predictions(checkpoint, spec, tokens)
     thresholds = np.array(spec.calibration.thresholds)
     asked = (tokens.targets, tokens.known, thresholds)
@@ -128,12 +145,14 @@ def evaluate(
         n=len(tokens),
         sources=len(set(tokens.sources)),
         branch=branch,
-        metrics=figures(chosen, *asked),
-        intervals=intervals(chosen, *asked, tokens.sources, resamples=resamples) if resamples else {},
+        metrics=figures(chosen, *asked, answers),
+        intervals=intervals(chosen, *asked, tokens.sources, answers, resamples=resamples)
+        if resamples
+        else {},
         per_label=per_label(chosen, *asked, spec.labels),
-        constants=constants(*asked, rates),
-        branches={name: figures(p, *asked) for name, p in branches.items()},
-        patterns={name: figures(p, *asked) for name, p in patterns.items()},
+        constants=constants(*asked, rates, answers),
+        branches={name: figures(p, *asked, answers) for name, p in branches.items()},
+        patterns={name: figures(p, *asked, answers) for name, p in patterns.items()},
     )
 
 

@@ -39,7 +39,19 @@ def presence(targets: Floats) -> Bools:
     return np.asarray((targets >= 0.5) | ((targets == most) & (most > 0) & (most < 0.5)))
 
 
-def figures(probabilities: Floats, targets: Floats, known: Bools, thresholds: Floats) -> dict[str, float]:
+def single_answers(targets: Floats, known: Bools) -> NDArray[np.int64]:
+    """(N,) the one label that is present in a row, -1 where there is none or several."""
+    truth = presence(targets) & known
+    return np.where(truth.sum(axis=1) == 1, np.where(known, targets, -1.0).argmax(axis=1), -1)
+
+
+def figures(
+    probabilities: Floats,
+    targets: Floats,
+    known: Bools,
+    thresholds: Floats,
+    answers: NDArray[np.int64] | None = None,
+) -> dict[str, float]:
     """All figures of one set of predictions.
 
     Args:
@@ -47,18 +59,19 @@ def figures(probabilities: Floats, targets: Floats, known: Bools, thresholds: Fl
         targets: (N, C) in [0, 1].
         known: (N, C) bool; a label that is known for no example takes no part.
         thresholds: (C,) probability from which a label counts as present.
+        answers: (N,) the right label by the corpus' own rule, -1 = the row does not count, C = a label that
+            is not ours, always an error; None takes `single_answers`.
 
     Returns:
         macro_f1, micro_f1, weighted_f1, samples_f1, jaccard (per example), hamming, map and auroc (means over
-        labels that occur), accuracy and uar (most probable known label against the most voted one, over
-        examples with exactly one label), ece (15 bins, mean over labels), brier (against the targets
-        themselves).
+        labels that occur), accuracy and uar (most probable known label against the answer), ece (15 bins,
+        mean over labels), brier (against the targets themselves).
     """
     labels = np.flatnonzero(known.any(axis=0))
     truth, said = presence(targets), probabilities >= thresholds
     return (
         _decisions(truth & known, said & known, known, labels)
-        | _single_label(probabilities, targets, truth, known)
+        | _single_label(probabilities, known, single_answers(targets, known) if answers is None else answers)
         | ranking(probabilities, truth, known)
         | {
             "ece": calibration_error(probabilities, truth, known),
@@ -111,12 +124,16 @@ def per_label(
 
 
 def constants(
-    targets: Floats, known: Bools, thresholds: Floats, base_rates: Floats
+    targets: Floats,
+    known: Bools,
+    thresholds: Floats,
+    base_rates: Floats,
+    answers: NDArray[np.int64] | None = None,
 ) -> dict[str, dict[str, float]]:
     """Figures of predictors that do not look: everything, nothing, the most frequent label, the base rates.
 
     Args:
-        targets, known, thresholds: as for `figures`.
+        targets, known, thresholds, answers: as for `figures`.
         base_rates: (C,) share of each label, from other data than that which is judged where there is any.
     """
     shape = targets.shape
@@ -128,7 +145,7 @@ def constants(
         "most frequent label": most,
         "base rates": np.broadcast_to(base_rates, shape).astype(np.float32),
     }
-    return {name: figures(p, targets, known, thresholds) for name, p in predictors.items()}
+    return {name: figures(p, targets, known, thresholds, answers) for name, p in predictors.items()}
 
 
 def intervals(
@@ -137,6 +154,7 @@ def intervals(
     known: Bools,
     thresholds: Floats,
     sources: Sequence[str],
+    answers: NDArray[np.int64] | None = None,
     *,
     resamples: int = 200,
     seed: int = 0,
@@ -153,7 +171,8 @@ def intervals(
     for _ in range(resamples):
         chosen = rng.integers(0, len(rows_of), len(rows_of))
         rows = np.concatenate([rows_of[i] for i in chosen])
-        found = figures(probabilities[rows], targets[rows], known[rows], thresholds)
+        chosen_answers = None if answers is None else answers[rows]
+        found = figures(probabilities[rows], targets[rows], known[rows], thresholds, chosen_answers)
         for name in HEADLINES:
             if name in found:
                 drawn[name].append(found[name])
@@ -180,13 +199,13 @@ def _decisions(truth: Bools, said: Bools, known: Bools, labels: NDArray[np.int64
         }
 
 
-def _single_label(probabilities: Floats, targets: Floats, truth: Bools, known: Bools) -> dict[str, float]:
-    rows = (truth & known).sum(axis=1) == 1
+def _single_label(probabilities: Floats, known: Bools, answers: NDArray[np.int64]) -> dict[str, float]:
+    rows = answers >= 0
     if not rows.any():
         return {}
-    masked = np.where(known, probabilities, -1.0)[rows].argmax(axis=1)
-    right = np.where(known, targets, -1.0)[rows].argmax(axis=1)
+    said, right = np.where(known, probabilities, -1.0)[rows].argmax(axis=1), answers[rows]
+    ours = right < probabilities.shape[1]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a predicted label that does not occur is no fault of the metric
-        uar = balanced_accuracy_score(right, masked)
-    return {"accuracy": float((masked == right).mean()), "uar": float(uar)}
+        uar = balanced_accuracy_score(right[ours], said[ours])
+    return {"accuracy": float((said == right).mean()), "uar": float(uar)}

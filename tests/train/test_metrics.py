@@ -81,3 +81,12 @@ def test_each_label_has_its_own_line():
     targets = np.array([[1, 0], [0, 1]], np.float32)
     table = per_label(targets, targets, np.ones((2, 2), bool), HALF[:2], ("a", "b"))
     assert table["a"] == {"f1": 1.0, "ap": 1.0, "ece": pytest.approx(0.0), "base_rate": 0.5}
+
+
+def test_accuracy_follows_the_corpus_own_answers():
+    p = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.6, 0.4]], np.float32)
+    targets = np.array([[0.4, 0.3], [0.0, 1.0], [0.5, 0.5], [0.1, 0.0]], np.float32)
+    contempt, undecided = 2, -1
+    got = figures(p, targets, np.ones((4, 2), bool), HALF[:2], np.array([0, 1, undecided, contempt]))
+    assert got["accuracy"] == pytest.approx(2 / 3), "a label that is not ours is always an error"
+    assert got["uar"] == pytest.approx(1.0)
