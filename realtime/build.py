@@ -44,7 +44,7 @@ def load_lanes(spec: ModelSpec, export: Path, config: ReplayConfig) -> Lanes:
     with ThreadPoolExecutor(2) as pool:  # the recogniser takes as long to load as all others together
         transcriber = pool.submit(_load_transcriber, config.whisper)
         networks = pool.submit(Networks, spec, export, locate)
-        crop = round(spec.encoders["visual"].options["crop"])
+        crop = round(spec.encoders["visual"].options["crop_size"])
         faces = FaceDetector(locate("yunet") / FACE_FILE, crop, engine.faces.max_faces)
         workers = NetworkWorkers(networks.result())
         return Lanes(

@@ -55,6 +55,28 @@ def demo_recording() -> Path:
     return build_demo()
 
 
+@pytest.fixture(scope="session")
+def random_checkpoint(weights: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a checkpoint with random numbers in the real formats."""
+    from tests.core.checkpoints import write_random_checkpoint
+
+    folder = tmp_path_factory.mktemp("checkpoint")
+    write_random_checkpoint(folder, weights)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def exported(
+    random_checkpoint: Path, weights: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Folder with the random checkpoint's networks as ONNX."""
+    from core.backends.export import export
+
+    folder = tmp_path_factory.mktemp("export") / "networks"
+    export(random_checkpoint, folder, weights)
+    return folder
+
+
 @pytest.fixture
 def conversation() -> list[Event]:
     """Twelve seconds of two people: every type of event, in an order that a run could produce."""
