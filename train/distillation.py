@@ -26,8 +26,9 @@ class LossConfig(Strict):
         fusion, peers: supervised loss of the fusion and of each peer.
         logit_adjustment: strength of the base-rate correction in the supervised losses.
         distillation: weight of the fusion's divergence from the teacher.
-        distillation_kind: "mean" = ours; "product" = product of logits with half of the divergence, as in the
-            released code of the paper.
+        distillation_kind: what the peers teach together: "evidence" = sum of their evidence (see
+            `train.losses.teacher`); "mean" = mean of their logits; "product" = product of logits with half of
+            the divergence, as in the released code of the paper.
         temperature: of the distillation, fixed.
         collaboration: weight of the peers' divergence from the fusion.
         doubt: whether the teacher counts less where it contradicts a known label.
@@ -41,7 +42,7 @@ class LossConfig(Strict):
     peers: float = Field(0.4, ge=0)
     logit_adjustment: float = Field(0.0, ge=0, le=1)
     distillation: float = Field(1.0, ge=0)
-    distillation_kind: Literal["mean", "product"] = "mean"
+    distillation_kind: Literal["evidence", "mean", "product"] = "evidence"
     temperature: float = Field(2.0, ge=1, le=3)
     collaboration: float = Field(0.0, ge=0)
     doubt: bool = True
@@ -89,27 +90,27 @@ class Knowledge:
         prior_logit: (C,) log-odds of the base rates in the training data.
         temperature, bias: (M, C) calibration of the peers as they enter the teacher.
         reliability: (M, C) weight of each peer in the teacher.
-        shift: (M, C) added to a peer's calibrated logits where several peers are there. It moves them from
-            the base rates of the peer's own corpora to common ones; else a peer whose corpora hardly know a
-            label would veto it whenever it has nothing to say.
+        base_logits: (M, C) log-odds of the labels in each peer's own corpora.
     """
 
     prior_logit: Tensor
     temperature: Tensor
     bias: Tensor
     reliability: Tensor
-    shift: Tensor
+    base_logits: Tensor
 
     def to(self, device: torch.device) -> Knowledge:
         """Copy to a device."""
         return Knowledge(**{name: getattr(self, name).to(device) for name in self.__slots__})
 
-    def teacher(self, peer_logits: Tensor, available: Tensor) -> Tensor:
-        """(B, M, C) logits of the peers and (B, M) bool -> (B, C) what they teach together."""
+    def teacher(self, peer_logits: Tensor, available: Tensor, *, mean: bool = False) -> Tensor:
+        """(B, M, C) logits of the peers and (B, M) bool -> (B, C) what they teach together.
+
+        Their evidence is summed, or with `mean` their logits are averaged; see `train.losses.teacher`.
+        """
         calibrated = peer_logits / self.temperature + self.bias
-        several = available.sum(dim=1)[:, None, None] > 1
-        moved = torch.where(several, calibrated + self.shift, calibrated)
-        return losses.teacher(moved, available, self.reliability)
+        base = None if mean else self.base_logits
+        return losses.teacher(calibrated, available, self.reliability, base)
 
 
 class Projections(nn.Module):
@@ -198,7 +199,8 @@ def _distillation(
         half = losses.half_kl(taught, out.logits, config.temperature)
         rows["distillation"] = config.distillation * half.mean(dim=-1)
     elif config.distillation:
-        taught = knowledge.teacher(out.peer_logits, targets.available)
+        mean = config.distillation_kind == "mean"
+        taught = knowledge.teacher(out.peer_logits, targets.available, mean=mean)
         divergence = losses.bernoulli_kl(taught, out.logits, config.temperature)
         if config.doubt:
             trust = losses.teacher_trust(taught, targets.fusion, targets.fusion_mask)

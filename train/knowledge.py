@@ -84,12 +84,11 @@ class Insight:
     base_logits: NDArray[np.float64]
 
     @property
-    def shift(self) -> NDArray[np.float64]:
-        """(M, C) from each modality's base rates to their mean over modalities, in log-odds, at most 3."""
+    def known_base_logits(self) -> NDArray[np.float64]:
+        """(M, C) `base_logits`; where a modality knows nothing of a label, the mean over those that do."""
         known = ~np.isnan(self.base_logits)
         total = np.where(known, self.base_logits, 0.0).sum(axis=0)
-        common = total / np.maximum(known.sum(axis=0), 1)
-        return np.asarray(np.clip(np.where(known, common - self.base_logits, 0.0), -3.0, 3.0))
+        return np.where(known, self.base_logits, total / np.maximum(known.sum(axis=0), 1))
 
 
 def calibrated_peers(
@@ -125,7 +124,7 @@ def knowledge_of(train: Sequence[TokenSet], insight: Insight) -> Knowledge:
         temperature=tensor([b.temperature for b in rows]),
         bias=tensor([b.bias for b in rows]),
         reliability=tensor(insight.trust),
-        shift=tensor(insight.shift),
+        base_logits=tensor(insight.known_base_logits),
     )
 
 

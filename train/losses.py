@@ -13,6 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, normalize
 
+DENIAL = 0.5
+"""Weight of a less reliable peer's evidence against a label, in the teacher."""
+
 MAX_SCALE = 100.0
 """Upper bound of the contrastive scale (Radford et al. 2021)."""
 
@@ -46,13 +49,26 @@ def supervised(
     return per_row(loss, label_mask)
 
 
-def teacher(peer_logits: Tensor, available: Tensor, reliability: Tensor) -> Tensor:
-    """2. Reliability-weighted mean of the peers' logits, z_bar = sum_m pi_m z_m, without gradient.
+def teacher(
+    peer_logits: Tensor, available: Tensor, reliability: Tensor, base_logits: Tensor | None = None
+) -> Tensor:
+    """2. What the available peers teach together, without gradient.
+
+    Without `base_logits`: z_bar = sum_m pi_m z_m with pi = reliability renormalised to 1 over the peers that
+    are there: the reliability-weighted mean.
+
+    With `base_logits`: z_bar = z_0 + sum_m pi_m e_m, where e_m = z_m - base_m is a peer's evidence beyond the
+    base rates of its own corpora, z_0 the common base rate, and pi_m = reliability over that of the most
+    reliable peer there, per label. A mean would let a peer that has nothing to say dilute one that has; and
+    a peer whose corpora hardly know a label would veto it. For the same reason evidence *against* a label
+    counts `DENIAL` times when it comes from any but the most reliable peer: words that do not speak of fear
+    say little about a voice that does. A peer alone teaches its own logits.
 
     Args:
         peer_logits: (B, M, C), calibrated.
         available: (B, M) bool.
-        reliability: (M,) or (M, C), >= 0; renormalised over the peers that are available.
+        reliability: (M,) or (M, C), >= 0.
+        base_logits: (M, C) log-odds of the labels in each peer's corpora, or None.
 
     Returns:
         (B, C); 0 (that is: undecided) where no peer is available.
@@ -61,7 +77,15 @@ def teacher(peer_logits: Tensor, available: Tensor, reliability: Tensor) -> Tens
     weight = weight * available[..., None].to(peer_logits.dtype)  # (B, M, C or 1)
     share = weight / weight.sum(dim=1, keepdim=True).clamp(min=1e-8)
     kept = torch.where(available[..., None], peer_logits, 0.0)
-    return (share * kept).sum(dim=1).detach()
+    mean = (share * kept).sum(dim=1)
+    if base_logits is None:
+        return mean.detach()
+    part = weight / weight.amax(dim=1, keepdim=True).clamp(min=1e-8)
+    evidence = torch.where(available[..., None], peer_logits - base_logits, 0.0)
+    heard = torch.where((evidence < 0) & (part < 1.0), DENIAL * evidence, evidence)
+    there = available[..., None].to(peer_logits.dtype)
+    common = (there * base_logits).sum(dim=1) / there.sum(dim=1).clamp(min=1.0)
+    return (common + (part * heard).sum(dim=1)).detach()
 
 
 def bernoulli_kl(teacher_logits: Tensor, student_logits: Tensor, temperature: float) -> Tensor:

@@ -15,10 +15,10 @@ from core.spec import EncoderSpec, ModelSpec, pattern, write_spec
 from train.calibration_run import PATTERNS, calibrate
 from train.card import model_card
 from train.config import read_config
-from train.distillation import Knowledge, LossConfig
+from train.distillation import LossConfig
 from train.evaluate import evaluate
 from train.fit import OptimisationConfig, fit
-from train.knowledge import Insight, calibrated_peers, knowledge_of
+from train.knowledge import calibrated_peers, knowledge_of
 from train.pairing import BatchMaker, PairingConfig
 from train.parallel import World
 from train.placement import PlacementConfig
@@ -123,19 +123,7 @@ def test_reliability_gives_a_say_only_to_modalities_with_data():
     insight = calibrated_peers(network().eval(), validation, SHAPES, {})
     assert (insight.trust[:2] > 0).all()
     assert np.array_equal(insight.trust[2], np.zeros(7))
-    assert np.array_equal(insight.shift[2], np.zeros(7))
-
-
-def test_a_peer_whose_corpora_hardly_know_a_label_does_not_veto_it():
-    rare, common = np.full((1, 7), -4.0), np.full((1, 7), -1.0)
-    insight = Insight({}, np.ones((2, 7)), np.concatenate([rare, common]))
-    np.testing.assert_allclose(insight.shift, [[1.5] * 7, [-1.5] * 7])
-    flat = torch.ones(2, 7)
-    know = Knowledge(flat[0], flat, flat * 0, flat, torch.tensor(insight.shift))
-    silent = torch.tensor(np.concatenate([rare, common])[None])  # both say no more than their base rates
-    both, alone = torch.tensor([[True, True]]), torch.tensor([[True, False]])
-    assert know.teacher(silent, both)[0, 0].item() == pytest.approx(-2.5)
-    assert know.teacher(silent, alone)[0, 0].item() == pytest.approx(-4.0)
+    assert np.allclose(insight.known_base_logits[2], insight.known_base_logits[:2].mean(axis=0))
 
 
 def test_a_preset_refuses_what_it_does_not_know(tmp_path):

@@ -142,3 +142,33 @@ def test_positives_do_not_compete_with_each_other():
     assert losses.label_consistency(loud, y, known) < losses.label_consistency(quiet, y, known)
     nothing = torch.zeros(1, 4)
     assert losses.label_consistency(loud, nothing, known) == 0
+
+
+def evidence(peers, available=(True, True, True), reliability=(0.6, 0.3, 0.3), base=(-4.0, -1.0, -2.0)):
+    teach = losses.teacher(
+        torch.tensor(peers)[None, :, None],
+        torch.tensor(available)[None],
+        torch.tensor(reliability),
+        torch.tensor(base)[:, None],
+    )
+    return teach.item()
+
+
+def test_peers_with_nothing_to_say_neither_veto_nor_dilute():
+    alone = evidence((2.0, 0.0, 0.0), available=(True, False, False))
+    assert alone == pytest.approx(2.0)
+    joined = evidence((2.0, -1.0, -2.0))  # the other two say no more than their base rates
+    assert joined - (-4 - 1 - 2) / 3 == pytest.approx(2.0 - -4.0)
+
+
+def test_peers_that_agree_are_surer_together_and_denial_by_the_less_reliable_counts_half():
+    one, agreeing = evidence((0.0, -1.0, -2.0)), evidence((0.0, 1.0, -2.0))
+    assert agreeing - one == pytest.approx(0.5 * 2.0)
+    denied = evidence((0.0, -3.0, -2.0))
+    assert denied - one == pytest.approx(-0.5 * losses.DENIAL * 2.0)
+
+
+def test_without_any_peer_the_teacher_is_undecided():
+    nobody = (False, False, False)
+    assert evidence((1.0, 1.0, 1.0), available=nobody) == 0
+    assert losses.teacher(torch.ones(1, 3, 2), torch.tensor([nobody]), torch.ones(3)).abs().sum() == 0
