@@ -172,9 +172,8 @@ def _fit(
         log.write(stage="audio", epoch=epoch + 1, loss=total / max(1, len(train) // config.batch), **figures)
         best.offer(sum(figures.values()), average.module)
         run.save(epoch + 1, best)
-    chosen: AudioModel = average.module
-    chosen.load_state_dict(best.weights)
-    return chosen.eval()
+    average.module.load_state_dict(best.weights)
+    return average.module.eval()
 
 
 def _loss(

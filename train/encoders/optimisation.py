@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from train.corpora.base import Example
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def optimiser(modules: Iterable[tuple[nn.Module, float]], *, weight_decay: float) -> torch.optim.AdamW:
@@ -42,7 +44,7 @@ def warm_up_and_cosine(
     return torch.optim.lr_scheduler.LambdaLR(optim, factor)
 
 
-class MovingAverage:
+class MovingAverage(Generic[Network]):
     """An exponential moving average of a module's trainable parameters and of its running statistics.
 
     Args:
@@ -50,21 +52,21 @@ class MovingAverage:
         decay: of the average; the first steps count more, so that a short run forgets its start.
     """
 
-    def __init__(self, module: nn.Module, decay: float) -> None:
-        self.module = copy.deepcopy(module).eval()
+    def __init__(self, module: Network, decay: float) -> None:
+        self.module: Network = copy.deepcopy(module).eval()
         self._decay = decay
         self.steps = 0
 
     @torch.no_grad()
-    def update(self, module: nn.Module) -> None:
+    def update(self, module: Network) -> None:
         """Take one step towards `module`."""
         self.steps += 1
         decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
         for mine, theirs in zip(self.module.parameters(), module.parameters(), strict=True):
             if theirs.requires_grad:
                 mine.lerp_(theirs, 1 - decay)
-        for mine, theirs in zip(self.module.buffers(), module.buffers(), strict=True):
-            mine.copy_(theirs)
+        for kept, current in zip(self.module.buffers(), module.buffers(), strict=True):
+            kept.copy_(current)
 
 
 class Best:

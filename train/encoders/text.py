@@ -79,7 +79,7 @@ class TextModel(nn.Module):
     def forward(self, batch: TextBatch) -> Tensor:
         """(B, C) logits in the rows' own corpora."""
         tokens = self.encoder(batch.ids, batch.mask)
-        return self.corpus(self.peer(tokens, batch.times_s, batch.mask).logits.float(), batch.corpus)  # type: ignore[no-any-return]
+        return self.corpus(self.peer(tokens, batch.times_s, batch.mask).logits.float(), batch.corpus)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ def train_visual(config: VisualTraining, data: Path, out: Path) -> dict[str, flo
     write_tensors(network.state_dict(), out / visual.FILE)
     peer = train_visual_peer(config, network, parts["train"], log)
     write_tensors(peer.state_dict(), out / "peer_visual.safetensors")
-    figures = {}
+    figures: dict[str, float] = {}
     for split in ("validation", "test"):
         probabilities = predict(network, peer, parts[split])
         figures |= {f"{split}_{k}": v for k, v in face_figures(probabilities, parts[split]).items()}
@@ -125,7 +125,7 @@ def train_visual(config: VisualTraining, data: Path, out: Path) -> dict[str, flo
 def as_faces(examples: list[FaceExample]) -> Faces:
     """Stack examples."""
     target, _ = label_tensors(examples)
-    places = INDEX | {ferplus.CONTEMPT: len(EMOTIONS)}
+    places = {**INDEX, ferplus.CONTEMPT: len(EMOTIONS)}
     majority = torch.tensor([places.get(example.majority, -1) for example in examples])
     return Faces(torch.from_numpy(np.stack([e.image for e in examples]))[:, None], target, majority)
 
