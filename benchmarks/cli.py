@@ -43,7 +43,7 @@ def replay(
     options = {
         "whisper.size": whisper,
         "whisper.language": language,
-        "checkpoint": checkpoint,
+        "checkpoint": checkpoint.resolve() if checkpoint is not None else None,
         "source.pace": "max",
         "feed.enabled": False,
     }

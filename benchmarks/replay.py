@@ -104,6 +104,7 @@ def measure(path: Path, rounds: int, config_path: Path) -> dict[str, Any]:
         "wall_s": wall_s,
         "times_real_time": end.t_s / wall_s,
         "cpu_s": used_s,
+        "cores_in_real_time": used_s / end.t_s,
         "peak_rss_mb": peak_rss_mb(),
         "start_up": {
             "imports_s": imported_s,

@@ -17,6 +17,8 @@ from core.spec import ModelSpec, read_spec
 
 DEFAULT_CHECKPOINT: Final = "checkpoints/default"
 
+_HOME: Final = Path(__file__).resolve().parents[1]
+
 
 def checkpoint_folder(chosen: Path | None) -> Path:
     """The checkpoint that the user named, or the one that comes with emotrack."""
@@ -50,8 +52,14 @@ def _export(checkpoint: Path, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
     try:
-        command = [sys.executable, "-m", "core.backends.export", str(checkpoint), str(draft)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        folders = [str(checkpoint.resolve()), str(draft.resolve())]
+        done = subprocess.run(
+            [sys.executable, "-m", "core.backends.export", *folders],
+            cwd=_HOME,  # python -m looks there first, and the user's folder may hold a `core` of its own
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode != 0:
             lines = done.stderr.strip().splitlines()
             raise ModelError(
