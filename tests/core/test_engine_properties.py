@@ -14,7 +14,7 @@ from tests.core.conversations import CONFIG, LIVE, Conversation, conversations
 from tests.core.fakes import Player, lines, play
 from tests.core.laws import check, check_order_of_finals, of
 
-quick = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 seeds = st.integers(0, 10_000)
 
 
