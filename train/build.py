@@ -22,9 +22,9 @@ from core.inputs import SAMPLE_RATE
 from core.labels import EMOTIONS, MODALITIES, Modality
 from core.models.fusion import EmotionNet
 from core.models.peers import Peer
-from core.models.storage import file_sha256, load_network, save_network
+from core.models.storage import load_network, save_network
 from core.spec import CalibrationSpec, EncoderSpec, ModelSpec, pattern, write_spec
-from core.weights import find
+from core.weights import file_sha256, find
 from core.window import TokenShape
 from train.calibration_run import PATTERNS, calibrate
 from train.catalogue import corpus, read_corpus

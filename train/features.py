@@ -23,7 +23,7 @@ from core.encoders.text import TextEncoder
 from core.encoders.text_tokens import PieceTokenizer, pad_pieces
 from core.encoders.visual import ExpressionNet
 from core.labels import Modality
-from core.models.storage import file_sha256
+from core.weights import file_sha256
 from core.window import Tokens
 from train.corpora.base import ClipExample, Example, FaceExample, TextExample
 from train.corpora.sound import read_samples, speech_span

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from core.errors import SpecMismatch
 from core.models.fusion import EmotionNet
 from core.spec import ModelSpec
+from core.weights import file_sha256
 
 
 def save_network(net: EmotionNet, path: Path) -> str:
@@ -54,9 +54,3 @@ def load_network(spec: ModelSpec, checkpoint: Path) -> EmotionNet:
     except RuntimeError as error:
         raise SpecMismatch(f"does not fit the sizes in the spec: {error}", where=str(path)) from error
     return net
-
-
-def file_sha256(path: Path) -> str:
-    """Hash of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,9 +11,9 @@ from core.encoders import audio, text, visual
 from core.encoders.weight_files import write_tensors
 from core.labels import EMOTIONS
 from core.models.fusion import EmotionNet
-from core.models.storage import file_sha256, save_network
+from core.models.storage import save_network
 from core.spec import EncoderSpec, FusionSpec, ModelSpec, write_spec
-from core.weights import find
+from core.weights import file_sha256, find
 from tests.core import fakes
 
 SIZES = FusionSpec(width=32, heads=4, peer_layers=1, fusion_layers=1, feedforward=48, valence_arousal=True)
