@@ -78,5 +78,45 @@ class EndOfStream:
     t_s: float
 
 
-SourceInput = AudioChunk | VideoFrame | Gap | EndOfStream
+@dataclass(frozen=True, slots=True)
+class DeviceState:
+    """The device behind a stream was lost, or is back. Said once at each change; the first says how it begins.
+
+    Attributes:
+        stream: name of the stream.
+        t_s: stream time of the change.
+        present: whether what the stream says can be used.
+        reason: stable code of what is wrong, "" when present: "starting", "unplugged", "no_data", "all_zero",
+            "frozen", "dark", "permission", "busy", "suspended", "unreachable", "failed".
+        message: one sentence for people.
+    """
+
+    stream: str
+    t_s: float
+    present: bool
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClockState:
+    """How a stream's clock runs against stream time. Said from time to time by live sources.
+
+    Attributes:
+        stream: name of the stream.
+        t_s: stream time of the estimate.
+        drift_ppm: how much faster than stream time the device counts, in millionths; compensated already.
+        offset_s: where the stream's inputs stand against where they should (positive = too late), after
+            compensation.
+        uncertainty_s: bound of the error of `offset_s`, unknown device latency included.
+    """
+
+    stream: str
+    t_s: float
+    drift_ppm: float
+    offset_s: float
+    uncertainty_s: float
+
+
+SourceInput = AudioChunk | VideoFrame | Gap | DeviceState | ClockState | EndOfStream
 """What a source gives. The session adds `Tick`s and work results."""
