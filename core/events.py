@@ -226,5 +226,37 @@ class End:
     type: Literal["end"] = "end"
 
 
-Event = Hello | Transcript | Utterance | EmotionEstimate | Status | End
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """Somebody who watches has marked a moment.
+
+    Attributes:
+        t_s: the moment.
+        label: what for, may be empty.
+    """
+
+    t_s: float
+    label: str
+    type: Literal["marker"] = "marker"
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """Somebody who watches says that an estimate is wrong.
+
+    Attributes:
+        t_s: when it was said.
+        estimate: `id` of the estimate.
+        person: whom the estimate is about.
+        labels: what would have been right, None when only the fault is known.
+    """
+
+    t_s: float
+    estimate: str
+    person: str
+    labels: tuple[str, ...] | None
+    type: Literal["correction"] = "correction"
+
+
+Event = Hello | Transcript | Utterance | EmotionEstimate | Status | Marker | Correction | End
 """Everything that can appear on the feed and in `events.jsonl`."""

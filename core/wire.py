@@ -55,16 +55,41 @@ def decode(text: str | bytes) -> tuple[Event, int]:
         FeedError: not JSON, an unknown type, an unknown, missing or repeated field, or a value of the wrong
             type; names the field.
     """
+    message = parse(text)
+    seq = message.pop("seq", None)
+    if not isinstance(seq, int) or isinstance(seq, bool) or seq < 0:
+        raise FeedError(f"message's seq must be an integer >= 0, not {seq!r}.")
+    return _validated(message), seq
+
+
+def parse(text: str | bytes, *, max_depth: int | None = None) -> dict[str, Any]:
+    """Read text as one JSON object, without knowing its type.
+
+    Args:
+        text: UTF-8 if bytes.
+        max_depth: objects and lists within each other that are allowed; None: as many as Python bears.
+
+    Raises:
+        FeedError: not JSON, not an object, nested too deeply, a repeated field, or a number that is not
+            finite.
+    """
     try:
         message = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise FeedError(f"message is not valid JSON: {error}.") from error
     if not isinstance(message, dict):
         raise FeedError("message is not a JSON object.")
-    seq = message.pop("seq", None)
-    if not isinstance(seq, int) or isinstance(seq, bool) or seq < 0:
-        raise FeedError(f"message's seq must be an integer >= 0, not {seq!r}.")
-    return _validated(message), seq
+    if max_depth is not None and _depth(message, max_depth) > max_depth:
+        raise FeedError(f"message is nested more than {max_depth} deep.")
+    return message
+
+
+def _depth(value: Any, enough: int) -> int:  # noqa: ANN401
+    """How deep `value` is nested, at most `enough` + 1."""
+    if enough < 0 or not isinstance(value, dict | list):
+        return 0
+    items = value.values() if isinstance(value, dict) else value
+    return 1 + max((_depth(item, enough - 1) for item in items), default=0)
 
 
 def _plain(value: Any, path: str, decimals: int) -> Any:  # noqa: ANN401

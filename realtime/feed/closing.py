@@ -1,0 +1,96 @@
+"""How a connection to the feed can end: the close codes, and errors that carry one."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+from core.errors import FeedError
+
+MAX_REASON_BYTES: Final = 123
+"""A close frame has room for 125 bytes, of which the code takes two."""
+
+
+class Close(IntEnum):
+    """Codes that the feed closes with. 1002, 1007 and 1009 come from the websocket library.
+
+    1000 to 1015 are those of RFC 6455; 4000 and above are the feed's own.
+    """
+
+    NORMAL = 1000
+    GOING_AWAY = 1001
+    UNSUPPORTED_DATA = 1003
+    INTERNAL_ERROR = 1011
+    TRY_AGAIN_LATER = 1013
+    BAD_MESSAGE = 4000
+    IDENTIFY_TIMEOUT = 4001
+    AUTHENTICATION_FAILED = 4002
+    FORBIDDEN = 4003
+    UNKNOWN_SESSION = 4004
+    OUT_OF_TURN = 4005
+    UNSUPPORTED_VERSION = 4006
+    RESUME_REFUSED = 4007
+    TOO_SLOW = 4008
+    SILENT = 4009
+    TOO_FAST = 4010
+    SESSION_OVER = 4011
+
+    @property
+    def meaning(self) -> str:
+        """One clause for people."""
+        return _MEANINGS[self][0]
+
+    @property
+    def advice(self) -> str:
+        """What a client should do next."""
+        return _MEANINGS[self][1]
+
+
+_MEANINGS: Final[dict[Close, tuple[str, str]]] = {
+    Close.NORMAL: ("the client said goodbye", "nothing"),
+    Close.GOING_AWAY: ("the feed is over; what was waiting has been sent first", "connect again later"),
+    Close.UNSUPPORTED_DATA: ("a binary message where text is due", "send text"),
+    Close.INTERNAL_ERROR: ("the feed failed", "connect again and resume"),
+    Close.TRY_AGAIN_LATER: ("no room for another session at the moment", "connect again later"),
+    Close.BAD_MESSAGE: ("a message that is not understood; the reason names the field", "mend the client"),
+    Close.IDENTIFY_TIMEOUT: ("no `identify` came in time", "identify first"),
+    Close.AUTHENTICATION_FAILED: ("the token is wrong", "ask for the address anew"),
+    Close.FORBIDDEN: ("the token does not give this right", "use a token that does"),
+    Close.UNKNOWN_SESSION: ("there is no such session", "ask for another, or for none"),
+    Close.OUT_OF_TURN: ("a message that has no place here, such as a second `identify`", "mend the client"),
+    Close.UNSUPPORTED_VERSION: (
+        "no version that both sides speak; the reason lists the server's",
+        "use one of them",
+    ),
+    Close.RESUME_REFUSED: (
+        "`resume` names another run, or a number that has not been said yet",
+        "connect again without `resume`",
+    ),
+    Close.TOO_SLOW: ("the client takes too little of what it asked for", "connect again and resume"),
+    Close.SILENT: ("nothing was heard from the client, not even a pong", "connect again and resume"),
+    Close.TOO_FAST: ("the client sends more than it may", "send less"),
+    Close.SESSION_OVER: ("the session that this connection fed is over", "begin another"),
+}
+
+
+class Refusal(FeedError):
+    """A connection cannot go on.
+
+    Args:
+        code: what it is closed with.
+        what: the sentence that the client is told; never holds values that the client sent.
+        field: path of the field that is at fault, such as "identify.resume.seq", if there is one.
+    """
+
+    def __init__(self, code: Close, what: str, *, field: str | None = None) -> None:
+        super().__init__(what, where=field)
+        self.code = code
+        self.field = field
+
+    @property
+    def reason(self) -> str:
+        """The sentence as a close frame can carry it."""
+        text = str(self)
+        if len(text.encode()) > MAX_REASON_BYTES:
+            text = text.encode()[: MAX_REASON_BYTES - 3].decode("utf-8", "ignore") + "..."
+        return text

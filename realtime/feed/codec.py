@@ -1,0 +1,119 @@
+"""Messages around the events as text, and back: strict about what clients say, tolerant of newer servers."""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import Annotated, Any, Final, get_args
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from core.errors import FeedError
+from core.events import Event
+from core.wire import parse
+from realtime.feed.answers import ServerMessage
+from realtime.feed.closing import Close, Refusal
+from realtime.feed.requests import ClientMessage
+
+MAX_DEPTH: Final = 16
+"""Objects and lists within each other; the deepest message of v1 has four."""
+
+
+def write(message: ClientMessage | ServerMessage) -> str:
+    """One line of JSON: `type` first, then the fields in the order of their declaration."""
+    values = _writer(message.type).dump_python(message, mode="json")
+    return json.dumps({"type": message.type} | values, ensure_ascii=False, separators=(",", ":"))
+
+
+def read_client(text: str) -> ClientMessage:
+    """Read what a client said.
+
+    Raises:
+        Refusal: with `Close.BAD_MESSAGE`; names the field that is unknown, missing, repeated, or has a value
+            of the wrong type or range. The value itself, which may be a token, is never named.
+    """
+    try:
+        message = parse(text, max_depth=MAX_DEPTH)
+    except FeedError as error:
+        raise Refusal(Close.BAD_MESSAGE, error.what) from error
+    try:
+        return _client().validate_json(json.dumps(message))
+    except ValidationError as error:
+        raise _refusal(error) from None  # the cause holds what the client said, a token perhaps
+
+
+def read_server(text: str) -> ServerMessage | tuple[Event, int] | None:
+    """Read what a feed of this or a newer minor version said.
+
+    Returns:
+        The message; for an event also its number; None for a type that is not known. Fields that are not
+        known are left out.
+
+    Raises:
+        FeedError: not a message at all, or a known field of another type than v1's.
+    """
+    message = parse(text)
+    kind = message.get("type")
+    if not isinstance(kind, str):
+        raise FeedError("message has no type.")
+    try:
+        if kind in _ANSWERS:
+            return _server().validate_json(json.dumps(message))
+        if kind in _EVENTS:
+            seq = message.pop("seq", None)
+            if not isinstance(seq, int) or isinstance(seq, bool) or seq < 0:
+                raise FeedError("message's seq is not a number of a message.")
+            return _events().validate_json(json.dumps(message)), seq
+    except ValidationError as error:
+        raise FeedError(f"message of type {kind} is not understood: {error.errors()[0]['msg']}.") from error
+    return None
+
+
+def _refusal(error: ValidationError) -> Refusal:
+    """The first problem; an unknown field before one that is missing, which may be the same, misspelt."""
+    problems = error.errors(include_input=False, include_url=False)
+    problem = min(problems, key=lambda each: each["type"] != "unexpected_keyword_argument")
+    if problem["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        return Refusal(Close.BAD_MESSAGE, "there is no such type of message.", field="type")
+    field = ".".join(_shown(part) for part in problem["loc"])
+    unknown = problem["type"] == "unexpected_keyword_argument"
+    return Refusal(Close.BAD_MESSAGE, "unknown field." if unknown else f"{problem['msg']}.", field=field)
+
+
+def _shown(part: object) -> str:
+    """A field's name as it may be repeated to who sent it: short and printable."""
+    text = "".join(character if character.isprintable() else "?" for character in str(part))
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _types(union: object) -> dict[str, type[Any]]:
+    """`type` -> class, of all members of a union of messages."""
+    return {cls.__dataclass_fields__["type"].default: cls for cls in get_args(union)}
+
+
+_ANSWERS: Final = _types(ServerMessage)
+_EVENTS: Final = _types(Event)
+_CLASSES: Final = _ANSWERS | _types(ClientMessage)
+
+
+@functools.cache
+def _writer(kind: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_CLASSES[kind])
+
+
+@functools.cache
+def _client() -> TypeAdapter[ClientMessage]:
+    config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    return TypeAdapter(Annotated[ClientMessage, Field(discriminator="type")], config=config)
+
+
+@functools.cache
+def _server() -> TypeAdapter[ServerMessage]:
+    config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
+    return TypeAdapter(Annotated[ServerMessage, Field(discriminator="type")], config=config)
+
+
+@functools.cache
+def _events() -> TypeAdapter[Event]:
+    config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
+    return TypeAdapter(Annotated[Event, Field(discriminator="type")], config=config)
