@@ -13,6 +13,12 @@ from __future__ import annotations
 import os
 import sys
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from realtime.offline import OfflineStages
 
 HOME = os.path.dirname(os.path.realpath(__file__))
 PACKAGES = ("core", "realtime", "train")
@@ -107,7 +113,27 @@ def _dispatch(verb: str, words: list[str]) -> None:
     app = import_module(module).app
     shared = module == "realtime.cli"
     name = "emotrack" if shared else f"emotrack {verb}"
-    get_command(app).main(args=[verb, *words] if shared else words, prog_name=name)
+    lent = LiveStages() if verb == "train" else None
+    get_command(app).main(args=[verb, *words] if shared else words, prog_name=name, obj=lent)
+
+
+class LiveStages:
+    """What training borrows of the live loop. The two packages do not know each other: this file does both.
+
+    Loads nothing until it is asked to, and can be pickled: other processes load stages of their own.
+    """
+
+    def prepare(self, checkpoint: Path, whisper: str) -> None:
+        """See `realtime.offline.prepare_stages`."""
+        from realtime.offline import prepare_stages
+
+        prepare_stages(checkpoint, whisper)
+
+    def load(self, checkpoint: Path, whisper: str, language: str | None) -> OfflineStages:
+        """See `realtime.offline.load_stages`."""
+        from realtime.offline import load_stages
+
+        return load_stages(checkpoint, whisper, language)
 
 
 _TRY_HELP = "`emotrack --help` lists what there is."

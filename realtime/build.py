@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -16,10 +17,11 @@ from core.events import PROTOCOL_VERSION, Hello, ModelCard
 from core.spec import ModelSpec
 from core.version import VERSION
 from core.weights import locate
+from core.work import WorkKind
 from realtime.config import ReplayConfig, WhisperConfig
 from realtime.sources.base import Source
 from realtime.workers.faces import FaceDetector
-from realtime.workers.lanes import Lanes
+from realtime.workers.lanes import Lanes, Run
 from realtime.workers.networks import NetworkWorkers
 from realtime.workers.transcribe import Transcriber
 from realtime.workers.whisper import Whisper
@@ -40,23 +42,36 @@ def load_lanes(spec: ModelSpec, export: Path, config: ReplayConfig) -> Lanes:
         WeightsError: a third-party weight was not pulled.
         ModelError: a network cannot be loaded.
     """
+    return Lanes(load_workers(spec, export, config).mapping)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedWorkers:
+    """Kind of order -> who computes it; and the one worker that remembers something, the language."""
+
+    mapping: dict[WorkKind, Run]
+    transcriber: Transcriber
+
+
+def load_workers(spec: ModelSpec, export: Path, config: ReplayConfig) -> LoadedWorkers:
+    """Load every network. Raises as `load_lanes` does."""
     engine = config.engine
     with ThreadPoolExecutor(2) as pool:  # the recogniser takes as long to load as all others together
-        transcriber = pool.submit(_load_transcriber, config.whisper)
+        loading = pool.submit(_load_transcriber, config.whisper)
         networks = pool.submit(Networks, spec, export, locate)
         crop = round(spec.encoders["visual"].options["crop_size"])
         faces = FaceDetector(locate("yunet") / FACE_FILE, crop, engine.faces.max_faces)
         workers = NetworkWorkers(networks.result())
-        return Lanes(
-            {
-                "transcribe": transcriber.result().run,
-                "faces": faces.run,
-                "encode_visual": workers.encode_visual,
-                "encode_audio": workers.encode_audio,
-                "encode_text": workers.encode_text,
-                "fuse": workers.fuse,
-            }
-        )
+        transcriber = loading.result()
+    mapping: dict[WorkKind, Run] = {
+        "transcribe": transcriber.run,
+        "faces": faces.run,
+        "encode_visual": workers.encode_visual,
+        "encode_audio": workers.encode_audio,
+        "encode_text": workers.encode_text,
+        "fuse": workers.fuse,
+    }
+    return LoadedWorkers(mapping, transcriber)
 
 
 def build_engine(config: EngineConfig, spec: ModelSpec, source: Source) -> Engine:
