@@ -30,12 +30,14 @@ class Transcribe:
         start_sample: stream index of samples[0].
         samples: (n,) float32 mono 16 kHz, at most the configured maximum length of a turn.
         final: True for the one order after the utterance has ended; partial hypotheses may be cheaper.
+        small: the machine is short of time: a smaller recogniser will do.
     """
 
     utterance: str
     start_sample: int
     samples: Samples
     final: bool
+    small: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,6 +204,7 @@ class FusionOutput:
         valence, arousal: in [-1, 1], None where the checkpoint was not trained for them.
         confidence: [0, 1].
         abstained: the evidence is too thin to be shown as an estimate (rule in the spec).
+        thresholds: (C,) float32, of the window's availability pattern; None = those of the checkpoint.
     """
 
     probabilities: NDArray[np.float32]
@@ -211,6 +214,7 @@ class FusionOutput:
     arousal: float | None
     confidence: float
     abstained: bool
+    thresholds: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -251,7 +255,13 @@ class Work:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WorkResult:
-    """The answer to the order with the same id: an input of the engine like any other."""
+    """The answer to the order with the same id: an input of the engine like any other.
+
+    Attributes:
+        id, outcome: of which order, and what came of it.
+        done_s: stream time at which the worker was done, in a live run; None where time waits for workers.
+    """
 
     id: int
     outcome: Outcome
+    done_s: float | None = None

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from core.config import EngineConfig
 from core.errors import ConfigError
+from core.spec import DEFAULT_POINT
 from core.strict import Strict, with_overrides
 from realtime.pacing import Pace
 
@@ -76,9 +77,11 @@ class ReplayConfig(Strict):
 
     Attributes:
         checkpoint: a folder that `emotrack train` wrote; None = the default checkpoint.
+        operating_point: which calibration of the checkpoint; others than "default" suit data of one kind.
     """
 
     checkpoint: Path | None = None
+    operating_point: str = Field(DEFAULT_POINT, min_length=1)
     engine: EngineConfig = EngineConfig()
     whisper: WhisperConfig = WhisperConfig()
     source: SourceConfig = SourceConfig()

@@ -44,6 +44,7 @@ def run_replay(path: Path, config: ReplayConfig, *, console: bool) -> int:
     """
     with RecordingSource(path) as source:
         spec, export = prepare(checkpoint_folder(config.checkpoint), _tell)
+        spec = spec.at(config.operating_point)  # after the export, which is the same for every point
         lanes = load_lanes(spec, export, config)
         interrupted = threading.Event()
         sinks = FanOut(_open_sinks(config, console=console), _report_sink)

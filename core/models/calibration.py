@@ -67,6 +67,12 @@ def fusion_probabilities(
     return result
 
 
+def thresholds_of(branch: BranchCalibration, calibration: CalibrationSpec) -> Floats:
+    """(C,) float32 probabilities from which labels count as present: the branch's own, or the common ones."""
+    own = calibration.thresholds if branch.thresholds is None else branch.thresholds
+    return np.asarray(own, np.float32)
+
+
 def evidence(tokens: NDArray[np.integer]) -> Floats:
     """How much there was to judge from: 1 - the product over modalities of exp(-tokens / enough).
 
@@ -140,4 +146,5 @@ def fusion_output(
         arousal=None if affect is None else float(affect[1]),
         confidence=sure,
         abstained=sure < spec.calibration.abstain_below,
+        thresholds=thresholds_of(spec.calibration.fusion[pattern(names)], spec.calibration),
     )

@@ -39,7 +39,7 @@ class Estimator:
 
     Attributes:
         labels: the checkpoint's labels, C of them.
-        thresholds: (C,) float32.
+        thresholds: (C,) float32, where an answer brings none of its own.
         smoother: for rolling estimates; a final one stands on its own.
         sent: estimates said so far.
         finals: final estimates said so far.
@@ -65,10 +65,11 @@ class Estimator:
         utterance, window = question.utterance, question.window
         if utterance is not None and utterance.done:
             return None
+        limits = self.thresholds if output.thresholds is None else output.thresholds
         if question.final:
-            probabilities, active = output.probabilities, output.probabilities >= self.thresholds
+            probabilities, active = output.probabilities, output.probabilities >= limits
         else:
-            probabilities, active = self.smoother.push(window.person, now_s, output.probabilities)
+            probabilities, active = self.smoother.push(window.person, now_s, output.probabilities, limits)
         name, revision = self._identity(window.person, utterance)
         self.sent += 1
         self.finals += question.final

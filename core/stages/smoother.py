@@ -34,7 +34,11 @@ class Smoother:
     _memory: dict[str, _Memory] = field(default_factory=dict)
 
     def push(
-        self, person: str, t_s: float, probabilities: Probabilities
+        self,
+        person: str,
+        t_s: float,
+        probabilities: Probabilities,
+        thresholds: Probabilities | None = None,
     ) -> tuple[Probabilities, NDArray[np.bool_]]:
         """Take in one rolling result.
 
@@ -42,6 +46,7 @@ class Smoother:
             person: whose.
             t_s: stream time, increasing per person.
             probabilities: (C,) in [0, 1].
+            thresholds: (C,) of this result; None = those of the checkpoint.
 
         Returns:
             Smoothed probabilities (C,) in [0, 1] and which labels are active (C,) bool.
@@ -52,8 +57,9 @@ class Smoother:
         else:
             smooth = last.probabilities + self._gain(t_s - last.t_s) * (probabilities - last.probabilities)
             was_active = last.active
-        off = np.maximum(self.thresholds - self.config.hysteresis, 0.0)
-        active = (smooth >= self.thresholds) | (was_active & (smooth >= off))
+        limits = self.thresholds if thresholds is None else thresholds
+        off = np.maximum(limits - self.config.hysteresis, 0.0)
+        active = (smooth >= limits) | (was_active & (smooth >= off))
         self._memory[person] = _Memory(t_s, smooth, active)
         return smooth, active
 

@@ -14,7 +14,15 @@ from hypothesis.extra.numpy import arrays
 
 from core.labels import EMOTIONS, MODALITIES
 from core.models.calibration import confidence, evidence, fusion_output, fusion_probabilities, probabilities
-from core.spec import BranchCalibration, CalibrationSpec, EncoderSpec, FusionSpec, ModelSpec, pattern
+from core.spec import (
+    BranchCalibration,
+    CalibrationSpec,
+    EncoderSpec,
+    FusionSpec,
+    ModelSpec,
+    OperatingPoint,
+    pattern,
+)
 
 PATTERNS = [p for n in (1, 2, 3) for p in itertools.combinations(MODALITIES, n)]
 
@@ -114,6 +122,30 @@ def test_valence_and_arousal_are_passed_on():
         affect=np.array([0.25, -0.5]),
     )
     assert (out.valence, out.arousal) == (0.25, -0.5)
+
+
+def test_live_output_and_evaluation_agree_at_every_operating_point():
+    point = OperatingPoint(
+        fusion={"audio": branch(0.5, 1.0).model_copy(update={"thresholds": (0.2,) * 7})},
+        peers={"audio": branch(3.0, -1.0)},
+        examples=1,
+        sources=1,
+    )
+    base = spec()
+    points = base.calibration.model_copy(update={"operating_points": {"acted": point}})
+    whole = base.model_copy(update={"calibration": points})
+    logits = np.linspace(-2, 2, 7)
+    available = np.array([False, True, False])
+    for name in ("default", "acted"):
+        chosen = whole.at(name)
+        out = fusion_output(logits, np.tile(logits, (3, 1)), np.ones(3), available, chosen)
+        offline = fusion_probabilities(logits[None], available[None], chosen.calibration)[0]
+        np.testing.assert_array_equal(out.probabilities, offline)
+        np.testing.assert_array_equal(
+            out.peers["audio"], probabilities(logits, chosen.calibration.peers["audio"])
+        )
+        expected = 0.2 if name == "acted" else 0.5
+        np.testing.assert_array_equal(out.thresholds, np.full(7, expected, np.float32))
 
 
 def test_calibration_needs_no_torch():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from core.config import EstimateConfig
@@ -72,6 +74,14 @@ def test_a_final_estimate_is_not_smoothed():
     assert rolling.probabilities[EMOTIONS[0]] < 0.1
     assert final.probabilities[EMOTIONS[0]] == 1.0
     assert final.active == (EMOTIONS[0],)
+
+
+def test_labels_are_active_from_the_thresholds_that_come_with_the_answer():
+    low = np.full(len(EMOTIONS), 0.25, np.float32)
+    answer = replace(output(0.3), thresholds=low)
+    assert estimator().answer(question(record()), answer, 3.1).active == (EMOTIONS[0],)
+    assert estimator().answer(question(record(), final=True), answer, 3.1).active == (EMOTIONS[0],)
+    assert estimator().answer(question(record()), output(0.3), 3.1).active == ()
 
 
 def test_each_stretch_without_speech_has_an_id_of_its_own_per_person():
