@@ -89,7 +89,7 @@ def test_an_unknown_key_is_refused_by_name(tmp_path):
         (lambda v: v["calibration"]["peers"]["text"].update(thresholds=[0.5]), "there must be 7 thresholds"),
         (
             lambda v: v["calibration"].update(operating_points={"default": POINT}),
-            "no further operating point",
+            "no operating point may be called",
         ),
         (
             lambda v: v["calibration"].update(
