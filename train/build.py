@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import torch
 
-from core.encoders import audio, text, visual
-from core.encoders.crop_scaling import CROP_SIZE
-from core.encoders.log_mel import BLOCK_SAMPLES, INPUT_SAMPLES
 from core.encoders.weight_files import read_tensors
 from core.errors import ConfigError
-from core.inputs import SAMPLE_RATE
 from core.labels import EMOTIONS, MODALITIES, Modality
 from core.models.fusion import EmotionNet
 from core.models.peers import Peer
 from core.models.storage import load_network, save_network
-from core.spec import CalibrationSpec, EncoderSpec, ModelSpec, pattern, write_spec
-from core.weights import file_sha256, find
+from core.spec import CalibrationSpec, ModelSpec, pattern, read_spec, write_spec
 from core.window import TokenShape
 from train.calibration_run import PATTERNS, calibrate
-from train.catalogue import corpus, read_corpus
+from train.catalogue import Reading, read_corpus, split_note
 from train.config import CorpusConfig, TrainingConfig
 from train.corpora.base import Example, bucket
-from train.features import ENCODER_FILES, Locate, encode_examples, encoder_for
+from train.encoder_plan import cutting_checkpoint, encoder_specs, wants_encoders
+from train.features import Locate
 from train.first_stage import first_stage
 from train.fit import Figures, Fitted, Validate, fit
 from train.inference import evaluation_windows, outputs_of
@@ -39,26 +34,10 @@ from train.metrics import presence, ranking
 from train.pairing import BatchMaker
 from train.parallel import World, join_world, leave_world
 from train.progress import RunLog
+from train.token_sets import Means, RecordingWork, tokens_of
 from train.tokens import TokenSet
 
-WIDTHS: Final[dict[Modality, int]] = {"text": text.WIDTH, "audio": audio.WIDTH, "visual": visual.WIDTH}
-
-KINDS: Final[dict[Modality, tuple[str, str | None]]] = {
-    "text": ("minilm", "minilm"),
-    "audio": ("whisper_truncated", "whisper-base"),
-    "visual": ("expression", None),
-}
-"""Modality -> kind of its encoder, and the third-party weight that it adapts (its first file is hashed)."""
-
-OPTIONS: Final[dict[Modality, dict[str, float]]] = {
-    "text": {},
-    "audio": {
-        "block_s": BLOCK_SAMPLES / SAMPLE_RATE,
-        "context_s": (INPUT_SAMPLES - BLOCK_SAMPLES) / SAMPLE_RATE,
-    },
-    "visual": {"crop_size": float(CROP_SIZE)},
-}
-"""What the live loop must know of each encoder."""
+log_ = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +50,7 @@ class Places:
         out: the new checkpoint; the state of an unfinished run lies in `out/run`.
         cache: for tokens.
         locate: finds third-party weights.
+        recordings: how recordings are worked off; the recogniser is the preset's.
     """
 
     data: Path
@@ -78,6 +58,7 @@ class Places:
     out: Path
     cache: Path
     locate: Locate
+    recordings: RecordingWork = field(default_factory=RecordingWork)
 
 
 def build(config: TrainingConfig, places: Places, *, resume: bool = False, quiet: bool = True) -> ModelSpec:
@@ -91,39 +72,67 @@ def build(config: TrainingConfig, places: Places, *, resume: bool = False, quiet
 
     Raises:
         ConfigError: a corpus is unknown, a file of the first stage is absent, or the run cannot be resumed.
+        SourceError: a corpus, or a recording of one, is absent or damaged.
     """
     world = join_world(config.optimisation.device)
+    notes: list[str] = []
     if world.leads:
-        first_stage(config, places.data, places.encoders, places.locate)
-        token_sets(config, places, quiet=quiet)  # the other processes find them in the cache
+        if config.peers != "checkpoint" and wants_encoders(config.corpora):
+            first_stage(config, places.data, places.encoders, places.locate)
+        token_sets(config, places, quiet=quiet, notes=notes)  # the other processes find them in the cache
     world.wait()
     run = places.out / "run"
-    log = RunLog(run if world.leads else None, quiet=quiet or not world.leads, tensorboard=config.tensorboard)
+    log = RunLog(run if world.leads else None, quiet=quiet or not world.leads)
     if world.leads:
         (run / "config.json").write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8")
     sets = token_sets(config, places, quiet=quiet)
     fitted = train_network(config, places, sets, world, log, run / "state.pt", resume=resume)
     leave_world(world)
-    return finish(config, places, sets, fitted) if world.leads else unfinished_spec(config, places)
+    for note in notes:
+        log_.warning("%s", note)
+    return finish(config, places, sets, fitted) if world.leads else unfinished_spec(config, places, sets)
 
 
-def token_sets(config: TrainingConfig, places: Places, *, quiet: bool = True) -> list[TokenSet]:
-    """Tokens of every corpus of the preset, out of the cache where they are there."""
+def token_sets(
+    config: TrainingConfig, places: Places, *, quiet: bool = True, notes: list[str] | None = None
+) -> list[TokenSet]:
+    """Tokens of every corpus of the preset, out of the cache where they are there.
+
+    Args:
+        config: the preset.
+        places: folders.
+        quiet: no progress bars.
+        notes: gets sentences on what was left out and on what the splits share.
+
+    Raises:
+        ConfigError: nothing is left for training or for validation.
+        SourceError: a corpus, or a recording of one, is absent or damaged.
+    """
+    heard = config.recogniser
+    work = replace(places.recordings, whisper=heard.whisper, language=heard.language)
+    means = Means(
+        places.encoders,
+        places.cache,
+        places.locate,
+        lambda: cutting_checkpoint(places.encoders, places.cache, lambda: unfinished_spec(config, places)),
+        config.views,
+        work,
+    )
     result = []
     for name, use in config.corpora.items():
-        modality = corpus(name).modality
-        examples = limited(read_corpus(name, places.data), use)
-        result.append(
-            encode_examples(
-                name,
-                modality,
-                examples,
-                places.encoders,
-                places.cache,
-                partial(encoder_for, modality, places.encoders, places.locate, views=config.views),
-                quiet=quiet,
-            )
+        reading = Reading(
+            split_rule=use.split_rule, shared_speakers=use.shared_speakers, lenient=work.skip_unreadable
         )
+        everything = read_corpus(name, use.folder or places.data, reading)
+        tokens, told = tokens_of(name, limited(everything, use), means, quiet=quiet)
+        result.append(tokens)
+        if notes is not None:
+            notes += [note for note in (split_note(name, everything, reading), *told) if note]
+    for split in ("train", "validation"):
+        if not any(split in tokens.splits for tokens in result):
+            raise ConfigError(
+                f"no example is left for {split}.", where="corpora", fix="Fill in the parts otherwise."
+            )
     return result
 
 
@@ -149,16 +158,23 @@ def train_network(
     """Fit fusion and peers on the training parts."""
     torch.manual_seed(config.optimisation.seed)
     sizes = config.sizes
+    encoders = unfinished_spec(config, places, sets).encoders
     net = EmotionNet(
-        WIDTHS, len(EMOTIONS), sizes.spec(), dropout=sizes.dropout, peer_gradient=sizes.peer_gradient
+        {m: encoder.width for m, encoder in encoders.items()},
+        len(EMOTIONS),
+        sizes.spec(),
+        dropout=sizes.dropout,
+        peer_gradient=sizes.peer_gradient,
     )
     if config.peers == "first_stage":
         load_peers(net, places.encoders)
+    if config.peers == "checkpoint":
+        load_all(net, places.encoders)
     train = [s.part("train") for s in sets]
     validation = [s.part("validation") for s in sets]
     if config.peers == "fresh":
         set_input_statistics(net, train)
-    shapes = shapes_of(config)
+    shapes = shapes_of(config, places, sets)
     insight = calibrated_peers(net.eval(), validation, shapes, calibration_weights(config))
     return fit(
         net,
@@ -191,6 +207,24 @@ def load_peers(net: EmotionNet, folder: Path) -> None:
         peer.load_state_dict(read_tensors(path, expected=peer.state_dict()))
 
 
+def load_all(net: EmotionNet, folder: Path) -> None:
+    """Start from a whole checkpoint: what it knows is the beginning.
+
+    Raises:
+        SpecMismatch: the folder holds no checkpoint.
+        ConfigError: its network has other sizes than the preset's.
+    """
+    spec = read_spec(folder)
+    try:
+        net.load_state_dict(load_network(spec, folder).state_dict())
+    except RuntimeError as error:
+        raise ConfigError(
+            "the checkpoint's network has other sizes than those of the preset.",
+            where=str(folder),
+            fix=f"Set sizes to {spec.fusion.model_dump(exclude={'file', 'file_sha256'})}.",
+        ) from error
+
+
 def set_input_statistics(net: EmotionNet, train: Sequence[TokenSet]) -> None:
     """Standardise the tokens of each modality, by training parts alone."""
     for modality in MODALITIES:
@@ -218,7 +252,7 @@ def validator(validation: Sequence[TokenSet], shapes: dict[Modality, TokenShape]
 
 def finish(config: TrainingConfig, places: Places, sets: Sequence[TokenSet], fitted: Fitted) -> ModelSpec:
     """Store the weights, calibrate what was stored, and write the spec."""
-    spec = unfinished_spec(config, places)
+    spec = unfinished_spec(config, places, sets)
     for encoder in spec.encoders.values():
         for name in encoder.files:
             if (places.encoders / name).resolve() != (places.out / name).resolve():
@@ -235,6 +269,8 @@ def finish(config: TrainingConfig, places: Places, sets: Sequence[TokenSet], fit
         config.placement,
         config.joint_calibration,
     )
+    if config.peers == "checkpoint":
+        calibration = with_old(calibration, read_spec(places.encoders).calibration, sets)
     spec = spec.model_copy(update={"calibration": calibration})
     write_spec(spec, places.out)
     history = json.dumps(fitted.history, indent=1)
@@ -242,18 +278,28 @@ def finish(config: TrainingConfig, places: Places, sets: Sequence[TokenSet], fit
     return spec
 
 
-def unfinished_spec(config: TrainingConfig, places: Places) -> ModelSpec:
-    """The spec of the new checkpoint before anything of it was fitted."""
+def with_old(
+    new: CalibrationSpec, old: CalibrationSpec, sets: Sequence[TokenSet]
+) -> CalibrationSpec:
+    """The new calibration; the old one's where a modality is in none of the validation parts."""
+    seen = np.concatenate([s.part("validation").present for s in sets]).any(axis=0)
+    unseen = [m for m, there in zip(MODALITIES, seen, strict=True) if not there]
+    kept = {p: branch for p, branch in old.fusion.items() if set(p.split("+")) & set(unseen)}
+    peers = {m: branch for m, branch in old.peers.items() if m in unseen}
+    return new.model_copy(update={"fusion": new.fusion | kept, "peers": new.peers | peers})
+
+
+def unfinished_spec(config: TrainingConfig, places: Places, sets: Sequence[TokenSet] = ()) -> ModelSpec:
+    """The spec of the new checkpoint before anything of it was fitted; see `encoder_specs` for `sets`."""
     flat = CalibrationSpec(
         fusion={pattern(p): FLAT for p in PATTERNS},
         peers=dict.fromkeys(MODALITIES, FLAT),
         thresholds=(0.5,) * len(EMOTIONS),
     )
-    lengths = config.max_tokens.model_dump()
     return ModelSpec(
         name=config.name,
         labels=EMOTIONS,
-        encoders={m: _encoder_spec(m, lengths[m], places) for m in MODALITIES},
+        encoders=encoder_specs(sets, config.max_tokens.model_dump(), places.encoders),
         fusion=config.sizes.spec(),
         calibration=flat,
         license=config.license,
@@ -261,26 +307,13 @@ def unfinished_spec(config: TrainingConfig, places: Places) -> ModelSpec:
     )
 
 
-def shapes_of(config: TrainingConfig) -> dict[Modality, TokenShape]:
+def shapes_of(
+    config: TrainingConfig, places: Places, sets: Sequence[TokenSet]
+) -> dict[Modality, TokenShape]:
     """Static sizes of the preset's batches."""
-    lengths = config.max_tokens.model_dump()
-    return {m: TokenShape(lengths[m], WIDTHS[m]) for m in MODALITIES}
+    return unfinished_spec(config, places, sets).token_shapes
 
 
 def calibration_weights(config: TrainingConfig) -> dict[str, float]:
     """Corpus -> weight of one of its validation examples."""
     return {name: use.calibration for name, use in config.corpora.items()}
-
-
-def _encoder_spec(modality: Modality, length: int, places: Places) -> EncoderSpec:
-    kind, weight = KINDS[modality]
-    name = ENCODER_FILES[modality]
-    return EncoderSpec(
-        kind=kind,
-        weight=weight,
-        weight_sha256=None if weight is None else find(weight).files[0].sha256,
-        files={name: file_sha256(places.encoders / name)},
-        width=WIDTHS[modality],
-        max_tokens=length,
-        options=OPTIONS[modality],
-    )

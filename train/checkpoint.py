@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ class RunState:
         config: the resolved configuration, as a mapping: another one is refused.
         net, optimiser, average, best: state dicts.
         history: figures so far.
+        queue: remembered summaries, empty without a queue.
     """
 
     step: int
@@ -30,6 +31,7 @@ class RunState:
     average: dict[str, Any]
     best: dict[str, Any]
     history: list[dict[str, float]]
+    queue: dict[str, Any] = field(default_factory=dict)
 
 
 def save_state(state: RunState, path: Path) -> None:

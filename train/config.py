@@ -12,6 +12,7 @@ from core.errors import ConfigError
 from core.spec import FusionSpec
 from core.strict import Strict, with_overrides
 from train.catalogue import CORPORA
+from train.corpora.recordings import SplitRule
 from train.distillation import LossConfig
 from train.encoders.audio import AudioTraining
 from train.encoders.text import TextTraining
@@ -28,11 +29,25 @@ class CorpusConfig(Strict):
         limit: use at most so many training examples, chosen by a hash of their names (0 = all).
         validation_limit: the same of the validation part.
         calibration: weight of one of its validation examples in the calibration.
+        folder: where it lies, if not below --data.
+        split_rule: "official", the authors' parts, or "disjoint", ours without a shared source; null = the
+            authors' where there are any.
+        shared_speakers: a speaker of one's own recordings may be in several parts; a recording never may.
     """
 
     limit: int = Field(0, ge=0)
     validation_limit: int = Field(0, ge=0)
     calibration: float = Field(1.0, ge=0)
+    folder: Path | None = None
+    split_rule: SplitRule | None = None
+    shared_speakers: bool = False
+
+
+class RecogniserConfig(Strict):
+    """The recogniser that recordings are heard with: a size of Whisper, and a language or null."""
+
+    whisper: str = Field("base", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
 
 
 class SizesConfig(Strict):
@@ -67,12 +82,13 @@ class TrainingConfig(Strict):
         name, summary, license: of the checkpoint; the summary names its limits in one sentence.
         corpora: name -> how it is used.
         text, audio, visual: the first stage, run for every encoder whose files are not there yet.
-        peers: "first_stage" starts from the peers that were trained with the encoders; "fresh" does not.
+        peers: "first_stage" starts from the peers that were trained with the encoders; "checkpoint" from
+            peers and fusion of the checkpoint that the encoders belong to; "fresh" from nothing.
+        recogniser: for corpora of recordings.
         views: looks at each training face.
         joint_calibration: label-blind joined windows on which each pattern of several modalities is
             calibrated.
         max_tokens, sizes, pairing, placement, optimisation, losses: see there.
-        tensorboard: also write TensorBoard events.
     """
 
     name: str = "default"
@@ -82,7 +98,8 @@ class TrainingConfig(Strict):
     text: TextTraining = TextTraining()
     audio: AudioTraining = AudioTraining()
     visual: VisualTraining = VisualTraining()
-    peers: Literal["first_stage", "fresh"] = "first_stage"
+    peers: Literal["first_stage", "checkpoint", "fresh"] = "first_stage"
+    recogniser: RecogniserConfig = RecogniserConfig()
     views: int = Field(3, ge=1)
     joint_calibration: int = Field(2000, ge=100)
     max_tokens: MaxTokensConfig = MaxTokensConfig()
@@ -91,13 +108,14 @@ class TrainingConfig(Strict):
     placement: PlacementConfig = PlacementConfig()
     optimisation: OptimisationConfig = OptimisationConfig()
     losses: LossConfig = LossConfig()
-    tensorboard: bool = False
 
     @model_validator(mode="after")
     def _known_and_fitting(self) -> TrainingConfig:
         for name in self.corpora:
             if name not in CORPORA:
                 raise ValueError(f"there is no corpus {name!r}; known: {', '.join(CORPORA)}")
+        if self.peers != "fresh" and not any(CORPORA[name].form != "features" for name in self.corpora):
+            raise ValueError("peers are fresh where all corpora are features: set peers to fresh")
         own = (self.sizes.width, self.sizes.heads, self.sizes.peer_layers, self.sizes.feedforward)
         for stage in (self.text, self.audio, self.visual):
             peer = (stage.peer.width, stage.peer.heads, stage.peer.layers, stage.peer.feedforward)

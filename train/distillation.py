@@ -17,6 +17,7 @@ from core.labels import MODALITIES
 from core.models.fusion import NetDetails
 from core.strict import Strict
 from train import losses
+from train.momentum_queue import MomentumQueue
 
 
 class LossConfig(Strict):
@@ -27,13 +28,15 @@ class LossConfig(Strict):
         logit_adjustment: strength of the base-rate correction in the supervised losses.
         distillation: weight of the fusion's divergence from the teacher.
         distillation_kind: what the peers teach together: "evidence" = sum of their evidence (see
-            `train.losses.teacher`); "mean" = mean of their logits; "product" = product of logits with half of
-            the divergence, as in the released code of the paper.
+            `train.losses.teacher`); "mean" = mean of their logits; "each" = the paper's KL(peer || fusion),
+            every peer by itself; "product" = product of logits with half of the divergence, as in the
+            released code of the paper.
         temperature: of the distillation, fixed.
         collaboration: weight of the peers' divergence from the fusion.
         doubt: whether the teacher counts less where it contradicts a known label.
         full_view: weight of the divergence of the fusion on a partial view from the fusion on the full view.
         contrastive, contrastive_width: InfoNCE between modalities, and the width of its projections.
+        contrastive_queue: remembered rows of earlier steps that serve as further negatives; 0 = none.
         consistency: label-consistency calibration.
         affect: valence and arousal.
     """
@@ -42,13 +45,14 @@ class LossConfig(Strict):
     peers: float = Field(0.4, ge=0)
     logit_adjustment: float = Field(0.0, ge=0, le=1)
     distillation: float = Field(1.0, ge=0)
-    distillation_kind: Literal["evidence", "mean", "product"] = "evidence"
+    distillation_kind: Literal["evidence", "mean", "each", "product"] = "evidence"
     temperature: float = Field(2.0, ge=1, le=3)
     collaboration: float = Field(0.0, ge=0)
     doubt: bool = True
     full_view: float = Field(0.0, ge=0)
     contrastive: float = Field(0.0, ge=0)
     contrastive_width: int = Field(64, gt=0)
+    contrastive_queue: int = Field(0, ge=0)
     consistency: float = Field(0.1, ge=0)
     affect: float = Field(0.2, ge=0)
 
@@ -154,13 +158,23 @@ def view_consistency(full: Tensor, partial: Tensor, config: LossConfig) -> Tenso
 
 
 def contrastive(
-    projected: Tensor, groups: Tensor, available: Tensor, paired: Tensor, log_scale: Tensor
+    projected: Tensor,
+    groups: Tensor,
+    available: Tensor,
+    paired: Tensor,
+    log_scale: Tensor,
+    queue: MomentumQueue | None = None,
 ) -> Tensor:
     """InfoNCE averaged over the three pairs of modalities. (B, M, p), (B,), (B, M), (B,) -> ()."""
     pairs = list(itertools.combinations(range(len(MODALITIES)), 2))
     terms = [
         losses.info_nce(
-            projected[:, i], projected[:, j], groups, available[:, i] & available[:, j] & paired, log_scale
+            projected[:, i],
+            projected[:, j],
+            groups,
+            available[:, i] & available[:, j] & paired,
+            log_scale,
+            None if queue is None else queue.remembered(i, j),
         )
         for i, j in pairs
     ]
@@ -198,6 +212,9 @@ def _distillation(
         taught = losses.product_teacher(out.peer_logits, targets.available)
         half = losses.half_kl(taught, out.logits, config.temperature)
         rows["distillation"] = config.distillation * half.mean(dim=-1)
+    elif config.distillation and config.distillation_kind == "each":
+        each = losses.peers_kl(out.peer_logits, out.logits, targets.available, config.temperature)
+        rows["distillation"] = config.distillation * each.mean(dim=-1)
     elif config.distillation:
         mean = config.distillation_kind == "mean"
         taught = knowledge.teacher(out.peer_logits, targets.available, mean=mean)

@@ -9,6 +9,8 @@ accumulation steps, changes nothing. Numbering as in docs/method.md.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, normalize
@@ -107,6 +109,24 @@ def bernoulli_kl(teacher_logits: Tensor, student_logits: Tensor, temperature: fl
     return temperature**2 * (present + absent)
 
 
+def peers_kl(peer_logits: Tensor, student_logits: Tensor, available: Tensor, temperature: float) -> Tensor:
+    """3. KL(peer || fusion), averaged over the peers that are there: the paper's own distillation.
+
+    Args:
+        peer_logits: (B, M, C); they get no gradient.
+        student_logits: (B, C).
+        available: (B, M) bool.
+        temperature: as for `bernoulli_kl`.
+
+    Returns:
+        (B, C); 0 where no peer is available.
+    """
+    each = bernoulli_kl(peer_logits.detach(), student_logits[:, None], temperature)  # (B, M, C)
+    there = available[..., None].to(each.dtype)
+    total = torch.where(available[..., None], each, 0.0).sum(dim=1)
+    return total / there.sum(dim=1).clamp(min=1.0)
+
+
 def teacher_trust(teacher_logits: Tensor, targets: Tensor, label_mask: Tensor) -> Tensor:
     """3. Weight of the teacher: 1 - |q - y| where the label is known, else 1. All (..., C)."""
     trust = 1.0 - (teacher_logits.sigmoid() - targets).abs()
@@ -128,7 +148,29 @@ def half_kl(teacher_logits: Tensor, student_logits: Tensor, temperature: float) 
     return temperature**2 * zt.sigmoid() * (logsigmoid(zt) - logsigmoid(zs))
 
 
-def info_nce(a: Tensor, b: Tensor, groups: Tensor, present: Tensor, log_scale: Tensor) -> Tensor:
+class Remembered(NamedTuple):
+    """Rows of earlier steps, which serve as negatives only.
+
+    Attributes:
+        a, b: (Q, d) summaries of the two modalities.
+        groups: (Q,) id of the recording.
+        present: (Q,) bool; the others do not count.
+    """
+
+    a: Tensor
+    b: Tensor
+    groups: Tensor
+    present: Tensor
+
+
+def info_nce(
+    a: Tensor,
+    b: Tensor,
+    groups: Tensor,
+    present: Tensor,
+    log_scale: Tensor,
+    remembered: Remembered | None = None,
+) -> Tensor:
     """4. Symmetric InfoNCE between two modalities of the same windows.
 
     Args:
@@ -136,19 +178,28 @@ def info_nce(a: Tensor, b: Tensor, groups: Tensor, present: Tensor, log_scale: T
         groups: (B,) integer id of the recording. Rows of one recording are never each other's negatives.
         present: (B,) bool, rows that have both modalities; the others neither learn nor serve as negatives.
         log_scale: () logarithm of the scale of the cosines, clamped to `MAX_SCALE`.
+        remembered: further negatives, or None.
 
     Returns:
         (B,).
     """
     scale = log_scale.exp().clamp(max=MAX_SCALE)
-    similarity = scale * normalize(a.float(), dim=-1) @ normalize(b.float(), dim=-1).T  # (B, B)
+    a, b = normalize(a.float(), dim=-1), normalize(b.float(), dim=-1)
+    similarity = scale * a @ b.T  # (B, B)
     same = groups[:, None] == groups[None, :]
     own = torch.eye(len(a), dtype=torch.bool, device=a.device)
     usable = (own | ~same) & present[None, :] & present[:, None]
     masked = similarity.masked_fill(~(usable | own), float("-inf"))
-    forward = masked.diagonal() - masked.logsumexp(dim=1)
-    backward = masked.diagonal() - masked.logsumexp(dim=0)
-    return torch.where(present, -0.5 * (forward + backward), 0.0)
+    forward, backward = masked, masked.T
+    if remembered is not None:
+        strange = (groups[:, None] != remembered.groups[None, :]) & remembered.present[None, :]  # (B, Q)
+        older = scale * a @ normalize(remembered.b, dim=-1).T
+        forward = torch.cat([forward, older.masked_fill(~strange, float("-inf"))], dim=1)
+        older = scale * b @ normalize(remembered.a, dim=-1).T
+        backward = torch.cat([backward, older.masked_fill(~strange, float("-inf"))], dim=1)
+    own_score = masked.diagonal()
+    loss = forward.logsumexp(dim=1) + backward.logsumexp(dim=1) - 2.0 * own_score
+    return torch.where(present, 0.5 * loss, 0.0)
 
 
 def label_consistency(

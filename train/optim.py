@@ -1,11 +1,27 @@
-"""Learning rate, weight averaging and parameter groups; the rate is a function of the step alone."""
+"""What every training shares: optimiser, schedule, moving average, the best weights so far, the device."""
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def optimiser(modules: Iterable[tuple[nn.Module, float]], *, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW over the trainable parameters of (module, learning rate) pairs; norms and biases do not decay."""
+    groups: list[dict[str, Any]] = []
+    for module, rate in modules:
+        trainable = [p for p in module.parameters() if p.requires_grad]
+        groups.append({"params": [p for p in trainable if p.ndim > 1], "lr": rate})
+        groups.append({"params": [p for p in trainable if p.ndim <= 1], "lr": rate, "weight_decay": 0.0})
+    groups = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(groups, weight_decay=weight_decay, betas=(0.9, 0.98))
 
 
 def learning_rate_factor(step: int, steps: int, warm_up: float) -> float:
@@ -13,69 +29,64 @@ def learning_rate_factor(step: int, steps: int, warm_up: float) -> float:
     rising = max(1, round(steps * warm_up))
     if step < rising:
         return (step + 1) / rising
-    return 0.5 * (1.0 + math.cos(math.pi * min(1.0, (step - rising) / max(1, steps - rising))))
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1, steps - rising))))
 
 
-def parameter_groups(
-    net: nn.Module, rate: float, peer_factor: float, decay: float
-) -> list[dict[str, object]]:
-    """AdamW groups: peers at their own rate (0 freezes them); no decay of norms, biases and embeddings.
-
-    Each group has a key `peak` that `set_learning_rate` scales.
-    """
-    groups: dict[tuple[float, float], list[Tensor]] = {}
-    for name, parameter in net.named_parameters():
-        peak = rate * (peer_factor if ".peers." in f".{name}" else 1.0)
-        if peak == 0.0:
-            parameter.requires_grad_(False)
-            continue
-        groups.setdefault((peak, decay if parameter.ndim > 1 else 0.0), []).append(parameter)
-    return [
-        {"params": params, "lr": peak, "peak": peak, "weight_decay": wd}
-        for (peak, wd), params in groups.items()
-    ]
+def warm_up_and_cosine(
+    optim: torch.optim.Optimizer, steps: int, warm_up: float = 0.05
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """A schedule over `steps` by `learning_rate_factor`."""
+    return torch.optim.lr_scheduler.LambdaLR(optim, lambda step: learning_rate_factor(step, steps, warm_up))
 
 
-def set_learning_rate(optimiser: torch.optim.Optimizer, factor: float) -> None:
-    """Set every group's rate to its peak times `factor`."""
-    for group in optimiser.param_groups:
-        group["lr"] = group["peak"] * factor
+def set_learning_rates(optim: torch.optim.Optimizer, peaks: Sequence[float], factor: float) -> None:
+    """Set each group's rate to its peak times `factor`."""
+    for group, peak in zip(optim.param_groups, peaks, strict=True):
+        group["lr"] = peak * factor
 
 
-class Ema:
-    """Exponential moving average of a network's parameters; the network that is kept in the end.
-
-    Early in a run the decay is (1 + step) / (10 + step), so that the start is soon forgotten.
+class MovingAverage(Generic[Network]):
+    """An exponential moving average of a module's trainable parameters and of its running statistics.
 
     Args:
-        net: whose parameters are averaged.
-        decay: upper bound, 0.999 in the method.
+        module: what is followed.
+        decay: of the average, 0.999 in the method; early in a run it is (1 + steps) / (10 + steps), so that
+            the start is soon forgotten.
     """
 
-    def __init__(self, net: nn.Module, decay: float) -> None:
-        self.decay = decay
+    def __init__(self, module: Network, decay: float) -> None:
+        self.module: Network = copy.deepcopy(module).eval()
+        self._decay = decay
         self.steps = 0
-        self.shadow = {name: p.detach().clone() for name, p in net.named_parameters()}
 
     @torch.no_grad()
-    def update(self, net: nn.Module) -> None:
-        """Move the average towards the network's parameters."""
+    def update(self, module: Network) -> None:
+        """Take one step towards `module`."""
         self.steps += 1
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        for name, parameter in net.named_parameters():
-            self.shadow[name].lerp_(parameter, 1.0 - decay)
+        decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
+        for mine, theirs in zip(self.module.parameters(), module.parameters(), strict=True):
+            if theirs.requires_grad:
+                mine.lerp_(theirs, 1 - decay)
+        for kept, current in zip(self.module.buffers(), module.buffers(), strict=True):
+            kept.copy_(current)
 
-    @torch.no_grad()
-    def copy_to(self, net: nn.Module) -> None:
-        """Overwrite a network's parameters with the average."""
-        for name, parameter in net.named_parameters():
-            parameter.copy_(self.shadow[name])
 
-    def state_dict(self) -> dict[str, object]:
-        """For a checkpoint."""
-        return {"steps": self.steps, "shadow": self.shadow}
+class Best:
+    """Remembers the weights that did best on validation."""
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
-        """Take up where `state_dict` was."""
-        self.steps = int(state["steps"])  # type: ignore[call-overload]
-        self.shadow = state["shadow"]  # type: ignore[assignment]
+    def __init__(self) -> None:
+        self.score = -math.inf
+        self.weights: dict[str, Tensor] = {}
+
+    def offer(self, score: float, module: nn.Module) -> None:
+        """Keep a copy of the weights if `score` is higher than every one before."""
+        if not self.weights or score > self.score:
+            self.score = score
+            self.weights = {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def device_of(name: str) -> torch.device:
+    """ "auto" is the GPU where there is one; any other name is taken as it is."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)

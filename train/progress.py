@@ -20,10 +20,12 @@ class RunLog:
     Args:
         folder: for `log.jsonl` and `curves.png`, or None.
         quiet: no progress bar.
-        tensorboard: also write TensorBoard events to `folder`; needs the package tensorboard.
+        tensorboard: folder for TensorBoard events, or None.
     """
 
-    def __init__(self, folder: Path | None = None, *, quiet: bool = True, tensorboard: bool = False) -> None:
+    def __init__(
+        self, folder: Path | None = None, *, quiet: bool = True, tensorboard: Path | None = None
+    ) -> None:
         self._folder = folder
         self._bar = Progress(
             TextColumn("training"),
@@ -39,13 +41,14 @@ class RunLog:
         self._board: Any = None
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-        if tensorboard and folder is not None:
-            from torch.utils.tensorboard import SummaryWriter
+        if tensorboard is not None:
+            from tensorboard.summary import Writer
 
-            self._board = SummaryWriter(str(folder))
+            self._board = Writer(str(tensorboard))
 
     def steps(self, start: int, stop: int) -> Iterator[int]:
-        """Count from `start` to `stop` under a progress bar."""
+        """Count from `start` to `stop` under a progress bar; what was logged from `start` on is dropped."""
+        self._take_up(start)
         with self._bar:
             self._task = self._bar.add_task("training", total=stop, completed=start, note="")
             for step in range(start, stop):
@@ -57,7 +60,7 @@ class RunLog:
         self._losses.append((step, figures["loss"]))
         if step % LOG_EVERY == 0:
             self._bar.update(self._task, note=f"loss {figures['loss']:.4f}")
-            self._write({"step": step} | figures)
+            self._write({"validation": False, "step": step} | figures)
             self._to_board("train", step, figures)
 
     def validation(self, history: list[dict[str, float]]) -> None:
@@ -68,6 +71,23 @@ class RunLog:
         if self._folder is not None:
             draw_curves(self._losses, history, self._folder / "curves.png")
 
+    def end(self, history: list[dict[str, float]]) -> None:
+        """Draw the curves a last time, and close what is open."""
+        if self._folder is not None and history:
+            draw_curves(self._losses, history, self._folder / "curves.png")
+        if self._board is not None:
+            self._board.close()
+
+    def _take_up(self, start: int) -> None:
+        """Go on with the log of an unfinished run, or begin a new one."""
+        if self._folder is None:
+            return
+        path = self._folder / "log.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() and start else []
+        kept = [line for line in map(_parsed, lines) if line and line["step"] < start + line["validation"]]
+        self._losses = [(line["step"], line["loss"]) for line in kept if not line["validation"]]
+        path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+
     def _write(self, line: dict[str, Any]) -> None:
         if self._folder is not None:
             with (self._folder / "log.jsonl").open("a", encoding="utf-8") as file:
@@ -77,6 +97,15 @@ class RunLog:
         if self._board is not None:
             for name, value in figures.items():
                 self._board.add_scalar(f"{group}/{name}", value, step)
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    """A line of the log; empty for one that a kill cut short."""
+    try:
+        found: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return {}
+    return found
 
 
 def draw_curves(losses: list[tuple[int, float]], history: list[dict[str, float]], path: Path) -> None:

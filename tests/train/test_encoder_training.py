@@ -12,10 +12,11 @@ from core.errors import ConfigError
 from core.labels import EMOTIONS
 from train.encoders.command import train_encoder
 from train.encoders.corpus_bias import CorpusBias
-from train.encoders.optimisation import Log, MovingAverage, masked_bce
+from train.encoders.optimisation import Log, masked_bce
 from train.encoders.peer_training import PeerSizes, new_peer
 from train.encoders.scores import choose_thresholds, macro_f1, uar
 from train.encoders.visual import Faces, VisualTraining, face_figures, train_network
+from train.optim import MovingAverage
 
 SMALL = PeerSizes(width=16, heads=2, layers=1, feedforward=16)
 

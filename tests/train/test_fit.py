@@ -187,8 +187,18 @@ def test_accumulation_over_smaller_parts_changes_nothing():
 def test_what_is_not_finite_stops_the_run_and_says_where():
     sets = singles()
     sets[1].tokens["audio"].values[:] = float("nan")
-    with pytest.raises(ModelError, match=r"not finite at step 0 \(.*peers nan.*rate"):
+    with pytest.raises(
+        ModelError, match=r"at step 0 \(.*peers nan.*the audio input.*damaged"
+    ):
         run(sets=sets)
+
+
+def test_weights_that_are_not_finite_are_named_with_the_remedy():
+    net = network()
+    with torch.no_grad():
+        net.fusion.bias[2] = float("inf")
+    with pytest.raises(ModelError, match=r"fusion inf.*weight fusion\.bias.*Lower optimisation\.rate"):
+        run(net)
 
 
 def test_resuming_with_another_configuration_is_refused(tmp_path):

@@ -22,18 +22,11 @@ from core.encoders.silero import SileroVoice
 from core.encoders.weight_files import write_tensors
 from core.strict import Strict
 from train.encoders.audio_data import FOLDERS, Clip, View, pad_tokens, read_clips, view_of
-from train.encoders.optimisation import (
-    Best,
-    Log,
-    MovingAverage,
-    device_of,
-    masked_bce,
-    optimiser,
-    warm_up_and_cosine,
-)
+from train.encoders.optimisation import Log, masked_bce
 from train.encoders.peer_training import PeerSizes, new_peer
 from train.encoders.resume import Progress
 from train.encoders.scores import uar
+from train.optim import Best, MovingAverage, device_of, optimiser, warm_up_and_cosine
 
 
 class AudioTraining(Strict):

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from train.encoders.optimisation import Best, MovingAverage
+from train.optim import Best, MovingAverage
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,19 +24,12 @@ from core.strict import Strict
 from train.corpora import brighter, goemotions, xed
 from train.corpora.base import TextExample, assert_disjoint
 from train.encoders.corpus_bias import CorpusBias
-from train.encoders.optimisation import (
-    Log,
-    MovingAverage,
-    device_of,
-    label_tensors,
-    masked_bce,
-    optimiser,
-    warm_up_and_cosine,
-)
+from train.encoders.optimisation import Log, label_tensors, masked_bce
 from train.encoders.peer_training import PeerSizes, new_peer
 from train.encoders.resume import Progress
 from train.encoders.scores import choose_thresholds, macro_f1
 from train.encoders.spoken import spoken, word_times
+from train.optim import MovingAverage, device_of, optimiser, warm_up_and_cosine
 
 CORPORA = (goemotions, xed, brighter)
 
