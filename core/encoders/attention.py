@@ -1,4 +1,4 @@
-"""Multi-head attention over short sequences, which both pretrained encoders use.
+"""Multi-head attention over short sequences: both pretrained encoders use it, and our own blocks its heads.
 
 Written as two products and a softmax: for at most a hundred positions that is faster than torch's fused
 kernel, above all in training on a CPU, and every ONNX runtime knows the operators.
@@ -21,7 +21,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, heads: int, bias: Tensor |
     Returns:
         (B, Q, D).
     """
-    query, key, value = _split(query, heads), _split(key, heads), _split(value, heads)
+    query, key, value = split_heads(query, heads), split_heads(key, heads), split_heads(value, heads)
     scores = query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5
     if bias is not None:
         scores = scores + bias
@@ -29,6 +29,6 @@ def attend(query: Tensor, key: Tensor, value: Tensor, heads: int, bias: Tensor |
     return mixed.transpose(1, 2).flatten(2)
 
 
-def _split(x: Tensor, heads: int) -> Tensor:
+def split_heads(x: Tensor, heads: int) -> Tensor:
     """(B, T, D) -> (B, heads, T, D / heads)."""
-    return x.view(x.shape[0], x.shape[1], heads, -1).transpose(1, 2)
+    return x.reshape(x.shape[0], x.shape[1], heads, -1).transpose(1, 2)

@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from core.encoders.attention import attend
 from core.encoders.lora import add_adapters, merge_adapters
-from core.encoders.weight_files import read_tensors
+from core.encoders.weight_files import load_tensors, read_tensors
 from core.errors import ModelError
 
 FILE: Final = "text_adapter.safetensors"
@@ -102,14 +100,7 @@ class TextEncoder(nn.Module):
             ModelError: the file is absent or is not MiniLM.
         """
         path = weights / "model.safetensors"
-        try:
-            found = load_file(path)
-        except (OSError, SafetensorError) as error:
-            raise ModelError(
-                f"cannot be read as network weights ({error}).",
-                where=str(path),
-                fix="Fetch the weights again: emotrack models pull.",
-            ) from error
+        found = load_tensors(path, fix="Fetch the weights again: emotrack models pull.")
         network = cls()
         try:
             network.load_state_dict(_renamed(found))

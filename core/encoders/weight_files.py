@@ -1,4 +1,4 @@
-"""Reading and writing our own weights: safetensors, stored in half precision, used in single."""
+"""Reading and writing safetensors files; our own weights are stored in half precision, used in single."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
     save_file(halved, path)
 
 
+def load_tensors(path: Path, *, fix: str) -> dict[str, Tensor]:
+    """Read any safetensors file, as it is.
+
+    Raises:
+        ModelError: the file is absent or damaged; `fix` says what to do then.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"cannot be read as network weights ({error}).", where=str(path), fix=fix) from error
+
+
 def read_tensors(path: Path, *, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Read what `write_tensors` wrote, floating point values as float32.
 
@@ -33,14 +45,7 @@ def read_tensors(path: Path, *, expected: Mapping[str, Tensor]) -> dict[str, Ten
     Raises:
         ModelError: the file is absent, damaged, or holds other names or shapes.
     """
-    try:
-        found = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise ModelError(
-            f"cannot be read as network weights ({error}).",
-            where=str(path),
-            fix="Restore the checkpoint folder, or train it again.",
-        ) from error
+    found = load_tensors(path, fix="Restore the checkpoint folder, or train it again.")
     wrong = sorted(expected.keys() ^ found.keys())
     wrong += [name for name in expected.keys() & found.keys() if expected[name].shape != found[name].shape]
     if wrong:

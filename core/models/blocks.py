@@ -12,6 +12,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from core.encoders.attention import split_heads
+
 MASKED = -1.0e4
 """Added to the scores of masked keys: exp underflows to 0, yet a row that is masked throughout stays finite,
 and the number fits into float16."""
@@ -60,9 +62,9 @@ class Attention(nn.Module):
         Returns:
             (B, Q, d) the result, and (B, H, Q, K) the weights; each row of weights sums to 1.
         """
-        q = self._split(self.query(queries))  # (B, H, Q, d/H)
-        k = self._split(self.key(keys))  # (B, H, K, d/H)
-        v = self._split(self.value(keys))  # (B, H, K, d/H)
+        q = split_heads(self.query(queries), self.heads)  # (B, H, Q, d/H)
+        k = split_heads(self.key(keys), self.heads)  # (B, H, K, d/H)
+        v = split_heads(self.value(keys), self.heads)  # (B, H, K, d/H)
         scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])  # (B, H, Q, K)
         if bias is not None:
             scores = scores + bias
@@ -71,9 +73,6 @@ class Attention(nn.Module):
         mixed = (self.dropout(weights) @ v).transpose(1, 2).flatten(2)  # (B, Q, d)
         out: Tensor = self.out(mixed)
         return out, weights
-
-    def _split(self, x: Tensor) -> Tensor:
-        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 class FeedForward(nn.Module):
