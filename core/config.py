@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from core.strict import Strict
@@ -33,11 +35,14 @@ class TranscriptConfig(Strict):
     Attributes:
         partials: whether there are any before the turn ends.
         first_partial_s, partial_every_s: speech heard before the first and between further partial orders.
+        early_final: the final words are asked for as soon as the speaker pauses, before the pause is long
+            enough to end the turn. If it does end, they are there sooner; if not, they serve as partial ones.
     """
 
     partials: bool = True
     first_partial_s: float = Field(1.0, gt=0)
     partial_every_s: float = Field(1.5, gt=0)
+    early_final: bool = False
 
 
 class FaceConfig(Strict):
@@ -70,6 +75,36 @@ class EstimateConfig(Strict):
     hysteresis: float = Field(0.08, ge=0, lt=0.5)
 
 
+def _limits() -> dict[str, float]:
+    return {"words": 2.5, "sight": 0.6, "sound": 0.6, "input": 0.5}
+
+
+class LoadConfig(Strict):
+    """When a live run leaves something out to keep up (`core.stages.load_ladder`).
+
+    Attributes:
+        limit_s: queue -> age of its oldest entry above which the machine does not keep up.
+        down_after_s: how long an age must be above its limit before a step down.
+        settle_s: time between two steps down, for the first to have an effect.
+        urgent: multiple of a limit above which the next step down does not wait for that.
+        up_below: part of every limit below which there is room.
+        up_after_s: how long there must be room before a step up, at least.
+        relapse_s: a step up must last this long; otherwise the next one has to wait twice as long.
+        patience_s: ... but never longer than this.
+        small_whisper: there is a smaller recogniser to fall back to.
+    """
+
+    limit_s: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=_limits)
+    down_after_s: float = Field(0.75, gt=0)
+    settle_s: float = Field(2.0, gt=0)
+    urgent: float = Field(2.0, gt=1)
+    up_below: float = Field(0.5, gt=0, lt=1)
+    up_after_s: float = Field(10.0, gt=0)
+    relapse_s: float = Field(30.0, gt=0)
+    patience_s: float = Field(300.0, gt=0)
+    small_whisper: bool = False
+
+
 def _latency() -> dict[WorkKind, float]:
     return {
         "transcribe": 0.5,
@@ -94,5 +129,6 @@ class EngineConfig(Strict):
     transcript: TranscriptConfig = TranscriptConfig()
     faces: FaceConfig = FaceConfig()
     estimates: EstimateConfig = EstimateConfig()
+    load: LoadConfig = LoadConfig()
     deterministic: bool = True
     latency_s: dict[WorkKind, float] = Field(default_factory=_latency)

@@ -10,16 +10,27 @@ alone, however the input was chunked or interleaved and however long the workers
 from __future__ import annotations
 
 import copy
+from typing import Literal
 
-from core.answers import take_in
+from core.answers import settle_words, take_in
 from core.config import EngineConfig
 from core.encoders.silero import FRAME_SAMPLES
 from core.events import Event, Status, StreamInfo
-from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream, Gap, Tick, VideoFrame
+from core.inputs import (
+    SAMPLE_RATE,
+    AudioChunk,
+    ClockState,
+    DeviceState,
+    EndOfStream,
+    Gap,
+    Tick,
+    VideoFrame,
+)
 from core.orders import OrderDesk
 from core.questions import KEEP_S, conclude, roll, utterance_event
 from core.spec import ModelSpec
 from core.stages.estimator import Estimator
+from core.stages.load_ladder import MEANING, Effort, LoadLadder, LoadStep, QueueAges
 from core.stages.sight import SightBranch
 from core.stages.speech import AudioBlocks, SpeechBranch
 from core.stages.utterances import UtteranceRecord
@@ -40,7 +51,7 @@ from core.timeline import (
 )
 from core.work import Work, WorkResult
 
-Input = AudioChunk | VideoFrame | Gap | Tick | EndOfStream | WorkResult
+Input = AudioChunk | VideoFrame | Gap | DeviceState | ClockState | Tick | EndOfStream | WorkResult | QueueAges
 Output = Event | Work
 
 
@@ -74,9 +85,10 @@ class Engine:
             speech={
                 s.name: SpeechBranch.create(s, config, blocks, network) for s in streams if s.kind == "audio"
             },
-            sight={s.name: SightBranch.create(config.faces) for s in streams if s.kind == "video"},
+            sight=_sight(streams, config),
             estimator=Estimator.create(config.estimates, spec.labels, spec.calibration.thresholds),
             faces=FaceTokens(KEEP_S),
+            load=LoadLadder(config.load, _steps(streams, config)),
         )
         self._network = network
         self._schedule_hop()
@@ -93,8 +105,14 @@ class Engine:
             StreamGap: audio does not continue where it left off and no `Gap` said so.
             KeyError: the stream was not announced.
         """
-        self._park(item)
         out: list[Output] = []
+        match item:  # what is not of a stream's content is acted upon at once
+            case QueueAges():
+                out.extend(self._adapt(item))
+            case DeviceState() | ClockState():
+                out.extend(self._note(item))
+            case _:
+                self._park(item)
         while (released := self.state.timeline.release()) is not None:
             out.extend(self._act(released))
             out.extend(self.state.desk.collect())
@@ -134,6 +152,21 @@ class Engine:
 
     # -- inputs to items ------------------------------------------------------------------------------
 
+    def _adapt(self, measured: QueueAges) -> list[Event]:
+        """Compute as much as the machine can."""
+        load = self.state.load
+        if not load.observe(measured):
+            return []
+        step = load.step
+        self.state.desk.effort = Effort.of(step)
+        level: Literal["info", "warning"] = "info" if step is LoadStep.FULL else "warning"
+        return [Status(measured.t_s, "load_step", level, MEANING[step], value=step.label)]
+
+    def _note(self, item: DeviceState | ClockState) -> list[Event]:
+        devices = self.state.devices
+        status = devices.change(item) if isinstance(item, DeviceState) else devices.clock(item)
+        return [] if status is None else [status]
+
     def _park(self, item: Input) -> None:
         timeline = self.state.timeline
         match item:
@@ -148,7 +181,7 @@ class Engine:
             case Gap():
                 if item.stream in self.state.speech:
                     self.state.speech[item.stream].voice.gap()
-                gap = Discontinuity(item.stream, item.t0_s, item.t1_s, item.reason)
+                gap = Discontinuity(item)
                 timeline.deliver(microseconds(item.t0_s), Rank.GAP, gap, stream=item.stream)
                 timeline.reach(item.stream, microseconds(item.t1_s))
             case Tick():
@@ -160,7 +193,7 @@ class Engine:
                 timeline.deliver(at_us, Rank.END, StreamEnded(item.stream), stream=item.stream)
                 timeline.reach(item.stream, NEVER)
             case WorkResult():
-                timeline.arrive(item.id, item.outcome)
+                timeline.arrive(item.id, item.outcome, item.done_s)
 
     def _schedule_hop(self) -> None:
         self.state.hop += 1
@@ -178,10 +211,10 @@ class Engine:
             case VideoFrame():
                 state.sight[item.stream].see(item, state.desk)
                 return []
-            case Arrived(work_id, outcome):
-                return take_in(state, work_id, outcome)
-            case Discontinuity():
-                return self._interrupt(item)
+            case Arrived(work_id, outcome, done_s):
+                return take_in(state, work_id, outcome, done_s)
+            case Discontinuity(gap):
+                return self._interrupt(gap)
             case Hop():
                 return self._hop()
             case StreamEnded(stream):
@@ -196,7 +229,8 @@ class Engine:
                 self.state.utterances[record.id] = record
             record.person = branch.speaker(record, self.now_s)
             events.append(utterance_event(self.state, record))
-            conclude(self.state, branch.info.name)
+            events += settle_words(self.state, branch, record)
+            events += conclude(self.state, branch.info.name)
         return events
 
     def _hop(self) -> list[Event]:
@@ -205,10 +239,10 @@ class Engine:
         self._schedule_hop()
         return roll(self.state)
 
-    def _interrupt(self, gap: Discontinuity) -> list[Event]:
+    def _interrupt(self, gap: Gap) -> list[Event]:
         state = self.state
-        message = f"nothing from {gap.t0_s:.2f} s to {gap.t1_s:.2f} s: {gap.reason}"
-        events: list[Event] = [Status(gap.t0_s, "gap", "warning", message, stream=gap.stream)]
+        status = state.devices.hole(gap)
+        events: list[Event] = [] if status is None else [status]
         if gap.stream in state.sight:
             state.sight[gap.stream].interrupt(gap.t0_s)
             return events
@@ -220,7 +254,33 @@ class Engine:
     def _end(self, stream: str) -> list[Event]:
         state = self.state
         state.ended.add(stream)
+        if len(state.ended) == len(state.timeline.reached_us):
+            state.timeline.cancel_hops()
         if stream in state.sight:
             return []
         branch = state.speech[stream]
         return self._announce(branch, branch.finish(self.now_s, state.desk, state.opened + 1))
+
+
+def _sight(streams: tuple[StreamInfo, ...], config: EngineConfig) -> dict[str, SightBranch]:
+    """One branch per video stream; a second stream of strangers gets names of its own."""
+    branches: dict[str, SightBranch] = {}
+    for stream in (s for s in streams if s.kind == "video"):
+        strangers = stream.person is None and any(b.info.person is None for b in branches.values())
+        branches[stream.name] = SightBranch.create(
+            stream, config.faces, f"{stream.name}." if strangers else ""
+        )
+    return branches
+
+
+def _steps(streams: tuple[StreamInfo, ...], config: EngineConfig) -> tuple[LoadStep, ...]:
+    """The load steps that make a difference for these streams."""
+    kinds = {stream.kind for stream in streams}
+    possible = {
+        LoadStep.FEWER_FACES: "video" in kinds,
+        LoadStep.NO_PARTIALS: "audio" in kinds and config.transcript.partials,
+        LoadStep.SMALL_WHISPER: "audio" in kinds and config.load.small_whisper,
+        LoadStep.NO_TEXT: "audio" in kinds,
+        LoadStep.AUDIO_ONLY: "video" in kinds,
+    }
+    return tuple(step for step in LoadStep if possible.get(step, True))

@@ -130,7 +130,8 @@ class Stages:
         voice_s: the voice decision that opened or closed the utterance.
         words_s: the newest transcript used.
         encoded_s: the newest token used.
-        fused_s: the fusion's result was taken in; the estimate is sent at once.
+        fused_s: the fusion's result was there.
+        sent_s: the message was handed to the feed; null in a replay, where time waits for the work.
     """
 
     captured_s: float
@@ -138,6 +139,7 @@ class Stages:
     words_s: float | None
     encoded_s: float | None
     fused_s: float
+    sent_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +193,13 @@ class Status:
     Attributes:
         t_s: stream time.
         code: stable, machine-readable: "gap", "source_fault", "model_fault", "person_appeared",
-            "person_left", "scene_change", "modality_missing", "modality_back".
+            "person_left", "scene_change", "modality_missing", "modality_back", "load_step", "clock",
+            "abstained".
         level: how bad.
         message: one sentence for people; never words of the conversation.
         stream, person: concerned, if any.
+        value: what it is now, machine-readable: the load step's name for "load_step", the device's reason
+            for "modality_missing", the offset in milliseconds for "clock".
     """
 
     t_s: float
@@ -203,6 +208,7 @@ class Status:
     message: str
     stream: str | None = None
     person: str | None = None
+    value: str | None = None
     type: Literal["status"] = "status"
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from core.events import Event, Status, Utterance
-from core.labels import MODALITIES, UNKNOWN_PERSON
+import numpy as np
+
+from core.events import EmotionEstimate, Event, Status, Utterance
+from core.labels import UNKNOWN_PERSON
+from core.missing import missing
 from core.stages.estimator import Question
 from core.stages.utterances import UtteranceRecord
 from core.stages.windower import cut, evidence
 from core.state import EngineState
-from core.work import Fuse
+from core.work import Fuse, FusionOutput
 
 KEEP_S: Final = 30.0
 """How long tokens and finished utterances stay at hand: longer than any window."""
@@ -22,38 +25,68 @@ def roll(state: EngineState) -> list[Event]:
     _forget(state)
     events = _lose_persons(state)
     events += _reconsider_speakers(state)
+    if state.desk.congested("fuse", outstanding=state.rolling is not None):
+        return events
     questions = []
     for person in _persons(state):
         question = _rolling_question(state, person, now_s)
         if question is not None:
             questions.append(question)
-    _ask(state, tuple(questions))
+    state.rolling = _ask(state, tuple(questions))
     return events
 
 
-def conclude(state: EngineState, stream: str) -> None:
+def conclude(state: EngineState, stream: str) -> list[Event]:
     """Ask for the final estimate of a stream's next utterance once everything it needs is there.
 
     One after the other: final estimates never go back in time, however late a result is.
+
+    Returns:
+        The final estimates of utterances of which nothing could be computed: they abstain at once.
     """
+    events: list[Event] = []
     branch = state.speech[stream]
     for record in [r for r in branch.records.values() if not r.done]:
         if record.asked_final or not branch.complete(record):
-            return
-        _ask_final(state, record)
+            return events
+        events += _ask_final(state, record)
         if not record.done:
-            return
+            return events
+    return events
 
 
-def _ask_final(state: EngineState, record: UtteranceRecord) -> None:
+def abstain(state: EngineState, question: Question) -> list[Event]:
+    """Close an utterance of which nothing can be said: an estimate that says so, and why."""
+    record = question.utterance
+    if record is None or record.done:
+        return []
+    nothing = FusionOutput(
+        probabilities=np.zeros(len(state.estimator.labels), np.float32),
+        peers={},
+        attribution={},
+        valence=None,
+        arousal=None,
+        confidence=0.0,
+        abstained=True,
+    )
+    empty = cut(record.person, record.t0_s, record.t1_s(state.now_s), {})
+    reasons = missing(state, record.person, (), record)
+    estimate = state.estimator.answer(Question(empty, record, True, reasons), nothing, state.now_s)
+    message = f"nothing could be computed of {record.id}: its estimate abstains"
+    said: list[EmotionEstimate] = [] if estimate is None else [estimate]
+    return [Status(state.now_s, "abstained", "warning", message, person=record.person), *said]
+
+
+def _ask_final(state: EngineState, record: UtteranceRecord) -> list[Event]:
     record.asked_final = True
     t1_s = record.t1_s(state.now_s)
-    parts = evidence(record.person, [record], state.faces)
-    window = cut(record.person, record.t0_s, t1_s, parts)
+    window = cut(record.person, record.t0_s, t1_s, evidence(record.person, [record], state.faces))
+    reasons = missing(state, record.person, window.modalities, record)
+    question = Question(window, record, True, reasons)
     if not window.tokens:  # every encoder failed: there is nothing to estimate from
-        record.done = True
-        return
-    _ask(state, (Question(window, record, True, _missing(state, window.modalities, record)),))
+        return abstain(state, question)
+    _ask(state, (question,))
+    return []
 
 
 def utterance_event(state: EngineState, record: UtteranceRecord) -> Utterance:
@@ -68,10 +101,12 @@ def utterance_event(state: EngineState, record: UtteranceRecord) -> Utterance:
     )
 
 
-def _ask(state: EngineState, questions: tuple[Question, ...]) -> None:
-    if questions:
-        windows = tuple(q.window for q in questions)
-        state.questions[state.desk.order("fuse", Fuse(windows), state.now_s)] = questions
+def _ask(state: EngineState, questions: tuple[Question, ...]) -> int | None:
+    if not questions:
+        return None
+    order = state.desk.order("fuse", Fuse(tuple(q.window for q in questions)), state.now_s)
+    state.questions[order] = questions
+    return order
 
 
 def _persons(state: EngineState) -> list[str]:
@@ -91,7 +126,7 @@ def _rolling_question(state: EngineState, person: str, now_s: float) -> Question
     if not window.tokens:
         return None
     record = current[-1] if current else None
-    return Question(window, record, False, _missing(state, window.modalities, record))
+    return Question(window, record, False, missing(state, person, window.modalities, record))
 
 
 def _reconsider_speakers(state: EngineState) -> list[Event]:
@@ -108,7 +143,7 @@ def _reconsider_speakers(state: EngineState) -> list[Event]:
 
 def _lose_persons(state: EngineState) -> list[Event]:
     """Persons whose faces have not been seen for too long leave, even when no picture comes any more."""
-    left = [person for sight in state.sight.values() for person in sight.tracks.advance(state.now_s).left]
+    left = [person for sight in state.sight.values() for person in sight.advance(state.now_s)]
     return [say_left(state, person, state.now_s) for person in left]
 
 
@@ -116,17 +151,6 @@ def say_left(state: EngineState, person: str, t_s: float) -> Status:
     """A person is out of view: what is seen of them later stands alone."""
     state.estimator.smoother.reset(person)
     return Status(t_s, "person_left", "info", f"{person} is out of view", person=person)
-
-
-def _missing(state: EngineState, present: tuple[str, ...], record: UtteranceRecord | None) -> dict[str, str]:
-    reasons = {
-        "text": "not speaking" if record is None else "no words",
-        "audio": "not speaking" if record is None else "no speech encoded yet",
-        "visual": "no face" if state.sight else "no video",
-    }
-    if not state.speech:
-        reasons["text"] = reasons["audio"] = "no audio"
-    return {m: reasons[m] for m in MODALITIES if m not in present}
 
 
 def _forget(state: EngineState) -> None:

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 
 from core.config import EngineConfig
 from core.orders import OrderDesk
+from core.stages.devices import Devices
 from core.stages.estimator import Estimator, Question
+from core.stages.fault_limit import FaultLimit
+from core.stages.load_ladder import LoadLadder
 from core.stages.sight import SightBranch
 from core.stages.speech import SpeechBranch
 from core.stages.transcript import Transcripts
@@ -32,6 +35,10 @@ class EngineState:
         hop: number of the next hop.
         ended: streams that are over.
         questions: what each outstanding fusion order is about.
+        rolling: the newest fusion order for rolling estimates that was not answered yet.
+        load: what is computed at present.
+        devices: which streams are lost, and how their clocks run.
+        faults: which faults were said lately.
     """
 
     config: EngineConfig
@@ -41,6 +48,10 @@ class EngineState:
     sight: dict[str, SightBranch]
     estimator: Estimator
     faces: FaceTokens
+    load: LoadLadder
+    devices: Devices = field(default_factory=Devices)
+    faults: FaultLimit = field(default_factory=FaultLimit)
+    rolling: int | None = None
     transcripts: Transcripts = field(default_factory=Transcripts)
     utterances: dict[str, UtteranceRecord] = field(default_factory=dict)
     opened: int = 0

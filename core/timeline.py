@@ -1,9 +1,12 @@
 """One ordered timeline out of many streams, whatever the order and size of what is delivered.
 
 Items are released in the order (time, rank, number) and only when nothing earlier can still arrive: up to
-the least time that every open stream has reached, and, in a deterministic run, not past an outstanding
-work order. At exactly that time only audio is complete: a picture, a gap or an end may still follow there.
-So the engine behind it cannot tell how its input was chunked or how fast the workers were.
+the least time that every open stream has reached, and not past an outstanding work order. At exactly that
+time only audio is complete: a picture, a gap or an end may still follow there. So the engine behind it
+cannot tell how its input was chunked or how fast the workers were.
+
+A live run cannot afford that: a camera that is late would hold up the voice. There time is as far as the
+foremost stream, and what comes later is released at once.
 Times are whole microseconds here, because equal times must compare equal.
 """
 
@@ -14,7 +17,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
-from core.inputs import VideoFrame
+from core.inputs import Gap, VideoFrame
 from core.stages.voice import VoiceFrame
 from core.work import Outcome
 
@@ -50,20 +53,18 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Discontinuity:
-    """A gap of a stream between two times."""
+    """A stream has a hole."""
 
-    stream: str
-    t0_s: float
-    t1_s: float
-    reason: str
+    gap: Gap
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arrived:
-    """The result of a work order."""
+    """The result of a work order; `done_s` as in `WorkResult`."""
 
     work_id: int
     outcome: Outcome
+    done_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +126,12 @@ class Timeline:
         if self.deterministic:
             heapq.heappush(self._heap, entry)
 
-    def arrive(self, work_id: int, outcome: Outcome) -> bool:
+    def arrive(self, work_id: int, outcome: Outcome, done_s: float | None = None) -> bool:
         """Take a result in; False when no such order is outstanding (late, repeated or foreign)."""
         entry = self._expected.pop(work_id, None)
         if entry is None:
             return False
-        entry.item = Arrived(work_id, outcome)
+        entry.item = Arrived(work_id, outcome, done_s)
         if not self.deterministic:  # at once, before anything that is parked
             entry.t_us, entry.rank = self.now_us, Rank.AUDIO
             heapq.heappush(self._heap, entry)
@@ -149,8 +150,15 @@ class Timeline:
 
     @property
     def watermark_us(self) -> int:
-        """Time up to which every open stream has been delivered (see `reach`)."""
-        return min(self.reached_us.values(), default=NEVER)
+        """Time up to which items are released: that of the last open stream, live that of the foremost."""
+        if self.deterministic:
+            return min(self.reached_us.values(), default=NEVER)
+        return max((t_us for t_us in self.reached_us.values() if t_us != NEVER), default=NEVER)
+
+    def cancel_hops(self) -> None:
+        """No hop will come any more; one that is parked must not move time beyond the end."""
+        self._heap = [entry for entry in self._heap if entry.rank != Rank.HOP]
+        heapq.heapify(self._heap)
 
     @property
     def outstanding(self) -> int:

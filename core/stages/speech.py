@@ -22,6 +22,9 @@ from core.work import EncodeAudio, Transcribe
 _KEEP_SAMPLES: Final = 40 * SAMPLE_RATE
 """Past audio that orders may still need: the longest turn and an encoder's context."""
 
+_LEAST_PAUSE: Final = SAMPLE_RATE // 10
+"""Shorter ones lie between any two syllables: nothing is asked for early in them."""
+
 
 @dataclass(frozen=True, slots=True)
 class AudioBlocks:
@@ -81,6 +84,7 @@ class SpeechBranch:
             self._order_blocks(record, heard, heard, desk, now_s)
             if record.end_sample is None:
                 self._order_partial(record, heard, desk, now_s)
+                self._order_early(record, heard, desk, now_s)
         return changed
 
     def interrupt(self, t0_s: float, t1_s: float, desk: OrderDesk, next_id: int) -> list[UtteranceRecord]:
@@ -140,15 +144,38 @@ class SpeechBranch:
         record.ended_by = turn.ended_by
         record.voice_s = turn.decided_sample / SAMPLE_RATE
         record.audio = [between(run, record.t0_s, record.t1_s(now_s)) for run in record.audio]
-        record.final_order = self._transcribe(record, turn.end_sample, desk, now_s, final=True)
-        record.awaiting.add(record.final_order)
+        self._order_final(record, turn.end_sample, desk, now_s)
         return record
 
     # -- orders ---------------------------------------------------------------------------------------
 
+    def _order_final(self, record: UtteranceRecord, end: int, desk: OrderDesk, now_s: float) -> None:
+        """Ask for the last words, unless they were asked for already or are left out under load."""
+        if record.early_end == end and record.early_words is not None:
+            return
+        if record.early_end == end and record.early is not None:
+            record.final_order = record.early
+        elif desk.effort.text:
+            record.final_order = self._transcribe(record, end, desk, now_s, final=True)
+        if record.final_order is not None:
+            record.awaiting.add(record.final_order)
+
+    def _order_early(self, record: UtteranceRecord, heard: int, desk: OrderDesk, now_s: float) -> None:
+        """Ask for the final words as soon as all that they can hold was heard: the pause still goes on."""
+        turns = self.turns.state
+        if not self.config.transcript.early_final or not desk.effort.partials or record.early is not None:
+            return
+        end = turns.speech_end + round(self.config.voice.pad_s * SAMPLE_RATE)
+        paused = heard >= max(end, turns.speech_end + _LEAST_PAUSE)
+        if turns.turn_start == record.start_sample and paused and end != record.early_end:
+            record.early_end, record.early_words = end, None
+            record.early = self._transcribe(record, end, desk, now_s, final=True)
+
     def _order_partial(self, record: UtteranceRecord, now: int, desk: OrderDesk, now_s: float) -> None:
         wait = round(self.config.transcript.partial_every_s * SAMPLE_RATE)
-        if not self.config.transcript.partials or record.partial is not None:
+        if not self.config.transcript.partials or not desk.effort.partials:
+            return
+        if record.partial is not None or record.early is not None:
             return
         if now - record.heard_sample >= wait:
             record.heard_sample = now
@@ -158,7 +185,8 @@ class SpeechBranch:
         self, record: UtteranceRecord, end: int, desk: OrderDesk, now_s: float, *, final: bool
     ) -> int:
         samples = self.buffer.read(record.start_sample, end)
-        return desk.order("transcribe", Transcribe(record.id, record.start_sample, samples, final), now_s)
+        order = Transcribe(record.id, record.start_sample, samples, final, desk.effort.small_whisper)
+        return desk.order("transcribe", order, now_s)
 
     def _order_blocks(
         self, record: UtteranceRecord, until: int, heard: int, desk: OrderDesk, now_s: float
@@ -178,6 +206,10 @@ class SpeechBranch:
             samples[max(0, heard - begin) :] = 0.0
             order = desk.order("encode_audio", EncodeAudio(begin, samples, block), now_s)
             record.awaiting.add(order)
+
+    def is_over(self, record: UtteranceRecord) -> bool:
+        """Whether the utterance has ended."""
+        return record.end_sample is not None
 
     def complete(self, record: UtteranceRecord) -> bool:
         """Whether everything that the final estimate needs has been ordered and has come back."""

@@ -7,6 +7,7 @@ from typing import Literal
 
 from core.inputs import SAMPLE_RATE
 from core.window import Tokens
+from core.work import Hypothesis
 
 EndedBy = Literal["pause", "max_length", "gap", "end"]
 
@@ -29,6 +30,9 @@ class UtteranceRecord:
         partial: id of the partial order under way.
         text_order: id of the newest text order; what an older one gives is out of date.
         final_order: id of the final transcription order.
+        early: id of the newest order for final words that was given while the speaker paused.
+        early_end: sample up to which that order hears.
+        early_words: what it gave, if it has.
         awaiting: orders whose results the final estimate waits for.
         transcript_revision, estimate_revision: of the next message.
         final_transcript: its last transcript is out.
@@ -53,6 +57,9 @@ class UtteranceRecord:
     partial: int | None = None
     text_order: int | None = None
     final_order: int | None = None
+    early: int | None = None
+    early_end: int = 0
+    early_words: Hypothesis | None = None
     awaiting: set[int] = field(default_factory=set)
     final_transcript: bool = False
     transcript_revision: int = 0

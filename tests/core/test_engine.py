@@ -225,13 +225,14 @@ def test_a_live_run_does_not_wait_for_results():
 
 
 def test_a_tick_lets_time_pass_on_a_silent_stream():
-    run = Player(engine(BOTH, LIVE))
-    run.feed(frames(0.0, 3.0, 1))
-    assert not of(run.events, EmotionEstimate)
-    run.push(Tick(3.0))
-    while run.pending:
-        run.deliver()
-    assert [status.person for status in of(run.events, Status)] == ["p1"]
+    for config in (LIVE, CONFIG):
+        run = Player(engine(BOTH, config))
+        run.feed(frames(0.0, 1.0, 1))
+        assert not [s for s in of(run.events, Status) if s.code == "person_left"]
+        run.push(Tick(5.0))
+        while run.pending:
+            run.deliver()
+        assert [s.code for s in of(run.events, Status)] == ["person_appeared", "person_left"]
 
 
 def test_a_result_that_nobody_asked_for_changes_nothing():
@@ -287,14 +288,50 @@ def test_each_of_the_seven_patterns_of_availability_has_its_final_estimate(broke
     assert "+".join(final.modalities) == used
 
 
-def test_when_every_encoder_fails_the_utterance_still_ends_and_nothing_is_estimated():
+def test_when_every_encoder_fails_the_utterance_still_ends_and_its_final_estimate_abstains():
     inputs = merged(talk(5.0, [(1.0, 3.0)]), watched(5.0))
     broken = breaking("encode_text", "encode_audio", "encode_visual")
     events = play(engine(), inputs, compute=broken)
-    check(events, all_estimated=False)
-    assert not of(events, EmotionEstimate)
+    check(events)
+    (estimate,) = of(events, EmotionEstimate)
+    assert (estimate.final, estimate.abstained, estimate.modalities) == (True, True, ())
+    assert estimate.confidence == 0.0
+    assert set(estimate.missing) == set(MODALITIES)
+    assert set(estimate.probabilities.values()) == {0.0}
+    assert [s.level for s in of(events, Status) if s.code == "abstained"] == ["warning"]
     assert of(events, Transcript)[-1].final
     assert of(events, Utterance)[-1].final
+
+
+def test_when_the_fusion_of_a_final_window_fails_the_estimate_abstains_and_the_next_one_comes():
+    failed = []
+
+    def compute(work: Work):
+        if work.kind == "fuse" and not failed and work.payload.windows[0].t1_s < 2.0 < work.issued_t_s:
+            failed.append(work)
+            return Failed("fuse: out of memory")
+        return fakes.compute(work)
+
+    events = play(engine((AUDIO,)), talk(6.0, [(0.5, 1.5), (3.0, 4.0)]), compute=compute)
+    check(events)
+    finals = [e for e in of(events, EmotionEstimate) if e.final]
+    assert failed
+    assert [(e.id, e.abstained) for e in finals] == [("u1", True), ("u2", False)]
+
+
+def test_a_worker_that_never_works_is_said_now_and_then_with_what_was_left_unsaid():
+    inputs = merged(talk(31.0, [(1.0, 30.0)]), watched(31.0))
+    events = play(engine(), inputs, compute=breaking("encode_visual"))
+    messages = [s.message for s in of(events, Status) if s.code == "model_fault"]
+    assert len(messages) == 4
+    assert messages[0] == "encode_visual: broken"
+    assert messages[1].startswith("encode_visual: broken (")
+
+
+def test_the_run_ends_where_its_streams_end_and_not_at_the_next_hop():
+    run = engine((AUDIO,))
+    play(run, ended(chunks(voice(2.06, [])), "audio", 2.06))
+    assert run.now_s == pytest.approx(2.06)
 
 
 def test_when_the_last_recognition_fails_the_newest_partial_words_become_final():

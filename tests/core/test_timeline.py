@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.inputs import Gap
 from core.timeline import NEVER, Arrived, Discontinuity, Hop, Rank, StreamEnded, Timeline, microseconds
 from core.work import Failed
 
@@ -121,7 +122,7 @@ def test_time_never_goes_back_even_when_something_comes_late():
     line.deliver(100, Rank.HOP, hop(1))
     line.reach("a", 200)
     released(line)
-    line.deliver(50, Rank.GAP, Discontinuity("a", 0.00005, 0.00006, "late"), stream="a")
+    line.deliver(50, Rank.GAP, Discontinuity(Gap("a", 0.00005, 0.00006, "late")), stream="a")
     assert len(released(line)) == 1
     assert line.now_us == 100
 
