@@ -27,9 +27,10 @@ from train.corpora.base import Example, bucket
 from train.encoder_plan import cutting_checkpoint, encoder_specs, wants_encoders
 from train.features import Locate
 from train.first_stage import first_stage
-from train.fit import Figures, Fitted, Validate, fit
+from train.fit import Fitted, fit
 from train.inference import evaluation_windows, outputs_of
 from train.knowledge import FLAT, calibrated_peers, knowledge_of
+from train.learner import Figures, Validate
 from train.metrics import presence, ranking
 from train.pairing import BatchMaker
 from train.parallel import World, join_world, leave_world
@@ -37,7 +38,7 @@ from train.progress import RunLog
 from train.token_sets import Means, RecordingWork, tokens_of
 from train.tokens import TokenSet
 
-log_ = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def build(config: TrainingConfig, places: Places, *, resume: bool = False, quiet
     fitted = train_network(config, places, sets, world, log, run / "state.pt", resume=resume)
     leave_world(world)
     for note in notes:
-        log_.warning("%s", note)
+        logger.warning("%s", note)
     return finish(config, places, sets, fitted) if world.leads else unfinished_spec(config, places, sets)
 
 
@@ -278,12 +279,10 @@ def finish(config: TrainingConfig, places: Places, sets: Sequence[TokenSet], fit
     return spec
 
 
-def with_old(
-    new: CalibrationSpec, old: CalibrationSpec, sets: Sequence[TokenSet]
-) -> CalibrationSpec:
+def with_old(new: CalibrationSpec, old: CalibrationSpec, sets: Sequence[TokenSet]) -> CalibrationSpec:
     """The new calibration; the old one's where a modality is in none of the validation parts."""
-    seen = np.concatenate([s.part("validation").present for s in sets]).any(axis=0)
-    unseen = [m for m, there in zip(MODALITIES, seen, strict=True) if not there]
+    present = np.concatenate([s.part("validation").present for s in sets])
+    unseen = [m for i, m in enumerate(MODALITIES) if not present[:, i].any()]
     kept = {p: branch for p, branch in old.fusion.items() if set(p.split("+")) & set(unseen)}
     peers = {m: branch for m, branch in old.peers.items() if m in unseen}
     return new.model_copy(update={"fusion": new.fusion | kept, "peers": new.peers | peers})
@@ -299,7 +298,7 @@ def unfinished_spec(config: TrainingConfig, places: Places, sets: Sequence[Token
     return ModelSpec(
         name=config.name,
         labels=EMOTIONS,
-        encoders=encoder_specs(sets, config.max_tokens.model_dump(), places.encoders),
+        encoders=encoder_specs(sets, config.max_tokens.of(), places.encoders),
         fusion=config.sizes.spec(),
         calibration=flat,
         license=config.license,
@@ -307,9 +306,7 @@ def unfinished_spec(config: TrainingConfig, places: Places, sets: Sequence[Token
     )
 
 
-def shapes_of(
-    config: TrainingConfig, places: Places, sets: Sequence[TokenSet]
-) -> dict[Modality, TokenShape]:
+def shapes_of(config: TrainingConfig, places: Places, sets: Sequence[TokenSet]) -> dict[Modality, TokenShape]:
     """Static sizes of the preset's batches."""
     return unfinished_spec(config, places, sets).token_shapes
 

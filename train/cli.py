@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from train.token_sets import RecordingWork
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 Data = Annotated[Path, typer.Option("--data", help="Folder with the corpora.", file_okay=False)]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="Set one key; repeatable.")]
 Cache = Annotated[Path | None, typer.Option(help="Folder for cached tokens; else the cache of emotrack.")]
+
+
+Workers = Annotated[int, typer.Option(min=0, help="Processes for recordings; 0 = one for each core.")]
+Ray = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="ADDRESS", help="Ray cluster: address, auto, local."),
+]
+Skip = Annotated[
+    bool,
+    typer.Option("--skip-unreadable", help="Leave out unreadable recordings and list them."),
+]
 
 
 @app.callback()
@@ -21,29 +35,41 @@ def train() -> None:
 
 @app.command()
 def fit(
+    context: typer.Context,
     config: Annotated[Path, typer.Argument(help="A preset, see configs/train/.")],
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder of the new checkpoint.")],
     encoders: Annotated[
-        Path | None, typer.Option(help="What the first stage wrote; else it is looked for in --out.")
+        Path | None,
+        typer.Option(
+            help="What the first stage wrote, or a checkpoint; else --out, or the default checkpoint "
+            "for presets that start from one."
+        ),
     ] = None,
     set_: Set = None,
     cache: Cache = None,
     resume: Annotated[bool, typer.Option("--resume", help="Take up an unfinished run.")] = False,
+    workers: Workers = 0,
+    ray: Ray = None,
+    skip_unreadable: Skip = False,
 ) -> None:
     """Train fusion and peers on the frozen encoders, calibrate, and write a checkpoint."""
+    from core.shipped import shipped
     from core.weights import fetch
     from train.build import Places, build
     from train.config import read_config
 
     resolved = read_config(config, set_ or [])
-    places = Places(data, encoders or out, out, _cache(cache), fetch)
+    usual = shipped("checkpoints/default") if resolved.peers == "checkpoint" else out
+    work = _recording_work(context, workers=workers, ray=ray, skip_unreadable=skip_unreadable)
+    places = Places(data, encoders or usual, out, _cache(cache), fetch, work)
     spec = build(resolved, places, resume=resume, quiet=False)
     typer.echo(f"Wrote {out} ({spec.name}, spec {spec.sha256[:12]}).")
 
 
 @app.command("eval")
 def evaluate(
+    context: typer.Context,
     checkpoint: Annotated[Path, typer.Argument(help="Folder of a checkpoint.")],
     corpus: Annotated[str, typer.Option(help="Name of the corpus.")],
     data: Data,
@@ -52,13 +78,33 @@ def evaluate(
     resamples: Annotated[int, typer.Option(min=0, help="Of the bootstrap; 0 = no intervals.")] = 200,
     json_: Annotated[bool, typer.Option("--json", help="Only JSON; the last line is one object.")] = False,
     cache: Cache = None,
+    split_rule: Annotated[
+        str | None, typer.Option(help="official, or disjoint: ours without shared sources.")
+    ] = None,
+    shared_speakers: Annotated[
+        bool, typer.Option("--shared-speakers", help="One's own speakers may be in several parts.")
+    ] = False,
+    whisper: Annotated[str, typer.Option(help="Size of the recogniser for recordings.")] = "base",
+    language: Annotated[str | None, typer.Option(help="What is spoken; recognised if not given.")] = None,
+    workers: Workers = 0,
+    ray: Ray = None,
+    skip_unreadable: Skip = False,
 ) -> None:
     """Measure a checkpoint on a corpus, beside predictors that do not look."""
     import json
 
     from core.weights import fetch
+    from train.catalogue import Reading, split_rule_of
     from train.evaluate import evaluate_corpus
 
+    work = _recording_work(
+        context,
+        workers=workers,
+        ray=ray,
+        skip_unreadable=skip_unreadable,
+        whisper=whisper,
+        language=language,
+    )
     report = evaluate_corpus(
         checkpoint,
         corpus,
@@ -68,6 +114,8 @@ def evaluate(
         locate=fetch,
         branch=branch,
         resamples=resamples,
+        reading=Reading(split_rule_of(split_rule), lenient=skip_unreadable, shared_speakers=shared_speakers),
+        recordings=work,
         quiet=json_,
     )
     if not json_:
@@ -78,6 +126,8 @@ def evaluate(
         console = Console()
         console.print(main_table(report))
         console.print(label_table(report))
+        for note in report.notes:
+            console.print(note)
     typer.echo(json.dumps(report.as_dict()))
 
 
@@ -103,6 +153,21 @@ def card(
     text = model_card(read_spec(checkpoint), names, reports)
     (checkpoint / "MODEL_CARD.md").write_text(text, encoding="utf-8")
     typer.echo(f"Wrote {checkpoint / 'MODEL_CARD.md'}.")
+
+
+def _recording_work(
+    context: typer.Context,
+    *,
+    workers: int,
+    ray: str | None,
+    skip_unreadable: bool,
+    whisper: str = "base",
+    language: str | None = None,
+) -> RecordingWork:
+    """The stages of the live loop are what `emotrack` put into the context; see `emotrack.LiveStages`."""
+    from train.token_sets import RecordingWork
+
+    return RecordingWork(context.obj, whisper, language, workers, ray, skip_unreadable)
 
 
 def _cache(folder: Path | None) -> Path:

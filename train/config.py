@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from core.errors import ConfigError
+from core.labels import Modality
 from core.spec import FusionSpec
 from core.strict import Strict, with_overrides
 from train.catalogue import CORPORA
@@ -17,7 +18,7 @@ from train.distillation import LossConfig
 from train.encoders.audio import AudioTraining
 from train.encoders.text import TextTraining
 from train.encoders.visual import VisualTraining
-from train.fit import OptimisationConfig
+from train.learner import OptimisationConfig
 from train.pairing import PairingConfig
 from train.placement import PlacementConfig
 
@@ -73,6 +74,10 @@ class MaxTokensConfig(Strict):
     text: int = Field(64, gt=0)
     audio: int = Field(120, gt=0)
     visual: int = Field(60, gt=0)
+
+    def of(self) -> dict[Modality, int]:
+        """By modality."""
+        return {"text": self.text, "audio": self.audio, "visual": self.visual}
 
 
 class TrainingConfig(Strict):

@@ -7,24 +7,30 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import SourceError
+from core.errors import ConfigError, SourceError
 from core.labels import MODALITIES, Modality
 from core.models.calibration import fusion_probabilities, probabilities
+from core.models.fusion import EmotionNet
 from core.models.storage import load_network
 from core.spec import ModelSpec, pattern, read_spec
-from train.catalogue import corpus, read_corpus
+from train.catalogue import Reading, read_corpus, split_note
 from train.corpora.base import Example, FaceExample
-from train.features import Locate, encode_examples, encoder_for
+from train.corpora.label_space import LabelSpace
+from train.features import Locate
 from train.inference import evaluation_windows, outputs_of
 from train.metrics import constants, figures, intervals, per_label, presence, single_answers
+from train.token_sets import Means, RecordingWork, check_fit, tokens_of
 from train.tokens import TokenSet
+
+_AS_USUAL: Final = Reading()
+_HERE: Final = RecordingWork()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,9 @@ class Report:
         constants: predictor that does not look -> figures.
         branches: "fusion" and every peer that the corpus has -> figures.
         patterns: availability pattern within the corpus -> figures of the fusion.
+        notes: sentences about the data without which the figures are misread.
+
+    Figures of a branch and of a pattern are those of the examples that have it; "n" in them says how many.
     """
 
     checkpoint: str
@@ -55,6 +64,7 @@ class Report:
     constants: dict[str, dict[str, float]]
     branches: dict[str, dict[str, float]]
     patterns: dict[str, dict[str, float]]
+    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -71,6 +81,8 @@ def evaluate_corpus(
     locate: Locate,
     branch: str = "fusion",
     resamples: int = 200,
+    reading: Reading = _AS_USUAL,
+    recordings: RecordingWork = _HERE,
     quiet: bool = True,
 ) -> Report:
     """Read a corpus, encode it with the checkpoint's encoders, and judge every branch on it.
@@ -82,29 +94,30 @@ def evaluate_corpus(
         locate: finds third-party weights.
         branch: "fusion" or the modality whose peer is meant, for `metrics` and `intervals`.
         resamples: of the bootstrap; 0 = no intervals.
+        reading: how the corpus is read; its label space is the checkpoint's.
+        recordings: how recordings are worked off, for a corpus that has some.
         quiet: no progress bars.
 
     Raises:
-        SourceError: the folder has no example of that split.
+        SourceError: the folder has no example of that split, or recordings cannot be read.
+        SpecMismatch: the checkpoint has no encoder for what the corpus holds.
     """
     spec = read_spec(checkpoint)
-    examples = [e for e in read_corpus(name, data) if split in ("all", e.split)]
+    check_fit(spec, name)
+    reading = replace(reading, space=LabelSpace(spec.labels), whole=reading.whole or split == "all")
+    everything = read_corpus(name, data, reading)
+    examples = [e for e in everything if split in ("all", e.split)]
     if not examples:
         raise SourceError(
             f"holds no example of the split {split!r} of {name}.", where=str(data), fix="Try --split all."
         )
-    modality = corpus(name).modality
-    tokens = encode_examples(
-        name,
-        modality,
-        examples,
-        checkpoint,
-        cache,
-        lambda: encoder_for(modality, checkpoint, locate),
-        quiet=quiet,
-    )
+    means = Means(checkpoint, cache, locate, lambda: checkpoint, recordings=recordings)
+    tokens, notes = tokens_of(name, examples, means, quiet=quiet)
+    check_fit(spec, name, tokens)
+    said = split_note(name, everything, reading) if split != "all" else ""
     answers = official_answers(examples, tokens, spec.labels)
-    return evaluate(checkpoint, spec, tokens, split, branch=branch, resamples=resamples, answers=answers)
+    report = evaluate(checkpoint, spec, tokens, split, branch=branch, resamples=resamples, answers=answers)
+    return replace(report, notes=(*([said] if said else []), *notes))
 
 
 def official_answers(
@@ -133,47 +146,81 @@ def evaluate(
 ) -> Report:
     """Judge every branch of a checkpoint on a token set; `answers` as for `train.metrics.figures`."""
     branches, patterns = predictions(checkpoint, spec, tokens)
+    if branch not in branches:
+        raise ConfigError(
+            f"{tokens.corpus} has no {branch}.", where="--branch", fix=f"It has: {', '.join(branches)}."
+        )
     thresholds = np.array(spec.calibration.thresholds)
-    asked = (tokens.targets, tokens.known, thresholds)
-    chosen = branches[branch]
-    rates = (presence(tokens.targets) & tokens.known).sum(axis=0) / np.maximum(tokens.known.sum(axis=0), 1)
+
+    def judged(said: Predicted) -> dict[str, float]:
+        part = tokens.take(said.rows)
+        found = figures(said.probabilities, part.targets, part.known, thresholds, _at(answers, said.rows))
+        return found | {"n": float(len(said.rows))}
+
+    rows, chosen = branches[branch].rows, branches[branch].probabilities
+    part, right = tokens.take(rows), _at(answers, rows)
+    asked = (part.targets, part.known, thresholds)
+    rates = (presence(part.targets) & part.known).sum(axis=0) / np.maximum(part.known.sum(axis=0), 1)
     return Report(
         checkpoint=spec.name,
         spec_sha256=spec.sha256,
         corpus=tokens.corpus,
         split=split,
-        n=len(tokens),
-        sources=len(set(tokens.sources)),
+        n=len(part),
+        sources=len(set(part.sources)),
         branch=branch,
-        metrics=figures(chosen, *asked, answers),
-        intervals=intervals(chosen, *asked, tokens.sources, answers, resamples=resamples)
-        if resamples
-        else {},
+        metrics=judged(branches[branch]),
+        intervals=intervals(chosen, *asked, part.sources, right, resamples=resamples) if resamples else {},
         per_label=per_label(chosen, *asked, spec.labels),
-        constants=constants(*asked, rates, answers),
-        branches={name: figures(p, *asked, answers) for name, p in branches.items()},
-        patterns={name: figures(p, *asked, answers) for name, p in patterns.items()},
+        constants=constants(*asked, rates, right),
+        branches={name: judged(said) for name, said in branches.items()},
+        patterns={name: judged(said) for name, said in patterns.items()},
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predicted:
+    """Calibrated probabilities (n, C) of the examples `rows`."""
+
+    rows: list[int]
+    probabilities: NDArray[np.float32]
 
 
 def predictions(
     checkpoint: Path, spec: ModelSpec, tokens: TokenSet
-) -> tuple[Mapping[str, NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]:
-    """Calibrated probabilities (N, C) of every branch, and of the fusion under every pattern.
+) -> tuple[Mapping[str, Predicted], Mapping[str, Predicted]]:
+    """What every branch says, and the fusion under every pattern, each of the examples that have it.
 
-    Only modalities that every example has take part.
+    The branch "fusion" takes of each example all that it has.
     """
     net = load_network(spec, checkpoint)
-    there = tuple(m for i, m in enumerate(MODALITIES) if tokens.present[:, i].all())
-    patterns: dict[str, NDArray[np.float32]] = {}
-    branches: dict[str, NDArray[np.float32]] = {}
+    present = tokens.present
+    there = tuple(m for i, m in enumerate(MODALITIES) if present[:, i].any())
+    patterns: dict[str, Predicted] = {}
+    peers: dict[str, Predicted] = {}
     for names in _subsets(there):
-        out = outputs_of(net, evaluation_windows(tokens, names), spec.token_shapes)
-        patterns[pattern(names)] = fusion_probabilities(out.logits, out.available, spec.calibration)
+        rows = np.flatnonzero(present[:, [MODALITIES.index(m) for m in names]].all(axis=1)).tolist()
+        if not rows:
+            continue
+        part = tokens.take(rows)
+        out = outputs_of(net, evaluation_windows(part, names), spec.token_shapes)
+        said = fusion_probabilities(out.logits, out.available, spec.calibration)
+        patterns[pattern(names)] = Predicted(rows, said)
         if len(names) == 1:
             logits = out.peer_logits[:, MODALITIES.index(names[0])]
-            branches[names[0]] = probabilities(logits, spec.calibration.peers[names[0]])
-    return {"fusion": patterns[pattern(there)], **branches}, patterns
+            peers[names[0]] = Predicted(rows, probabilities(logits, spec.calibration.peers[names[0]]))
+    return {"fusion": _fused(net, spec, tokens), **peers}, patterns
+
+
+def _fused(net: EmotionNet, spec: ModelSpec, tokens: TokenSet) -> Predicted:
+    """The fusion of whatever each example has; examples that have nothing are left out."""
+    rows = np.flatnonzero(tokens.present.any(axis=1)).tolist()
+    out = outputs_of(net, evaluation_windows(tokens.take(rows)), spec.token_shapes)
+    return Predicted(rows, fusion_probabilities(out.logits, out.available, spec.calibration))
+
+
+def _at(answers: NDArray[np.int64] | None, rows: list[int]) -> NDArray[np.int64] | None:
+    return None if answers is None else answers[rows]
 
 
 def _subsets(there: tuple[Modality, ...]) -> list[tuple[Modality, ...]]:

@@ -21,7 +21,7 @@ def first_stage(config: TrainingConfig, data: Path, folder: Path, locate: Locate
         folder: where encoders and peers are written.
         locate: finds third-party weights.
     """
-    for modality in missing(folder):
+    for modality in missing(folder, peers=config.peers == "first_stage"):
         if modality == "text":
             train_text(config.text, data, locate("minilm"), folder)
         elif modality == "audio":
@@ -31,10 +31,11 @@ def first_stage(config: TrainingConfig, data: Path, folder: Path, locate: Locate
             train_visual(config.visual, data, folder)
 
 
-def missing(folder: Path) -> list[Modality]:
-    """Modalities whose encoder or peer is not in the folder."""
+def missing(folder: Path, *, peers: bool) -> list[Modality]:
+    """Modalities whose encoder, or peer where peers are wanted, is not in the folder."""
     return [
         m
         for m in MODALITIES
-        if not ((folder / ENCODER_FILES[m]).is_file() and (folder / f"peer_{m}.safetensors").is_file())
+        if not (folder / ENCODER_FILES[m]).is_file()
+        or (peers and not (folder / f"peer_{m}.safetensors").is_file())
     ]

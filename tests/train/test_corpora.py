@@ -211,9 +211,9 @@ def test_an_empty_folder_is_named(corpus, tmp_path):
 def test_a_speaker_in_two_splits_is_refused():
     labels = labels_of({"anger": 1.0})
     examples = [Example("1", "c", "anna", "train", labels), Example("2", "c", "anna", "test", labels)]
-    with pytest.raises(ValueError, match="anna is in test and train"):
+    with pytest.raises(SourceError, match="anna is in test and train"):
         assert_disjoint(examples)
-    with pytest.raises(ValueError, match="1 occurs twice"):
+    with pytest.raises(SourceError, match="1 occurs twice"):
         assert_disjoint([examples[0], examples[0]])
 
 

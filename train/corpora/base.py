@@ -110,18 +110,32 @@ def assert_disjoint(examples: Sequence[Example]) -> None:
     """Check that no source is in two splits of one corpus and no id occurs twice.
 
     Raises:
-        ValueError: names the first source or id that breaks the rule.
+        SourceError: names the first source or id that breaks the rule.
     """
     splits: dict[tuple[str, str], set[Split]] = defaultdict(set)
     seen: set[tuple[str, str]] = set()
     for example in examples:
         if (example.corpus, example.id) in seen:
-            raise ValueError(f"{example.corpus}: {example.id} occurs twice")
+            raise SourceError(f"{example.id} occurs twice.", where=example.corpus)
         seen.add((example.corpus, example.id))
         found = splits[(example.corpus, example.source)]
         found.add(example.split)
         if len(found) > 1:
-            raise ValueError(f"{example.corpus}: {example.source} is in {' and '.join(sorted(found))}")
+            parts = " and ".join(sorted(found))
+            raise SourceError(f"{example.source} is in {parts}.", where=example.corpus)
+
+
+def shared_sources(examples: Sequence[Example]) -> dict[Split, tuple[int, int]]:
+    """Part -> how many of its sources are in another part as well, and how many it has."""
+    sources: dict[Split, set[str]] = defaultdict(set)
+    for example in examples:
+        sources[example.split].add(example.source)
+    shared: dict[Split, tuple[int, int]] = {}
+    for split, mine in sources.items():
+        others = set[str]().union(*(theirs for other, theirs in sources.items() if other != split))
+        if mine & others:
+            shared[split] = (len(mine & others), len(mine))
+    return shared
 
 
 def without_leaks(examples: Sequence[T]) -> list[T]:

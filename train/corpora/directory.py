@@ -78,7 +78,12 @@ class _Row:
 
 
 def read(
-    folder: Path, *, space: LabelSpace = DEFAULT, allow_shared_speakers: bool = False
+    folder: Path,
+    *,
+    space: LabelSpace = DEFAULT,
+    allow_shared_speakers: bool = False,
+    lenient: bool = False,
+    whole: bool = False,
 ) -> list[RecordingExample]:
     """Read a table; nothing is decoded.
 
@@ -86,6 +91,8 @@ def read(
         folder: holds `labels.csv`, or is the path of a table of another name.
         space: labels that columns may have.
         allow_shared_speakers: a speaker may be in several parts; a recording never may.
+        lenient: recordings may be missing; whoever opens them tells it.
+        whole: nobody asks for parts: a table without the column split may have few speakers.
 
     Raises:
         ConfigError: there is no table, or mistakes are in it.
@@ -93,13 +100,13 @@ def read(
     table = folder / TABLE if folder.is_dir() else folder
     mistakes = _Mistakes(table)
     labels, lines = _read_cells(table, space, mistakes)
-    rows = [row for line, cells in lines if (row := _row(line, cells, labels, mistakes)) is not None]
+    rows = [row for line, cells in lines if (row := _row(line, cells, labels, mistakes, lenient)) is not None]
     _check_ids(rows, mistakes)
-    splits = _splits(rows, mistakes)
+    splits = _splits(rows, mistakes, whole=whole)
     _check_apart(rows, splits, mistakes, allow_shared_speakers=allow_shared_speakers)
     mistakes.check()
     examples = [
-        _example(row, split, space, by_recording=allow_shared_speakers)
+        _example(row, split, space, table, by_recording=allow_shared_speakers)
         for row, split in zip(rows, splits, strict=True)
         if split is not None
     ]
@@ -156,11 +163,13 @@ def _label_columns(header: list[str], space: LabelSpace, mistakes: _Mistakes) ->
     return labels
 
 
-def _row(line: int, cells: Mapping[str, str], labels: list[str], mistakes: _Mistakes) -> _Row | None:
+def _row(
+    line: int, cells: Mapping[str, str], labels: list[str], mistakes: _Mistakes, lenient: bool
+) -> _Row | None:
     path = mistakes.table.parent / cells["path"]
     if not cells["path"]:
         mistakes.add(line, "path", "is empty")
-    elif not path.is_file():
+    elif not (lenient or path.is_file()):
         mistakes.add(line, "path", f"there is no file {cells['path']}")
     t0_s = _number(cells, line, "start", mistakes, (0.0, math.inf)) or 0.0
     t1_s = _number(cells, line, "end", mistakes, (0.0, math.inf))
@@ -214,7 +223,7 @@ def _number(
 # --- splits ------------------------------------------------------------------------------------------
 
 
-def _splits(rows: list[_Row], mistakes: _Mistakes) -> list[Split | None]:
+def _splits(rows: list[_Row], mistakes: _Mistakes, *, whole: bool) -> list[Split | None]:
     """Part of each row; None where that is a mistake."""
     given = [_given(row) for row in rows]
     if any(given):
@@ -224,7 +233,7 @@ def _splits(rows: list[_Row], mistakes: _Mistakes) -> list[Split | None]:
         return given
     groups = _groups(rows)
     drawn = [split_by_source(groups[row.speaker]) for row in rows]
-    if set(drawn) != set(_SPLITS) and rows:
+    if set(drawn) != set(_SPLITS) and rows and not whole:
         people = len(set(groups.values()))
         mistakes.add(1, "split", f"{people} separate speakers are too few to draw from; fill it in")
     return [*drawn]
@@ -272,7 +281,9 @@ def _check_apart(
                 mistakes.add(row.line, column, f"{name} is in {split}, and in {first} above")
 
 
-def _example(row: _Row, split: Split, space: LabelSpace, *, by_recording: bool) -> RecordingExample:
+def _example(
+    row: _Row, split: Split, space: LabelSpace, table: Path, *, by_recording: bool
+) -> RecordingExample:
     return RecordingExample(
         id=row.name,
         corpus=NAME,
@@ -285,4 +296,5 @@ def _example(row: _Row, split: Split, space: LabelSpace, *, by_recording: bool) 
         speaker=row.speaker,
         text=row.cells.get("text") or None,
         scales=row.scales,
+        row=f"{table.name}, line {row.line}",
     )

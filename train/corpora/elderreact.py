@@ -41,7 +41,7 @@ class Row:
 
 
 def read(
-    folder: Path, *, split: SplitRule = "official", space: LabelSpace = DEFAULT
+    folder: Path, *, split: SplitRule = "official", space: LabelSpace = DEFAULT, lenient: bool = False
 ) -> list[RecordingExample]:
     """Read every label file below `folder` and find its videos; nothing is decoded.
 
@@ -49,12 +49,13 @@ def read(
         folder: holds label files and videos.
         split: the authors' parts, or ours without shared videos (asserted).
         space: labels of the targets.
+        lenient: videos may be missing, but not all.
 
     Raises:
         SourceError: no label file, a line that is none, or a video is missing.
     """
     rows = list(label_rows(folder, space))
-    paths = media_of((row.clip for row in rows), folder)
+    paths = media_of((row.clip for row in rows), folder, lenient=lenient)
     examples = [
         RecordingExample(
             id=row.clip,

@@ -44,7 +44,7 @@ _PARTS: Final[dict[str, Split]] = {
 
 
 def read(
-    folder: Path, *, split: SplitRule = "official", space: LabelSpace = DEFAULT
+    folder: Path, *, split: SplitRule = "official", space: LabelSpace = DEFAULT, lenient: bool = False
 ) -> list[RecordingExample]:
     """Read every label file below `folder` and find its videos; nothing is decoded.
 
@@ -52,12 +52,13 @@ def read(
         folder: holds label files, name files and videos.
         split: the authors' parts, or ours without shared videos (asserted).
         space: labels of the targets; `label_space.SHARED` has all eight of them.
+        lenient: videos may be missing, but not all.
 
     Raises:
         SourceError: no label file, files of different lengths, a line that is none, or a missing video.
     """
     rows = list(_rows(folder))
-    paths = media_of((clip for clip, _, _ in rows), folder)
+    paths = media_of((clip for clip, _, _ in rows), folder, lenient=lenient)
     examples = [_example(clip, part, values, paths[clip], space) for clip, part, values in rows]
     examples = by_source(examples, split)
     if split == "disjoint":

@@ -47,13 +47,16 @@ class _Block:
     arousal: list[int] = field(default_factory=list)
 
 
-def read(folder: Path, *, test_session: int = 5, space: LabelSpace = DEFAULT) -> list[RecordingExample]:
+def read(
+    folder: Path, *, test_session: int = 5, space: LabelSpace = DEFAULT, lenient: bool = False
+) -> list[RecordingExample]:
     """Read every session below `folder`; nothing is decoded.
 
     Args:
         folder: holds `Session1` and so on.
         test_session: the one that is the test part; the one before it (5 before 1) is for validation.
         space: labels of the targets.
+        lenient: recordings may be missing.
 
     Raises:
         SourceError: there is no session, or a recording is missing.
@@ -69,24 +72,29 @@ def read(folder: Path, *, test_session: int = 5, space: LabelSpace = DEFAULT) ->
         texts = _texts(session / "dialog" / "transcriptions" / evaluation.name)
         for block in _blocks(evaluation):
             if block.choices:
-                examples.append(_example(block, session, texts, test_session, space))
+                path = _recording(block.utterance, session, lenient=lenient)
+                examples.append(_example(block, path, texts, test_session, space))
     assert_disjoint(examples)
     return examples
 
 
-def _example(
-    block: _Block, session: Path, texts: Mapping[str, str], test_session: int, space: LabelSpace
-) -> RecordingExample:
-    dialogue, _, turn = block.utterance.rpartition("_")
-    path = session / "sentences" / "wav" / dialogue / f"{block.utterance}.wav"
-    if not path.is_file():
+def _recording(utterance: str, session: Path, *, lenient: bool) -> Path:
+    path = session / "sentences" / "wav" / utterance.rpartition("_")[0] / f"{utterance}.wav"
+    if not (lenient or path.is_file()):
         raise SourceError("is missing.", where=str(path), fix="Copy the release's sentences/wav here.")
-    number = int(session.name[-1])
+    return path
+
+
+def _example(
+    block: _Block, path: Path, texts: Mapping[str, str], test_session: int, space: LabelSpace
+) -> RecordingExample:
+    number = int(block.utterance[3:5])
+    turn = block.utterance.rpartition("_")[2]
     shares = _shares(block.choices)
     return RecordingExample(
         id=block.utterance,
         corpus=NAME,
-        source=session.name,
+        source=f"Session{number}",
         split=_split(number, test_session),
         labels=space.labels(shares, [name for own in OWN_LABELS[NAME].values() for name in own]),
         path=path,

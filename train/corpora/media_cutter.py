@@ -109,9 +109,22 @@ class Cutter:
             SourceError: the recording cannot be read, ends before a stretch does, or a stretch is too long.
             ModelError: a worker could not compute an order.
         """
-        for stretch in stretches:
-            if stretch.t1_s is not None and stretch.t1_s - stretch.t0_s > LONGEST_S:
-                raise _too_long(path, stretch.t0_s, stretch.t1_s)
+        windows = self.cut_each(path, stretches)
+        for window in windows:
+            if isinstance(window, SourceError):
+                raise window
+        return [window for window in windows if isinstance(window, Window)]
+
+    def cut_each(self, path: Path, stretches: Sequence[Stretch]) -> list[Window | SourceError]:
+        """Like `cut`, but a stretch that cannot be cut costs the others nothing.
+
+        Returns:
+            One window per stretch, or the error that it has.
+
+        Raises:
+            SourceError: the recording cannot be read.
+            ModelError: a worker could not compute an order.
+        """
         with self.open_recording(path) as recording:
             hearings = [_Hearing(self, recording.streams, path, stretch) for stretch in stretches]
             reached_s = 0.0
@@ -167,7 +180,10 @@ class _Hearing:
             branch.voice = GivenVoice(cutter.voice, stretch.t0_s, end_s)
         self._workers, self._labels = cutter.workers, len(cutter.spec.labels)
         self._path, self._stretch, self._end_s = path, stretch, end_s
+        self._error: SourceError | None = None
         self._open = {stream.name for stream in streams}
+        if stretch.t1_s is not None and stretch.t1_s - stretch.t0_s > LONGEST_S:
+            self._refuse(stretch.t1_s)
         # on the grid of the voice stage's frames, so that its decisions fall where they fall live
         self._first = (
             max(0, math.floor((stretch.t0_s - LEAD_S) * SAMPLE_RATE / FRAME_SAMPLES)) * FRAME_SAMPLES
@@ -189,14 +205,20 @@ class _Hearing:
         elif _end_s(item) >= self._first / SAMPLE_RATE:
             self._push(item)
         if self._stretch.t1_s is None and _end_s(item) - self._stretch.t0_s > LONGEST_S:
-            raise _too_long(self._path, self._stretch.t0_s, _end_s(item))
+            self._refuse(_end_s(item))
 
-    def window(self, reached_s: float) -> Window:
-        """What was heard. `reached_s` is the end of the recording."""
+    def _refuse(self, reached_s: float) -> None:
+        self._error = _too_long(self._path, self._stretch.t0_s, reached_s)
+        self._open.clear()  # hears no more
+
+    def window(self, reached_s: float) -> Window | SourceError:
+        """What was heard, or why nothing can be. `reached_s` is the end of the recording."""
+        if self._error is not None:
+            return self._error
         t0_s = self._stretch.t0_s
         t1_s = reached_s if self._stretch.t1_s is None else self._stretch.t1_s
         if t0_s >= reached_s or t1_s > reached_s + _TOLERANCE_S:
-            raise SourceError(
+            return SourceError(
                 f"ends at {reached_s:.2f} s, before the stretch from {t0_s:.2f} s to {t1_s:.2f} s does.",
                 where=str(self._path),
             )

@@ -33,6 +33,7 @@ from core.window import Tokens
 from train.corpora.base import Split, assert_disjoint, existing
 from train.corpora.label_space import DEFAULT, LabelSpace
 from train.corpora.numeric import FeatureExample, feature_tokens, finite
+from train.corpora.recordings import SplitRule, split_by_source
 from train.tokens import TokenSet
 
 NAME: Final = "mosei"
@@ -82,17 +83,19 @@ class _Segment:
     values: NDArray[np.float64]
 
 
-def read(folder: Path, *, space: LabelSpace = DEFAULT) -> list[FeatureExample]:
+def read(folder: Path, *, split: SplitRule = "official", space: LabelSpace = DEFAULT) -> list[FeatureExample]:
     """Read every labelled segment of a folder with the sequences that lie there.
 
     Args:
         folder: holds `.csd` files, the labels among them, and `folds.json`.
+        split: the authors' parts, or ours, by video, for which no `folds.json` is needed and every video
+            counts.
         space: labels of the targets.
 
     Raises:
         SourceError: labels or folds are missing, or a file is damaged.
     """
-    folds = _read_folds(folder)
+    folds = _read_folds(folder) if split == "official" else None
     with ExitStack() as stack:
         sequences = _open(folder, stack)
         if "labels" not in sequences:
@@ -101,16 +104,23 @@ def read(folder: Path, *, space: LabelSpace = DEFAULT) -> list[FeatureExample]:
         examples = [
             example
             for video, keys in groupby(sorted(labels), key=_video_of)
-            if video in folds
-            for example in _video(video, list(keys), labels, sequences, folds[video], space)
+            if folds is None or video in folds
+            for example in _video(
+                video,
+                list(keys),
+                labels,
+                sequences,
+                split_by_source(video) if folds is None else folds[video],
+                space,
+            )
         ]
     assert_disjoint(examples)
     return examples
 
 
-def read_tokens(folder: Path, *, space: LabelSpace = DEFAULT) -> TokenSet:
+def read_tokens(folder: Path, *, split: SplitRule = "official", space: LabelSpace = DEFAULT) -> TokenSet:
     """The same as a token set; raises as `read` does."""
-    return feature_tokens(read(folder, space=space), "timed")
+    return feature_tokens(read(folder, split=split, space=space), "timed")
 
 
 def own_labels(values: NDArray[np.floating]) -> tuple[dict[str, float], dict[str, float]]:
@@ -223,7 +233,8 @@ def _read_folds(folder: Path) -> dict[str, Split]:
         raise SourceError(
             "the official folds cannot be read.",
             where=str(path),
-            fix="Write the SDK's lists of videos there, as train, valid and test.",
+            fix="Write the SDK's lists of videos there, as train, valid and test, or ask for the split rule "
+            "`disjoint`.",
         ) from error
     folds: dict[str, Split] = {}
     for name, videos in lists.items():

@@ -31,6 +31,7 @@ class RecordingExample(Example):
         speaker: whom it is about; unique within the corpus as far as the corpus tells.
         text: what is said, where the corpus has it.
         scales: "valence" and "arousal" in [-1, 1]; "intensity.LABEL" in the corpus' own unit.
+        row: where a person can look the example up, such as "labels.csv, line 7"; "" = by its id.
     """
 
     path: Path
@@ -39,23 +40,27 @@ class RecordingExample(Example):
     speaker: str
     text: str | None = None
     scales: Mapping[str, float] = field(default_factory=dict)
+    row: str = ""
 
 
-def pieces(example: RecordingExample, longest_s: float = 12.0) -> list[RecordingExample]:
+def parts_of(
+    t0_s: float, t1_s: float | None, duration_s: float | None, longest_s: float = 12.0
+) -> list[tuple[float, float | None]]:
     """Cut a stretch into equal parts of at most `longest_s`: no live window is longer.
 
-    Labels, source and split are those of the whole; the text goes with none of the parts if there are
-    several. A stretch whose end is not known stays whole.
+    Args:
+        t0_s, t1_s: the stretch in seconds; t1_s None means up to the end of the recording.
+        duration_s: of the recording, as far as it is known; it decides over stretches without an end only,
+            and the last part of such a stretch has none either.
+        longest_s: in seconds.
     """
-    if example.t1_s is None or example.t1_s - example.t0_s <= longest_s:
-        return [example]
-    count = math.ceil((example.t1_s - example.t0_s) / longest_s)
-    length_s = (example.t1_s - example.t0_s) / count
-    borders = [example.t0_s + i * length_s for i in range(count)] + [example.t1_s]
-    return [
-        replace(example, id=f"{example.id}#{i}", t0_s=borders[i], t1_s=borders[i + 1], text=None)
-        for i in range(count)
-    ]
+    end_s = duration_s if t1_s is None else t1_s
+    if end_s is None or end_s - t0_s <= longest_s:
+        return [(t0_s, t1_s)]
+    count = math.ceil((end_s - t0_s) / longest_s)
+    length_s = (end_s - t0_s) / count
+    borders = [t0_s + i * length_s for i in range(count)]
+    return list(zip(borders, [*borders[1:], t1_s], strict=True))
 
 
 def split_by_source(source: str) -> Split:
@@ -94,18 +99,23 @@ def media_below(folder: Path) -> dict[str, Path]:
     return found
 
 
-def media_of(names: Iterable[str], folder: Path) -> dict[str, Path]:
+def media_of(names: Iterable[str], folder: Path, *, lenient: bool = False) -> dict[str, Path]:
     """The recording of each name.
+
+    Args:
+        names: of files, without suffix.
+        folder: where they lie, anywhere below.
+        lenient: recordings may be missing; each then has a path at which nothing is.
 
     Raises:
         SourceError: recordings are missing; says how many and which comes first.
     """
     wanted, found = list(names), media_below(folder)
     missing = [name for name in wanted if name not in found]
-    if missing:
+    if len(missing) == len(wanted) or (missing and not lenient):
         raise SourceError(
             f"lacks {len(missing)} of {len(wanted)} recordings, {missing[0]} to begin with.",
             where=str(folder),
             fix="Unpack the corpus' videos below this folder.",
         )
-    return {name: found[name] for name in wanted}
+    return {name: found.get(name, folder / f"{name}.mp4") for name in wanted}

@@ -42,7 +42,7 @@ def test_the_authors_label_files_are_read_with_their_videos(folder: Path) -> Non
 
 
 def test_the_official_split_shares_videos_and_ours_does_not(folder: Path) -> None:
-    with pytest.raises(ValueError, match="50_50"):
+    with pytest.raises(SourceError, match="50_50"):
         assert_disjoint(elderreact.read(folder, split="official"))
     assert_disjoint(elderreact.read(folder, split="disjoint"))
 

@@ -39,7 +39,7 @@ def test_labels_and_names_are_joined_line_by_line(folder: Path) -> None:
 
 
 def test_clips_of_one_video_stay_together_in_our_split(folder: Path) -> None:
-    with pytest.raises(ValueError, match="kimchi"):
+    with pytest.raises(SourceError, match="kimchi"):
         assert_disjoint(emoreact.read(folder))
     examples = {e.id: e for e in emoreact.read(folder, split="disjoint")}
     assert examples["KIMCHI65_2"].split == examples["KIMCHI7_2"].split
