@@ -5,6 +5,8 @@ Legend: N examples, C labels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
@@ -45,22 +47,68 @@ def fit_branch(
     )
 
 
-def fit_thresholds(estimates: Floats, targets: Floats, known: Bools) -> tuple[float, ...]:
-    """The thresholds with the best F1, each label's own shrunk to that of all labels together.
+def refit_branch(
+    logits: Floats, targets: Floats, known: Bools, centre: BranchCalibration, pull: float
+) -> BranchCalibration:
+    """Per-label temperature and bias on data of one kind, shrunk to a calibration for data of every kind.
+
+    Args:
+        logits, targets, known: as for `fit_branch`.
+        centre: what is shrunk to; a label that is never known keeps it.
+        pull: how strongly: the examples' cross entropy, summed, is set against half of this times the squared
+            distance of log-slope and bias.
+    """
+    starts = [np.array([-np.log(t), b]) for t, b in zip(centre.temperature, centre.bias, strict=True)]
+    own = [
+        _fit(logits[:, c], targets[:, c], known[:, c].astype(np.float64), start, pull)
+        for c, start in enumerate(starts)
+    ]
+    return BranchCalibration(
+        temperature=tuple(round(float(np.exp(-slope)), 5) for slope, _ in own),
+        bias=tuple(round(float(bias), 5) for _, bias in own),
+    )
+
+
+def cross_entropy(logits: Floats, targets: Floats, known: Bools, branch: BranchCalibration) -> float:
+    """Sum over what is known of the cross entropy between targets and calibrated probabilities."""
+    p = np.clip(probabilities(logits, branch).astype(np.float64), 1e-6, 1 - 1e-6)
+    return float(-(targets * np.log(p) + (1 - targets) * np.log(1 - p))[known].sum())
+
+
+def fit_thresholds(
+    estimates: Floats,
+    targets: Floats,
+    known: Bools,
+    *,
+    weights: NDArray[np.floating] | None = None,
+    centre: Sequence[float] | None = None,
+) -> tuple[float, ...]:
+    """Thresholds for a high F1: each label's own shrunk to that of all labels, and all of them to `centre`.
 
     Args:
         estimates: (N, C) calibrated probabilities.
         targets, known: (N, C).
+        weights: (N,) of the examples, or None.
+        centre: (C,) thresholds on data of every kind, or None.
     """
     truth = presence(targets) & known
-    common = _best_threshold(estimates[known], truth[known])
+    weight = known * (np.ones(len(known)) if weights is None else np.asarray(weights))[:, None]
+    common = _best_threshold(estimates[known], truth[known], weight[known])
+    all_together = np.full(estimates.shape[1], common)
+    if centre is not None:
+        share = _share(float(truth.sum()))
+        all_together = share * all_together + (1 - share) * np.asarray(centre)
     result = []
-    for label in range(estimates.shape[1]):
+    for label, shared in enumerate(all_together):
         rows = known[:, label]
         positives = float(truth[rows, label].sum())
-        own = _best_threshold(estimates[rows, label], truth[rows, label]) if positives else common
-        share = positives / (positives + SHRINKAGE_POSITIVES)
-        result.append(round(share * own + (1 - share) * common, 4))
+        own = (
+            _best_threshold(estimates[rows, label], truth[rows, label], weight[rows, label])
+            if positives
+            else shared
+        )
+        share = _share(positives)
+        result.append(round(float(share * own + (1 - share) * shared), 4))
     return tuple(result)
 
 
@@ -93,8 +141,8 @@ def reliability(logits: Floats, targets: Floats, known: Bools, calibration: Bran
         rows = known[:, label]
         y = targets[rows, label]
         if rows.any() and 0 < y.mean() < 1:
-            base = _cross_entropy(np.full(len(y), y.mean()), y)
-            result[label] = max(0.05, 1.0 - _cross_entropy(p[rows, label], y) / base)
+            base = _mean_cross_entropy(np.full(len(y), y.mean()), y)
+            result[label] = max(0.05, 1.0 - _mean_cross_entropy(p[rows, label], y) / base)
     return result
 
 
@@ -118,17 +166,30 @@ def _fit(z: Floats, y: Floats, weight: Floats, centre: Floats, pull: float) -> F
     return np.asarray(found.x)
 
 
-def _best_threshold(p: Floats, y: Bools) -> float:
-    """The cut with the best F1, in the middle between two neighbours; within [.05, .95]."""
+def _share(positives: float) -> float:
+    return positives / (positives + SHRINKAGE_POSITIVES)
+
+
+def _best_threshold(p: Floats, y: Bools, weight: Floats) -> float:
+    """Half-way between the cut with the best F1 and the one that would have it if every p were true.
+
+    The first follows the data and their chance; the second is known to lie at half of the best F1.
+    Within [.05, .95].
+    """
     if not y.any():
         return 0.5
-    order = np.argsort(-p)
-    hits = np.cumsum(y[order])
-    f1 = 2 * hits / (np.arange(1, len(p) + 1) + y.sum())
-    best = int(np.argmax(f1))
-    below = p[order[min(best + 1, len(p) - 1)]]
-    return float(np.clip((p[order[best]] + below) / 2, 0.05, 0.95))
+    order = np.argsort(-p, kind="stable")
+    p, said = p[order].astype(np.float64), np.cumsum(weight[order])
+
+    def best(mass: NDArray[np.float64]) -> tuple[int, float]:
+        f1 = 2 * np.cumsum(mass) / (said + mass.sum())
+        return int(np.argmax(f1)), float(f1.max())
+
+    last, _ = best(weight[order] * y[order])
+    found = (p[last] + p[min(last + 1, len(p) - 1)]) / 2
+    expected = best(weight[order] * p)[1] / 2
+    return float(np.clip((found + expected) / 2, 0.05, 0.95))
 
 
-def _cross_entropy(p: Floats, y: Floats) -> float:
+def _mean_cross_entropy(p: Floats, y: Floats) -> float:
     return float(-(y * np.log(p) + (1 - y) * np.log(1 - p)).mean())

@@ -1,5 +1,7 @@
 """The last stage: everything that `CalibrationSpec` holds, fitted on validation data.
 
+First the default for data of every kind, then an operating point for each corpus.
+
 Patterns of one modality are calibrated on real labels, as are patterns that a corpus truly has together.
 Nobody knows the label of modalities that were joined from different recordings, so the other patterns are
 calibrated to agree with the reliability-weighted mean of the calibrated peers.
@@ -20,8 +22,10 @@ from core.models.fusion import EmotionNet
 from core.spec import BranchCalibration, CalibrationSpec, pattern
 from core.window import TokenShape
 from train.calibrate import fit_abstention, fit_branch, fit_thresholds
+from train.distillation import Knowledge
 from train.inference import Outputs, evaluation_windows, outputs_of
-from train.knowledge import FLAT, calibrated_peers, judge, knowledge_of
+from train.knowledge import FLAT, Judged, calibrated_peers, judge, knowledge_of
+from train.operating_points import fit_points
 from train.pairing import BatchMaker, PairingConfig
 from train.placement import PlacementConfig
 from train.tokens import TokenSet
@@ -51,17 +55,14 @@ def calibrate(
         joined: number of joined windows for each pattern of several modalities.
     """
     insight = calibrated_peers(net, validation, shapes, weights)
-    fusion: dict[str, BranchCalibration] = {}
-    estimates, targets, known, counts = [], [], [], []
-    for modality in MODALITIES:
-        seen = judge(net, validation, shapes, modality, weights)
-        fusion[modality] = FLAT
-        if seen is not None:
-            fusion[modality] = fit_branch(seen.logits, seen.targets, seen.known, seen.weights)
-            estimates.append(probabilities(seen.logits, fusion[modality]))
-            targets.append(seen.targets)
-            known.append(seen.known)
-            counts.append(seen.counts)
+    fusion: dict[str, BranchCalibration] = {pattern(p): FLAT for p in PATTERNS}
+    peers = dict(insight.branches)
+    alone = [(m, judge(net, validation, shapes, m, weights)) for m in MODALITIES]
+    heard = [(m, seen) for m, seen in alone if seen is not None]
+    for modality, seen in heard:
+        branch = fit_branch(seen.logits, seen.targets, seen.known, seen.weights)
+        fusion[modality] = _with_thresholds(branch, seen.logits, seen)
+        peers[modality] = _with_thresholds(peers[modality], seen.peer, seen)
     know = knowledge_of(validation, insight)
     for names in (p for p in PATTERNS if len(p) > 1):
         real = _paired(net, validation, shapes, names)
@@ -69,19 +70,45 @@ def calibrate(
             fusion[pattern(names)] = fit_branch(*real)
             continue
         outputs = _joined(net, validation, shapes, names, placement, joined)
-        if outputs is None:
-            fusion[pattern(names)] = FLAT
-            continue
-        taught = know.teacher(torch.from_numpy(outputs.peer_logits), torch.from_numpy(outputs.available))
-        goal = taught.sigmoid().numpy()
-        fusion[pattern(names)] = fit_branch(outputs.logits, goal, np.ones_like(goal, np.bool_))
-    p, y, mask = (np.concatenate(parts) for parts in (estimates, targets, known))
+        if outputs is not None:
+            fusion[pattern(names)] = _taught(outputs, know)
+    default = _common(fusion, peers, heard)
+    points = fit_points(net, validation, shapes, default)
+    return default.model_copy(update={"operating_points": points})
+
+
+def _common(
+    fusion: dict[str, BranchCalibration],
+    peers: dict[Modality, BranchCalibration],
+    heard: Sequence[tuple[Modality, Judged]],
+) -> CalibrationSpec:
+    """The default point: thresholds and abstention for all single modalities together."""
+    p = np.concatenate([probabilities(seen.logits, fusion[m]) for m, seen in heard])
+    y, known, counts, weights = (
+        np.concatenate([getattr(seen, name) for _, seen in heard])
+        for name in ("targets", "known", "counts", "weights")
+    )
     return CalibrationSpec(
         fusion=fusion,
-        peers=insight.branches,
-        thresholds=fit_thresholds(p, y, mask),
-        abstain_below=fit_abstention(p, y, mask, np.concatenate(counts)),
+        peers=peers,
+        thresholds=fit_thresholds(p, y, known, weights=weights),
+        abstain_below=fit_abstention(p, y, known, counts),
     )
+
+
+def _taught(outputs: Outputs, know: Knowledge) -> BranchCalibration:
+    """Calibrated to agree with the teacher: nobody knows the labels of joined windows."""
+    taught = know.teacher(torch.from_numpy(outputs.peer_logits), torch.from_numpy(outputs.available))
+    goal = taught.sigmoid().numpy()
+    return fit_branch(outputs.logits, goal, np.ones_like(goal, np.bool_))
+
+
+def _with_thresholds(
+    branch: BranchCalibration, logits: NDArray[np.floating], seen: Judged
+) -> BranchCalibration:
+    estimates = probabilities(logits, branch)
+    own = fit_thresholds(estimates, seen.targets, seen.known, weights=seen.weights)
+    return branch.model_copy(update={"thresholds": own})
 
 
 def _paired(

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from core.models.calibration import probabilities
-from train.calibrate import fit_abstention, fit_branch, fit_thresholds, reliability
+from core.spec import BranchCalibration
+from train.calibrate import fit_abstention, fit_branch, fit_thresholds, refit_branch, reliability
 from train.metrics import calibration_error
 
 
@@ -62,6 +63,40 @@ def test_thresholds_maximise_f1_and_rare_labels_lean_on_the_common_one():
     common, rare = fit_thresholds(p, truth.astype(np.float32), np.ones_like(truth))
     assert 0.2 < common < 0.3
     assert rare == pytest.approx(common, abs=0.03)
+
+
+def test_thresholds_lean_on_those_of_other_data_the_more_the_fewer_positives():
+    rng = np.random.default_rng(0)
+    p = rng.random((4000, 1))
+    truth = rng.random(p.shape) < p
+    every = np.ones_like(truth)
+    (own,) = fit_thresholds(p, truth.astype(np.float32), every)
+    (many,) = fit_thresholds(p, truth.astype(np.float32), every, centre=[0.9])
+    (few,) = fit_thresholds(p[:8], truth[:8].astype(np.float32), every[:8], centre=[0.9])
+    assert abs(many - own) < 0.03
+    assert few > 0.8
+
+
+def test_the_threshold_of_honest_probabilities_is_half_of_the_best_f1():
+    rng = np.random.default_rng(0)
+    p = rng.beta(0.5, 2.0, (20_000, 1))
+    truth = rng.random(p.shape) < p
+    (found,) = fit_thresholds(p, truth.astype(np.float32), np.ones_like(truth))
+    best = max(
+        2 * (truth & (p >= t)).sum() / (truth.sum() + (p >= t).sum()) for t in np.arange(0.05, 0.9, 0.01)
+    )
+    assert found == pytest.approx(best / 2, abs=0.02)
+
+
+def test_refitting_starts_from_the_default_and_goes_as_far_as_it_is_let():
+    honest, truth, known = sample()
+    default = BranchCalibration(temperature=(1.0,) * 3, bias=(0.0,) * 3)
+    known[:, 2] = False
+    free = refit_branch(honest - 1.0, truth, known, default, 1.0)
+    held = refit_branch(honest - 1.0, truth, known, default, 1e6)
+    assert free.bias[:2] == pytest.approx([1.0, 1.0], abs=0.1)
+    assert held.bias[:2] == pytest.approx([0.0, 0.0], abs=0.05)
+    assert (free.temperature[2], free.bias[2]) == (1.0, 0.0)
 
 
 def test_abstention_starts_where_the_top_label_is_seldom_right():
