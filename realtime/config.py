@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BeforeValidator, Field
@@ -54,12 +54,21 @@ class FeedConfig(Strict):
         enabled: whether there are any.
         host, port: where; port 0 takes a free one.
         linger_s: how long both stay after the end of the run, so that a page can still be looked at.
+        page: what the address that is printed allows: "view", or "control" to stop, mark and correct, too.
+        max_viewers: clients at the same time.
+        certificate, key: PEM files; with them TLS is spoken. Without, `host` has to be on loopback.
+        names: with a certificate, the hosts by which clients reach the feed.
     """
 
     enabled: bool = True
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8765, ge=0, le=65535)
     linger_s: float = Field(0.0, ge=0)
+    page: Literal["view", "control"] = "view"
+    max_viewers: int = Field(64, ge=1, le=100_000)
+    certificate: Path | None = None
+    key: Path | None = None
+    names: tuple[str, ...] = ()
 
 
 class RunConfig(Strict):

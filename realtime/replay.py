@@ -14,6 +14,7 @@ from core.errors import EmotrackError
 from core.events import End
 from realtime.build import build_engine, hello, load_lanes
 from realtime.config import ReplayConfig
+from realtime.feed.control import RunControl
 from realtime.pacing import Pace
 from realtime.preparation import checkpoint_folder, prepare
 from realtime.session import Session
@@ -47,11 +48,13 @@ def run_replay(path: Path, config: ReplayConfig, *, console: bool) -> int:
         spec = spec.at(config.operating_point)  # after the export, which is the same for every point
         lanes = load_lanes(spec, export, config)
         interrupted = threading.Event()
-        sinks = FanOut(_open_sinks(config, console=console), _report_sink)
+        control = RunControl(interrupted)
+        sinks = FanOut(_open_sinks(config, control, console=console), _report_sink)
         try:
             with _interruptible(interrupted):
                 engine = build_engine(config.engine, spec, source)
-                session = Session(engine, lanes, sinks, Pace.parse(config.source.pace), interrupted)
+                pace = Pace.parse(config.source.pace)
+                session = Session(engine, lanes, control.before(sinks), pace, interrupted)
                 end = session.run(source, hello(spec, config, source))
                 interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)
         finally:
@@ -60,21 +63,18 @@ def run_replay(path: Path, config: ReplayConfig, *, console: bool) -> int:
     return _exit_code(end)
 
 
-def _open_sinks(config: ReplayConfig, *, console: bool) -> dict[str, Sink]:
+def _open_sinks(config: ReplayConfig, control: RunControl, *, console: bool) -> dict[str, Sink]:
     """The feed first: a port that is taken must not cost an older run its files."""
     sinks: dict[str, Sink] = {}
-    page = None
     if config.feed.enabled:
         from realtime.feed.sink import FeedSink
 
-        feed = FeedSink(config.feed.host, config.feed.port)
-        sinks["feed"], page = feed, feed.page_url
+        sinks["feed"] = feed = FeedSink.configured(config.feed, control)
+        _tell(f"Page: {feed.page(config.feed.page)}")
     if console:
         from realtime.sinks.console import ConsoleSink
 
-        sinks["console"] = ConsoleSink(pace=Pace.parse(config.source.pace).factor, page=page)
-    elif page is not None:
-        _tell(f"Page: {page}")
+        sinks["console"] = ConsoleSink(pace=Pace.parse(config.source.pace).factor)
     if config.run.out is not None:
         sinks.update(_open_run_folder(config.run.out, config))
     return sinks

@@ -12,7 +12,7 @@ MAX_REASON_BYTES: Final = 123
 
 
 class Close(IntEnum):
-    """Codes that the feed closes with. 1002, 1007 and 1009 come from the websocket library.
+    """Codes that the feed closes with. 1002 and 1009 come from the websocket library.
 
     1000 to 1015 are those of RFC 6455; 4000 and above are the feed's own.
     """
@@ -20,6 +20,7 @@ class Close(IntEnum):
     NORMAL = 1000
     GOING_AWAY = 1001
     UNSUPPORTED_DATA = 1003
+    INVALID_DATA = 1007
     INTERNAL_ERROR = 1011
     TRY_AGAIN_LATER = 1013
     BAD_MESSAGE = 4000
@@ -50,6 +51,7 @@ _MEANINGS: Final[dict[Close, tuple[str, str]]] = {
     Close.NORMAL: ("the client said goodbye", "nothing"),
     Close.GOING_AWAY: ("the feed is over; what was waiting has been sent first", "connect again later"),
     Close.UNSUPPORTED_DATA: ("a binary message where text is due", "send text"),
+    Close.INVALID_DATA: ("text that is not UTF-8", "send UTF-8"),
     Close.INTERNAL_ERROR: ("the feed failed", "connect again and resume"),
     Close.TRY_AGAIN_LATER: ("no room for another session at the moment", "connect again later"),
     Close.BAD_MESSAGE: ("a message that is not understood; the reason names the field", "mend the client"),

@@ -1,12 +1,13 @@
-"""Who may come in, and the few files that are served: the feed's HTTP side.
+"""Who may come in, and what is served besides websockets: the feed's HTTP side.
 
-The feed is for programs and pages of this machine. A page of another site can reach a loopback port through
-the visitor's browser; the checks of `Host` (DNS rebinding) and `Origin` (cross-site requests) keep it out.
+A page of another site can reach a loopback port through the visitor's browser; the checks of `Host` (DNS
+rebinding) and `Origin` (cross-site requests) keep it out, before anything else is looked at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -15,35 +16,68 @@ from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-STREAM_PATH: Final = "/v1/stream"
+from realtime.feed.endpoint import Endpoint
+from realtime.feed.requests import INGEST_PATH, STREAM_PATH
+from realtime.feed.throttle import Failures
+from realtime.feed.tokens import Tokens
 
 WEB: Final = Path(__file__).parent.parent / "web"
-PAGES: Final = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/app.js": ("app.js", "text/javascript; charset=utf-8"),
-    "/dom.js": ("dom.js", "text/javascript; charset=utf-8"),
-    "/people.js": ("people.js", "text/javascript; charset=utf-8"),
-    "/transcript.js": ("transcript.js", "text/javascript; charset=utf-8"),
-    "/style.css": ("style.css", "text/css; charset=utf-8"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
+_KINDS: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
 }
+OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+TEXT: Final = "text/plain; charset=utf-8"
+
+
+def pages() -> dict[str, tuple[str, bytes]]:
+    """Path -> media type and content of every file of the page. Nothing else can be asked for."""
+    files = {f"/{file.name}": file for file in sorted(WEB.iterdir()) if file.suffix in _KINDS}
+    files["/"] = files.pop("/index.html")
+    return {path: (_KINDS[file.suffix], file.read_bytes()) for path, file in files.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the gate asks the feed.
+
+    Attributes:
+        is_full: whether no further websocket client may come in.
+        is_ready: whether a run can be followed.
+        metrics: the counters as OpenMetrics text.
+        offers_ingest: whether there is an ingest path.
+    """
+
+    is_full: Callable[[], bool]
+    is_ready: Callable[[], bool]
+    metrics: Callable[[], bytes]
+    offers_ingest: bool
 
 
 class Gate:
     """Answers requests before they become connections.
 
     Args:
-        port: the feed's port.
-        is_full: whether no further viewer may come in.
+        endpoint: where the feed listens; the port is known.
+        tokens: what opens `/metrics` on other addresses than loopback.
+        failures: who has shown too many wrong tokens.
+        desk: what else has to be known.
     """
 
-    def __init__(self, port: int, is_full: Callable[[], bool]) -> None:
-        self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
-        self._origins = {f"http://{host}" for host in self._hosts}
-        self._is_full = is_full
-        self._files = {path: (kind, (WEB / name).read_bytes()) for path, (name, kind) in PAGES.items()}
+    def __init__(self, endpoint: Endpoint, tokens: Tokens, failures: Failures, desk: Desk) -> None:
+        self._endpoint = endpoint
+        self._hosts = endpoint.hosts
+        self._origins = endpoint.origins
+        self._tokens = tokens
+        self._failures = failures
+        self._desk = desk
+        self._files = pages()
+        self.refused: dict[int, int] = {}
         # Some browsers do not count ws: as 'self'; none takes an IPv6 address in a policy.
-        streams = " ".join(f"ws://{host}" for host in sorted(self._hosts) if "[" not in host)
+        scheme = "wss" if endpoint.secure else "ws"
+        streams = " ".join(f"{scheme}://{host}" for host in sorted(self._hosts) if "[" not in host)
         self._policy = (
             f"default-src 'self'; connect-src 'self' {streams}; "
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -51,22 +85,15 @@ class Gate:
 
     def answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """The response to `request`, or None to go on with the websocket handshake."""
-        path = request.path.partition("?")[0]
-        hosts = request.headers.get_all("Host")
-        if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
-            return connection.respond(HTTPStatus.MISDIRECTED_REQUEST, "This host is not served here.\n")
-        origins = request.headers.get_all("Origin")
-        if origins and (len(origins) != 1 or origins[0] not in self._origins):
-            return connection.respond(HTTPStatus.FORBIDDEN, "Pages of other sites may not read the feed.\n")
-        if request.method != "GET":
-            return connection.respond(HTTPStatus.METHOD_NOT_ALLOWED, "Only GET is understood.\n")
-        if path == STREAM_PATH:
-            if self._is_full():
-                return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "There are too many viewers.\n")
-            return None
-        if path in self._files:
-            return self._file(*self._files[path])
-        return connection.respond(HTTPStatus.NOT_FOUND, "There is nothing here.\n")
+        refusal = self._refusal(request, peer(connection))
+        if refusal is not None:
+            status, sentence = refusal
+            self.refused[status] = self.refused.get(status, 0) + 1
+            response = connection.respond(status, sentence + "\n")
+            if status == HTTPStatus.TOO_MANY_REQUESTS:
+                response.headers["Retry-After"] = "5"
+            return response
+        return self._content(request.path.partition("?")[0])
 
     def harden(self, connection: ServerConnection, request: Request, response: Response) -> None:
         """Add the security headers to whatever is answered."""
@@ -78,6 +105,68 @@ class Gate:
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         response.headers["Cache-Control"] = "no-store"
 
-    def _file(self, kind: str, body: bytes) -> Response:
-        headers = Headers({"Content-Type": kind, "Content-Length": str(len(body)), "Connection": "close"})
-        return Response(HTTPStatus.OK, HTTPStatus.OK.phrase, headers, body)
+    def _refusal(self, request: Request, address: str) -> tuple[HTTPStatus, str] | None:
+        path, query, _ = request.path.partition("?")
+        hosts = request.headers.get_all("Host")
+        origins = request.headers.get_all("Origin")
+        if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
+            return HTTPStatus.MISDIRECTED_REQUEST, "This host is not served here."
+        if origins and (len(origins) != 1 or origins[0] not in self._origins):
+            return HTTPStatus.FORBIDDEN, "Pages of other sites may not read the feed."
+        if request.method != "GET":
+            return HTTPStatus.METHOD_NOT_ALLOWED, "Only GET is understood."
+        if path in self._sockets:
+            return self._socket_refusal(query, address)
+        if path == "/metrics" and not self._may_measure(request, address):
+            return HTTPStatus.UNAUTHORIZED, "The counters need a token."
+        if path in self._files or path in {"/healthz", "/readyz", "/metrics"}:
+            return None
+        return HTTPStatus.NOT_FOUND, "There is nothing here."
+
+    @property
+    def _sockets(self) -> frozenset[str]:
+        return frozenset({STREAM_PATH, INGEST_PATH} if self._desk.offers_ingest else {STREAM_PATH})
+
+    def _socket_refusal(self, query: str, address: str) -> tuple[HTTPStatus, str] | None:
+        if query:
+            return HTTPStatus.BAD_REQUEST, "Tokens and options belong into the first message."
+        if self._failures.blocked(address):
+            return HTTPStatus.TOO_MANY_REQUESTS, "Too many wrong tokens came from this address."
+        if self._desk.is_full():
+            return HTTPStatus.SERVICE_UNAVAILABLE, "There are too many clients."
+        return None
+
+    def _may_measure(self, request: Request, address: str) -> bool:
+        if self._endpoint.on_loopback:
+            return True
+        if self._failures.blocked(address):
+            return False
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self._tokens.rights(token):
+            return True
+        self._failures.note(address)
+        return False
+
+    def _content(self, path: str) -> Response | None:
+        if path in self._sockets:
+            return None
+        if path == "/healthz":
+            return _response(HTTPStatus.OK, TEXT, b"ok\n")
+        if path == "/readyz":
+            ready = self._desk.is_ready()
+            status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+            return _response(status, TEXT, b"ready\n" if ready else b"not ready\n")
+        if path == "/metrics":
+            return _response(HTTPStatus.OK, OPENMETRICS, self._desk.metrics())
+        return _response(HTTPStatus.OK, *self._files[path])
+
+
+def peer(connection: ServerConnection) -> str:
+    """The address of whoever is connected."""
+    remote = connection.remote_address
+    return str(remote[0]) if isinstance(remote, tuple) else ""
+
+
+def _response(status: HTTPStatus, kind: str, body: bytes) -> Response:
+    headers = Headers({"Content-Type": kind, "Content-Length": str(len(body)), "Connection": "close"})
+    return Response(status, status.phrase, headers, body)

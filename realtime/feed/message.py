@@ -1,41 +1,58 @@
-"""Events on their way to viewers: encoded once, with what conflation needs to know."""
+"""Events on their way to clients: encoded and framed once, with what filters and conflation need to know."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.events import EmotionEstimate, Event, Hello, Transcript, Utterance
+from websockets.frames import Frame, Opcode
+
+from core.events import Correction, EmotionEstimate, Event, Transcript, Utterance
 from core.wire import encode
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message.
+    """One event.
 
     Attributes:
-        text: what goes over the wire.
-        opens: it begins a run (a hello); what was said before is of no interest any more.
-        rolling: whom it estimates if a newer one for the same person makes it worthless, else None.
+        frame: what goes over the wire, the same bytes for every client.
+        seq: its number in the run.
+        kind: the event's `type`.
+        person: whom it is about, None when nobody in particular.
+        rolling: a newer one for the same person makes it worthless.
         subject: messages of the same subject follow each other, and the newest says it all.
     """
 
-    text: str
-    opens: bool
-    rolling: str | None
+    frame: bytes
+    seq: int
+    kind: str
+    person: str | None
+    rolling: bool
     subject: tuple[str, str]
+
+
+def framed(text: str) -> bytes:
+    """A websocket text frame, as a server sends it: unmasked, so it is the same for all clients."""
+    return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+
+
+PING = Frame(Opcode.PING, b"").serialize(mask=False)
 
 
 def message_of(event: Event, seq: int) -> Message:
     """Encode `event` with its number `seq`. Raises ValueError as `core.wire.encode` does."""
-    text = encode(event, seq)
+    frame = framed(encode(event, seq))
+    person: str | None = None
+    rolling = False
+    subject: tuple[str, str] = (event.type, str(seq))
     match event:
-        case EmotionEstimate(final=False):
-            return Message(text, False, event.person, ("rolling", event.person))
         case EmotionEstimate():
-            return Message(text, False, None, ("estimate", event.id))
+            person, rolling = event.person, not event.final
+            subject = ("rolling", event.person) if rolling else ("estimate", event.id)
         case Transcript():
-            return Message(text, False, None, ("transcript", event.utterance))
+            person, subject = event.person, ("transcript", event.utterance)
         case Utterance():
-            return Message(text, False, None, ("utterance", event.id))
-        case _:
-            return Message(text, isinstance(event, Hello), None, (event.type, str(seq)))
+            person, subject = event.person, ("utterance", event.id)
+        case Correction():
+            person = event.person
+    return Message(frame, seq, event.type, person, rolling, subject)

@@ -1,4 +1,4 @@
-"""What waits to be sent to one viewer."""
+"""What waits to be sent to one client."""
 
 from __future__ import annotations
 
@@ -6,48 +6,89 @@ from collections import deque
 
 from realtime.feed.message import Message
 
+_ANSWER = -1
+_PAST = -2
+
 
 class Outbox:
-    """A bounded queue that forgets rolling estimates which a newer one has replaced, and nothing else.
+    """A queue that forgets rolling estimates which a newer one has replaced, and nothing else.
 
-    Messages leave in the order in which they came.
+    Frames leave in the order in which they came. News are counted in accounts; `restart` opens a new one.
 
-    Args:
-        max_backlog: messages that may not be dropped and may wait at the same time, >= 1.
+    Attributes:
+        sent, conflated: news of the present account that left, or were replaced by newer ones.
     """
 
-    def __init__(self, max_backlog: int) -> None:
-        self._max_backlog = max_backlog
+    __slots__ = ("_account", "_clock", "_lasting", "_news", "_rolling", "conflated", "sent")
+
+    def __init__(self) -> None:
         self._clock = 0
-        self._lasting: deque[tuple[int, Message]] = deque()
-        self._rolling: dict[str, tuple[int, Message]] = {}
+        self._account = 0
+        self._news = 0
+        self._lasting: deque[tuple[int, bytes, int]] = deque()
+        self._rolling: dict[str, tuple[int, bytes, int]] = {}
+        self.sent = 0
+        self.conflated = 0
 
     def __len__(self) -> int:
         return len(self._lasting) + len(self._rolling)
 
     @property
-    def overflows(self) -> bool:
-        """More is waiting than the bound allows."""
-        return len(self._lasting) > self._max_backlog
+    def waiting(self) -> int:
+        """News of the present account that wait."""
+        rolling = sum(account == self._account for _, _, account in self._rolling.values())
+        return rolling + sum(account == self._account for _, _, account in self._lasting)
 
-    def put(self, message: Message) -> None:
-        """Let a message wait."""
+    @property
+    def backlog(self) -> int:
+        """Frames that may not be dropped, except those of snapshots and replays."""
+        return self._news
+
+    def restart(self) -> None:
+        """Open a new account; what was put in before is not counted any more."""
+        self._account += 1
+        self.sent = self.conflated = 0
+
+    def news(self, message: Message) -> None:
+        """Let an event wait."""
         self._clock += 1
-        entry = (self._clock, message)
-        if message.rolling is None:
-            self._lasting.append(entry)
+        entry = (self._clock, message.frame, self._account)
+        if message.rolling and message.person is not None:
+            replaced = self._rolling.pop(message.person, None)
+            if replaced is not None and replaced[2] == self._account:
+                self.conflated += 1
+            self._rolling[message.person] = entry
         else:
-            self._rolling.pop(message.rolling, None)
-            self._rolling[message.rolling] = entry
+            self._news += 1
+            self._lasting.append(entry)
 
-    def pop(self) -> Message | None:
-        """Take out the oldest message, None when nothing waits."""
+    def answer(self, frame: bytes) -> None:
+        """Let a frame wait that is no event."""
+        self._clock += 1
+        self._news += 1
+        self._lasting.append((self._clock, frame, _ANSWER))
+
+    def past(self, frames: list[bytes]) -> None:
+        """Let the frames of a snapshot or replay wait; none of them may be replaced."""
+        for frame in frames:
+            self._clock += 1
+            self._lasting.append((self._clock, frame, _PAST))
+
+    def pop(self) -> bytes | None:
+        """Take out the oldest frame, None when nothing waits."""
         oldest = next(iter(self._rolling), None)  # dictionaries keep the order of insertion
         if oldest is not None and (not self._lasting or self._rolling[oldest][0] < self._lasting[0][0]):
-            return self._rolling.pop(oldest)[1]
-        return self._lasting.popleft()[1] if self._lasting else None
+            _, frame, account = self._rolling.pop(oldest)
+        elif self._lasting:
+            _, frame, account = self._lasting.popleft()
+            self._news -= account != _PAST
+        else:
+            return None
+        self.sent += account == self._account
+        return frame
 
-    def clear(self) -> None:
-        """Forget all."""
-        self._lasting.clear()
+    def drop_events(self) -> None:
+        """Forget all but answers."""
         self._rolling.clear()
+        self._lasting = deque(entry for entry in self._lasting if entry[2] == _ANSWER)
+        self._news = len(self._lasting)

@@ -1,112 +1,194 @@
-"""The feed: a websocket server on this machine's loopback interface, and the page that draws it."""
+"""The feed: a websocket server for those who follow, control or feed a session, and the page."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import socket
-from typing import ClassVar, Final
+import time
+from collections.abc import Callable
+from typing import Final, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
 from websockets.protocol import State
 
 from core.errors import FeedError
 from core.events import Event
-from realtime.feed.gate import STREAM_PATH, Gate
-from realtime.feed.history import History
+from realtime.feed.admission import Channels
+from realtime.feed.channel import Channel
+from realtime.feed.closing import Close
+from realtime.feed.dialogue import Dialogue, House
+from realtime.feed.endpoint import Endpoint, Tls
+from realtime.feed.gate import Desk, Gate, peer
+from realtime.feed.limits import Limits
+from realtime.feed.line import Line, Surroundings, Verdict, lines_of
 from realtime.feed.message import Message, message_of
-from realtime.feed.viewer import Close, Limits, Viewer
+from realtime.feed.metrics import Counts, openmetrics
+from realtime.feed.requests import INGEST_PATH, STREAM_PATH, Right
+from realtime.feed.targets import ControlTarget, IngestTarget
+from realtime.feed.throttle import Failures
+from realtime.feed.tokens import Tokens
 
 DEFAULT_PORT: Final = 8765
-OPEN_TIMEOUT_S: Final = 5.0
-MAX_SOCKETS: Final = 64
-"""Connections in all: viewers, fetches of the page, and those that have not said yet what they want."""
-MAX_UNREAD_BYTES: Final = 1024 * 1024
-"""A client is cut off when more than this waits to be written to it: answers to a flood of pings."""
+MAIN: Final = "main"
+"""The session of a program that has only one."""
+TICK_S: Final = 0.25
+FLUSHED: Final = frozenset({Close.GOING_AWAY, Close.SESSION_OVER})
+"""Before these closes the client may take what waits."""
 
-ADDRESSES: Final = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "::1": "::1"}
+log = logging.getLogger("emotrack.feed")
 
 
 class Feed:
-    """Tells every viewer what the run says. It lives on the event loop that called `start`.
+    """Tells every client what the sessions say. It lives on the event loop that called `start`.
 
     Args:
-        host: "127.0.0.1", "localhost" or "::1".
+        host: "127.0.0.1", "localhost" or "::1"; with `tls` any address of this machine.
         port: TCP port; 0 takes any that is free.
         limits: bounds on what clients can take from the program.
+        tokens: what gives clients their rights; None draws fresh ones.
+        control: who carries out the requests that concern the session `main`.
+        ingest: who takes in audio and video from clients; None offers no ingest path. The session `main` is
+            there from the start only without it.
+        tls: what an address other than loopback needs.
+        clock: monotonic seconds.
 
     Raises:
-        FeedError: `host` is not an address of the loopback interface.
+        FeedError: `host` would be open to the network without TLS.
     """
 
     def __init__(
-        self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, limits: Limits | None = None
+        self,
+        host: str = "127.0.0.1",
+        port: int = DEFAULT_PORT,
+        *,
+        limits: Limits | None = None,
+        tokens: Tokens | None = None,
+        control: ControlTarget | None = None,
+        ingest: IngestTarget | None = None,
+        tls: Tls | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if host not in ADDRESSES:
-            raise FeedError(
-                "is not an address of this machine alone; the feed would be open to the network.",
-                where=host,
-                fix="Use 127.0.0.1, localhost or ::1.",
-            )
-        self._address = ADDRESSES[host]
-        self._port = port
+        self._endpoint = Endpoint(host, port, tls)
         self._limits = limits or Limits()
-        self._history = History(self._limits.max_history)
-        self._viewers: set[Viewer] = set()
-        self._connections: set[_Connection] = set()
+        self.tokens = tokens or Tokens.drawn()
+        failures = Failures(self._limits.failures_per_s, self._limits.failures, clock)
+        self._house = House(self.tokens, failures, Channels(), self._limits, clock, ingest)
+        if ingest is None:
+            self.open_session(MAIN, control)
+        self._lines: set[Line] = set()
+        self._dialogues: dict[Line, Dialogue] = {}
+        self._counts = Counts()
+        self._gate: Gate | None = None
         self._server: Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._ticking: asyncio.Task[None] | None = None
+
+    # -- where it is ----------------------------------------------------------------------------------
 
     @property
     def port(self) -> int:
         """The port, once started the one in use."""
-        return self._port
+        return self._endpoint.port
 
     @property
     def url(self) -> str:
         """Where the stream is."""
-        return f"ws://{self._host_and_port}{STREAM_PATH}"
+        return self._endpoint.url("ws", STREAM_PATH)
+
+    @property
+    def ingest_url(self) -> str:
+        """Where audio and video are taken in."""
+        return self._endpoint.url("ws", INGEST_PATH)
 
     @property
     def page_url(self) -> str:
-        """Where the page is."""
-        return f"http://{self._host_and_port}/"
+        """Where the page is, with the token that lets it read. Not for logs."""
+        return self.page("view")
+
+    def page(self, right: Right, path: str = "/") -> str:
+        """The address of a page with the token of `right` in its fragment, which browsers do not send."""
+        return f"{self._endpoint.url('http', path)}#token={getattr(self.tokens, right)}"
 
     @property
     def viewers(self) -> int:
-        """How many are watching."""
-        return len(self._viewers)
+        """How many clients follow a session."""
+        return sum(len(channel.viewers) for channel in self._house.channels)
+
+    # -- its life -------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Begin to listen.
 
         Raises:
-            FeedError: the port is taken or may not be used.
+            FeedError: the port is taken or may not be used, or certificate and key do not fit.
         """
-        listener = self._bind()
-        self._port = listener.getsockname()[1]
-        gate = Gate(self._port, is_full=lambda: len(self._viewers) >= self._limits.max_viewers)
-        logger = logging.getLogger("emotrack.feed")
-        logger.setLevel(logging.INFO)  # below that the library would log what people said
+        context = self._endpoint.ssl_context()
+        listener = self._endpoint.listen(self._limits.socket_buffer_bytes)
+        desk = Desk(self._is_full, self._is_ready, self._metrics, self._house.ingest is not None)
+        self._gate = Gate(self._endpoint, self.tokens, self._house.failures, desk)
+        log.setLevel(logging.INFO)  # below that the library would log what people said, and tokens
         self._loop = asyncio.get_running_loop()
         self._server = await serve(
             self._serve,
             sock=listener,
-            create_connection=type("_FeedConnection", (_Connection,), {"registry": self._connections}),
-            process_request=gate.answer,
-            process_response=gate.harden,
+            ssl=context,
+            create_connection=lines_of(Surroundings(self._limits, self._house.clock, self._lines)),
+            process_request=self._answer,
+            process_response=self._gate.harden,
             server_header=None,
             compression=None,
-            open_timeout=OPEN_TIMEOUT_S,
+            open_timeout=self._limits.open_s,
             close_timeout=self._limits.close_s,
+            ping_interval=None,  # `tick` asks, for all clients at once
             max_size=self._limits.max_message_bytes,
+            max_queue=4,
             write_limit=self._limits.write_limit_bytes,
-            logger=logger,
+            logger=log,
         )
+        self._ticking = asyncio.create_task(self._tick_for_ever())
 
-    def publish(self, event: Event, seq: int) -> None:
-        """Tell all viewers, present and future. Never waits; may be called from any thread.
+    async def close(self) -> None:
+        """Give clients a bounded time to take what waits, then close with 1001. Again: does nothing."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        if self._ticking is not None:
+            self._ticking.cancel()
+        server.close(close_connections=False)
+        for line in list(self._lines):
+            line.end((Close.GOING_AWAY, "the feed is over."))
+            if line.state in {State.CONNECTING, State.CLOSED}:
+                line.transport.abort()  # it never became a client; browsers open some in advance
+        await server.wait_closed()
+
+    def tick(self) -> None:
+        """Look after all clients once: who is late, who is stalled, who is silent."""
+        now_s = self._house.clock()
+        for dialogue in list(self._dialogues.values()):
+            dialogue.tick(now_s)
+
+    # -- what it tells --------------------------------------------------------------------------------
+
+    def open_session(self, name: str, control: ControlTarget | None = None) -> None:
+        """Begin a session that clients can follow; on the event loop, or before `start`.
+
+        Raises:
+            FeedError: the name is taken.
+        """
+        if name in self._house.channels:
+            raise FeedError("there is such a session already.", where=name)
+        self._house.channels.add(Channel(name, self._limits, control))
+
+    def close_session(self, name: str) -> None:
+        """Forget a session; who follows it may take what waits and is closed with 4011. On the event loop."""
+        channel = self._house.channels.remove(name)
+        for line, dialogue in self._dialogues.items():
+            if channel is not None and dialogue.channel is channel:
+                line.end((Close.SESSION_OVER, "the session is over."))
+
+    def publish(self, event: Event, seq: int, session: str = MAIN) -> None:
+        """Tell all who follow the session, present and future. Never waits; may be called from any thread.
 
         Raises:
             FeedError: the feed has not started or is over.
@@ -116,77 +198,80 @@ class Feed:
         if self._loop is None or self._server is None or self._loop.is_closed():
             raise FeedError("the feed is not open.")
         if self._loop is _running_loop():
-            self._deliver(message)
+            self._deliver(message, session)
         else:
-            self._loop.call_soon_threadsafe(self._deliver, message)
+            self._loop.call_soon_threadsafe(self._deliver, message, session)
 
-    async def close(self) -> None:
-        """Give viewers a bounded time to take what waits, then close with 1001. Again: does nothing."""
-        server, self._server = self._server, None
-        if server is None:
-            return
-        server.close(close_connections=False)
-        await asyncio.gather(*(viewer.finish() for viewer in self._viewers))
-        for connection in list(self._connections):
-            if connection.state in {State.CONNECTING, State.CLOSED}:
-                connection.transport.abort()  # it never became a viewer; browsers open some in advance
-        await server.wait_closed()
+    def _deliver(self, message: Message, session: str) -> None:
+        channel = self._house.channels.named(session)
+        if channel is not None:
+            counts = self._counts.published
+            counts[message.kind] = counts.get(message.kind, 0) + 1
+            channel.publish(message)
 
-    def _bind(self) -> socket.socket:
-        family = socket.AF_INET6 if self._address == "::1" else socket.AF_INET
-        try:
-            listener = socket.create_server((self._address, self._port), family=family)
-        except OSError as error:
-            busy = error.errno == errno.EADDRINUSE
-            raise FeedError(
-                "is in use by another program." if busy else f"cannot be used ({error.strerror}).",
-                where=f"port {self._port}",
-                fix="Choose another with --port; --port 0 takes any that is free.",
-            ) from error
-        # Connections inherit it. A small buffer keeps what a slow viewer sees fresh.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._limits.socket_buffer_bytes)
-        return listener
+    # -- connections ----------------------------------------------------------------------------------
 
-    def _deliver(self, message: Message) -> None:
-        self._history.add(message)
-        for viewer in self._viewers:
-            viewer.offer(message)
+    def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        assert self._gate is not None
+        if request.path.startswith(INGEST_PATH):
+            connection.protocol.max_message_size = self._limits.max_ingest_bytes
+        return self._gate.answer(connection, request)
 
     async def _serve(self, connection: ServerConnection) -> None:
+        line = cast(Line, connection)
+        on_ingest = line.request is not None and line.request.path == INGEST_PATH
+        dialogue = Dialogue(line, self._house, peer(line), ingest_path=on_ingest)
+        line.talker = dialogue
+        self._dialogues[line] = dialogue
+        self._counts.opened += 1
         if self._server is None:
-            await connection.close(Close.GOING_AWAY)
-            return
-        viewer = Viewer(connection, self._limits, self._history.snapshot())
-        self._viewers.add(viewer)
+            line.end((Close.GOING_AWAY, "the feed is over."))
+        dialogue.greet()
         try:
-            await viewer.run()
+            verdict = await line.ended
+            if verdict is not None and verdict[0] in FLUSHED:
+                await dialogue.viewer.finish()
         finally:
-            self._viewers.discard(viewer)
+            del self._dialogues[line]
+            dialogue.left()
+        if verdict is not None:
+            await line.hang_up(*verdict)
+        self._note(line, dialogue, verdict)
 
-    @property
-    def _host_and_port(self) -> str:
-        return f"[{self._address}]:{self._port}" if ":" in self._address else f"{self._address}:{self._port}"
+    def _note(self, line: Line, dialogue: Dialogue, verdict: Verdict) -> None:
+        code = int(verdict[0]) if verdict is not None else line.close_code or 1006
+        self._counts.closed[code] = self._counts.closed.get(code, 0) + 1
+        session = dialogue.channel.name if dialogue.channel is not None else "-"
+        log.info(
+            "event=closed client=%s code=%d session=%s rights=%s",
+            str(line.id)[:8], code, session, "+".join(dialogue.rights) or "-",
+        )  # fmt: skip
 
+    async def _tick_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.tick()
 
-class _Connection(ServerConnection):
-    """Refuses what the library would take without bound. `registry` holds the open ones of one feed."""
+    def _is_full(self) -> bool:
+        return len(self._dialogues) >= self._limits.max_viewers
 
-    registry: ClassVar[set[_Connection]]
+    def _is_ready(self) -> bool:
+        has_run = any(channel.run is not None for channel in self._house.channels)
+        return self._server is not None and (has_run or self._house.ingest is not None)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self.registry.add(self)
-        if len(self.registry) > MAX_SOCKETS:
-            self.transport.abort()
+    def _metrics(self) -> bytes:
+        return openmetrics(self.counts)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.registry.discard(self)
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
-            self.transport.abort()
+    def counts(self) -> Counts:
+        """What has been counted so far."""
+        counts = self._counts
+        totals = [channel.totals() for channel in self._house.channels]
+        sums = [sum(column) for column in zip((0, 0, 0), *totals, strict=True)]
+        counts.sent, counts.conflated, counts.filtered = sums
+        counts.refused = self._gate.refused if self._gate is not None else {}
+        counts.bad_tokens = self._house.failures.total
+        counts.viewers, counts.sockets, counts.sessions = self.viewers, len(self._lines), len(totals)
+        return counts
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -4,26 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Self
 
+from core.errors import FeedError
 from core.events import Event
+from realtime.config import FeedConfig
+from realtime.feed.endpoint import Tls
+from realtime.feed.limits import Limits
+from realtime.feed.requests import Right
 from realtime.feed.server import DEFAULT_PORT, Feed
-from realtime.feed.viewer import Limits
+from realtime.feed.targets import ControlTarget
+from realtime.feed.tokens import Tokens
+
+
+def tls_of(config: FeedConfig) -> Tls | None:
+    """The configuration's certificate, None when it has none. Raises FeedError when half of it is missing."""
+    if config.certificate is None and config.key is None:
+        return None
+    if config.certificate is None or config.key is None:
+        raise FeedError("needs both, or neither.", where="feed.certificate and feed.key")
+    return Tls(config.certificate, config.key, config.names)
 
 
 class FeedSink:
     """Serves the feed from a thread of its own, so that neither side can hold up the other.
 
     Args:
-        host, port, limits: as for `Feed`.
+        host, port, limits, tokens, control, tls: as for `Feed`.
 
     Raises:
         FeedError: the feed cannot be served there.
     """
 
     def __init__(
-        self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, limits: Limits | None = None
+        self,
+        host: str = "127.0.0.1",
+        port: int = DEFAULT_PORT,
+        *,
+        limits: Limits | None = None,
+        tokens: Tokens | None = None,
+        control: ControlTarget | None = None,
+        tls: Tls | None = None,
     ) -> None:
-        self._feed = Feed(host, port, limits=limits)
+        self._feed = Feed(host, port, limits=limits, tokens=tokens, control=control, tls=tls)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="feed", daemon=True)
         self._thread.start()
@@ -32,6 +55,12 @@ class FeedSink:
         except BaseException:
             self._stop()
             raise
+
+    @classmethod
+    def configured(cls, config: FeedConfig, control: ControlTarget | None = None) -> Self:
+        """The feed that a configuration describes. Raises FeedError as the class does."""
+        limits = Limits(max_viewers=config.max_viewers)
+        return cls(config.host, config.port, limits=limits, control=control, tls=tls_of(config))
 
     @property
     def port(self) -> int:
@@ -44,9 +73,18 @@ class FeedSink:
         return self._feed.url
 
     @property
+    def tokens(self) -> Tokens:
+        """What gives clients their rights."""
+        return self._feed.tokens
+
+    @property
     def page_url(self) -> str:
-        """Where the page is."""
+        """Where the page is, with the token that lets it read. Not for logs."""
         return self._feed.page_url
+
+    def page(self, right: Right, path: str = "/") -> str:
+        """The address of a page with the token of `right`. Not for logs."""
+        return self._feed.page(right, path)
 
     @property
     def viewers(self) -> int:

@@ -1,144 +1,127 @@
-"""One connected client: its queue, its writer, and the end of its connection."""
+"""One client that follows a session: what it wants, what waits for it, and its accounts."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import IntEnum
+from typing import Protocol
 
-from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
-
+from realtime.feed.closing import Close
+from realtime.feed.limits import Limits
+from realtime.feed.line import Verdict
 from realtime.feed.message import Message
 from realtime.feed.outbox import Outbox
+from realtime.feed.requests import Subscription
+from realtime.feed.wanted import Wanted
 
 
-class Close(IntEnum):
-    """Close codes that the feed uses itself. 1007 and 1009 come from the websocket library."""
+class Wire(Protocol):
+    """The part of a `Line` that a viewer uses."""
 
-    GOING_AWAY = 1001
-    UNSUPPORTED_DATA = 1003
-    POLICY_VIOLATION = 1008
-    TOO_SLOW = 4008
+    paused: bool
 
+    def write(self, frame: bytes) -> None:
+        """Send a frame."""
+        ...
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds on what clients can take from the program.
-
-    Attributes:
-        max_message_bytes: the largest message that is read from a client.
-        max_viewers: viewers at the same time.
-        max_history: messages that a late joiner is told at most, besides rolling estimates.
-        max_backlog: messages that may not be dropped and may wait for one viewer, beyond its history.
-        stall_s: a viewer that takes nothing for this long is disconnected.
-        flush_s: how long the feed waits at its end for viewers to take what is left.
-        close_s: how long a closing handshake may take.
-        socket_buffer_bytes: the kernel's buffer per viewer; what lies there cannot be replaced by news.
-        write_limit_bytes: the program's buffer per viewer above which it stops sending.
-    """
-
-    max_message_bytes: int = 64 * 1024
-    max_viewers: int = 16
-    max_history: int = 2000
-    max_backlog: int = 2000
-    stall_s: float = 10.0
-    flush_s: float = 3.0
-    close_s: float = 2.0
-    socket_buffer_bytes: int = 64 * 1024
-    write_limit_bytes: int = 16 * 1024
+    def end(self, verdict: Verdict) -> None:
+        """Let the connection end."""
+        ...
 
 
 class Viewer:
-    """Sends messages to one client at the client's pace, without ever making the others wait.
+    """Sends frames to one client at the client's pace, without ever making the others wait.
+
+    It needs no task: what finds room is written at once, the rest when there is room again.
 
     Args:
-        connection: the open connection.
-        limits: bounds.
-        history: what it is told first.
+        wire: the open connection.
+        limits: `max_backlog` and `flush_s` count.
+        clock: monotonic seconds.
     """
 
-    def __init__(self, connection: ServerConnection, limits: Limits, history: Iterable[Message]) -> None:
-        self._connection = connection
+    __slots__ = ("_clock", "_drained", "_limits", "_outbox", "_wanted", "_wire", "filtered")
+
+    def __init__(self, wire: Wire, limits: Limits, clock: Callable[[], float]) -> None:
+        self._wire = wire
         self._limits = limits
-        history = list(history)
-        self._outbox = Outbox(limits.max_backlog + len(history))
-        self._wake = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._verdict: asyncio.Future[tuple[Close, str] | None] = asyncio.get_running_loop().create_future()
-        for message in history:
-            self.offer(message)
+        self._clock = clock
+        self._outbox = Outbox()
+        self._wanted = Wanted()
+        self._drained: asyncio.Event | None = None
+        self.filtered = 0
+
+    @property
+    def sent(self) -> int:
+        """News sent since the last snapshot or replay began."""
+        return self._outbox.sent
+
+    @property
+    def conflated(self) -> int:
+        """Rolling estimates since then that newer ones replaced."""
+        return self._outbox.conflated
+
+    @property
+    def waiting(self) -> int:
+        """News since then that wait."""
+        return self._outbox.waiting
+
+    def subscribe(self, subscription: Subscription | None) -> None:
+        """Want something else from now on. What waits is forgotten: a snapshot is to tell it anew."""
+        self._wanted = Wanted(subscription)
+        self._outbox.drop_events()
+
+    def wanted(self, messages: Sequence[Message]) -> list[bytes]:
+        """Frames of those messages that the client wants, whatever their rate."""
+        return [message.frame for message in messages if self._wanted.admits(message)]
+
+    def begin(self, announcement: bytes, past: list[bytes]) -> None:
+        """Announce a snapshot or a replay, let it follow, and open new accounts."""
+        self._outbox.restart()
+        self.filtered = 0
+        self._outbox.answer(announcement)
+        self._outbox.past(past)
+        self.writable()
 
     def offer(self, message: Message) -> None:
-        """Let a message wait for its turn. Returns at once; a viewer too far behind is disconnected."""
-        if self._verdict.done():
-            return
-        self._outbox.put(message)
-        self._idle.clear()
-        self._wake.set()
-        if self._outbox.overflows:
-            self._decide(Close.TOO_SLOW, "too many messages are waiting for this viewer")
+        """An event has happened. Returns at once; a client too far behind is disconnected."""
+        if not self._wanted.takes(message, self._clock()):
+            self.filtered += 1
+        elif self._wire.paused or self._outbox:
+            self._outbox.news(message)
+            self._check()
+        else:
+            self._wire.write(message.frame)
+            self._outbox.sent += 1
 
-    async def run(self) -> None:
-        """Serve until one side ends the connection; it is closed on return."""
-        tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
-        try:
-            verdict = await self._verdict
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            self._outbox.clear()
-        if verdict is not None:
-            await self._close(*verdict)
+    def answer(self, frame: bytes) -> None:
+        """Say something that is no event, in its turn."""
+        if self._wire.paused or self._outbox:
+            self._outbox.answer(frame)
+            self._check()
+        else:
+            self._wire.write(frame)
+
+    def writable(self) -> None:
+        """Send what waits, as far as there is room."""
+        while not self._wire.paused:
+            frame = self._outbox.pop()
+            if frame is None:
+                if self._drained is not None:
+                    self._drained.set()
+                return
+            self._wire.write(frame)
 
     async def finish(self) -> None:
-        """Give the client a bounded time to take what waits, then say goodbye."""
+        """Give the client a bounded time to take what waits."""
+        if not self._outbox:
+            return
+        self._drained = asyncio.Event()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._limits.flush_s):
-                await self._idle.wait()
-        self._decide(Close.GOING_AWAY, "the feed is over")
+                await self._drained.wait()
 
-    async def _read(self) -> None:
-        """Refuse the first thing that the client says: version 1 has nothing for a client to say."""
-        with suppress(ConnectionClosed):
-            said = await self._connection.recv()
-            if isinstance(said, str):
-                self._decide(Close.POLICY_VIOLATION, "this feed understands no messages from viewers")
-            else:
-                self._decide(Close.UNSUPPORTED_DATA, "this feed understands no binary messages")
-        self._decide(None)
-
-    async def _write(self) -> None:
-        with suppress(ConnectionClosed):
-            while True:
-                message = self._outbox.pop()
-                if message is None:
-                    self._idle.set()
-                    self._wake.clear()
-                    await self._wake.wait()
-                    continue
-                try:
-                    async with asyncio.timeout(self._limits.stall_s):
-                        await self._connection.send(message.text)
-                except TimeoutError:
-                    self._decide(Close.TOO_SLOW, "this viewer takes nothing any more")
-                    return
-        self._decide(None)
-
-    def _decide(self, code: Close | None, reason: str = "") -> None:
-        """End the service; the first verdict stands. Without a code the connection is closed already."""
-        if not self._verdict.done():
-            self._verdict.set_result(None if code is None else (code, reason))
-            self._idle.set()
-
-    async def _close(self, code: Close, reason: str) -> None:
-        # A client that reads nothing would keep `close` waiting for room in the buffer for ever.
-        try:
-            async with asyncio.timeout(self._limits.close_s):
-                await self._connection.close(code, reason)
-        except TimeoutError:
-            self._connection.transport.abort()
-            await self._connection.wait_closed()
+    def _check(self) -> None:
+        if self._outbox.backlog > self._limits.max_backlog:
+            self._wire.end((Close.TOO_SLOW, "too many messages are waiting for this client."))

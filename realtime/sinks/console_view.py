@@ -11,7 +11,17 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from core.events import EmotionEstimate, End, Event, Hello, Status, Transcript, Utterance
+from core.events import (
+    Correction,
+    EmotionEstimate,
+    End,
+    Event,
+    Hello,
+    Marker,
+    Status,
+    Transcript,
+    Utterance,
+)
 from core.labels import EMOTIONS, MODALITIES
 
 COLOURS = dict(
@@ -100,7 +110,7 @@ def time_of(event: Event) -> float:
             return event.stages.fused_s
         case Transcript() | Utterance():
             return event.t1_s
-        case Status() | End():
+        case Status() | Marker() | Correction() | End():
             return event.t_s
 
 

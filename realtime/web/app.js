@@ -1,17 +1,15 @@
 // Reads the feed of the server that this page came from, and shows it.
 
 import { clock, element, setText } from "./dom.js";
+import { Link, takeToken } from "./link.js";
 import { People } from "./people.js";
 import { Conversation } from "./transcript.js";
 
-const FIRST_RETRY_MS = 500;
-const LAST_RETRY_MS = 5000;
 const MAX_NOTICES = 50;
 
 const byId = (id) => document.getElementById(id);
 
 const run = { people: null, conversation: null, now: 0, over: false };
-let retryMs = FIRST_RETRY_MS;
 let drawing = false;
 
 const handlers = {
@@ -43,16 +41,15 @@ const handlers = {
     advance(message.t1_s);
   },
   status(message) {
-    const node = element("li", message.level);
     const who = [message.person, message.stream].filter(Boolean).join(", ");
-    node.append(
-      element("span", "time", clock(message.t_s)),
-      element("span", "level", message.level),
-      element("span", "", who ? `${message.message} (${who})` : message.message),
-    );
-    byId("notices").prepend(node);
-    while (byId("notices").children.length > MAX_NOTICES) byId("notices").lastChild.remove();
-    advance(message.t_s);
+    notice(message.t_s, message.level, who ? `${message.message} (${who})` : message.message);
+  },
+  marker(message) {
+    notice(message.t_s, "info", message.label ? `Marked: ${message.label}` : "Marked.");
+  },
+  correction(message) {
+    const right = message.labels === null ? "" : ` Right: ${message.labels.join(", ") || "none"}.`;
+    notice(message.t_s, "info", `An estimate of ${message.person} was called wrong.${right}`);
   },
   end(message) {
     run.over = true;
@@ -72,8 +69,15 @@ function advance(t) {
   run.now = Math.max(run.now, t);
 }
 
-function receive(event) {
-  const message = JSON.parse(event.data);
+function notice(t, level, text) {
+  const node = element("li", level);
+  node.append(element("span", "time", clock(t)), element("span", "level", level), element("span", "", text));
+  byId("notices").prepend(node);
+  while (byId("notices").children.length > MAX_NOTICES) byId("notices").lastChild.remove();
+  advance(t);
+}
+
+function receive(message) {
   const known = Object.hasOwn(handlers, message.type);
   if (!known || (run.people === null && message.type !== "hello")) return;
   handlers[message.type](message);
@@ -102,19 +106,13 @@ function state(name, text) {
   setText(byId("connection"), text);
 }
 
-function connect() {
-  const socket = new WebSocket(`ws://${location.host}/v1/stream`);
-  socket.addEventListener("open", () => {
-    retryMs = FIRST_RETRY_MS;
-    state("live", "Connected");
-  });
-  socket.addEventListener("message", receive);
-  socket.addEventListener("close", () => {
-    if (run.over) state("over", "Over");
-    else state("lost", "Not connected, trying again");
-    setTimeout(connect, retryMs);
-    retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
-  });
+function connection(name, reason) {
+  if (name === "live") state("live", "Connected");
+  else if (name === "refused") state("lost", `Refused: ${reason}`);
+  else if (run.over) state("over", "Over");
+  else state("lost", "Not connected, trying again");
 }
 
-connect();
+const token = takeToken();
+if (token === null) state("lost", "Open the whole address that emotrack printed: it ends in #token=…");
+else new Link(token, { onEvent: receive, onState: connection }).connect();

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
+import json
 from contextlib import closing
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
-from core.events import EmotionEstimate, Transcript
+from core.events import EmotionEstimate, Status, Transcript
 from realtime.feed.sink import FeedSink
+from tests.e2e.browser import BROWSER, browsing
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOSTILE = "<img src=x onerror=\"document.body.id='owned'\"> & <b>bold</b>"
 
 pytestmark = pytest.mark.skipif(
@@ -52,20 +51,31 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory):
+def tab(tmp_path_factory):
+    with browsing(tmp_path_factory.mktemp("profile")) as tab:
+        yield tab
+
+
+def drawn(tab, text):
+    """Wait until the page shows `text`, and until what it has received is drawn."""
+    tab.until(f"document.body.textContent.includes({json.dumps(text)})")
+    tab.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
+
+
+LAST = Status(0.0, "gap", "info", "That is all for now.")
+
+
+@pytest.fixture
+def shown(tab):
     """A function that publishes events and returns the page as the browser has drawn it."""
 
     def show(events):
         with closing(FeedSink(port=0)) as feed:
-            for seq, event in enumerate(events):
+            for seq, event in enumerate([*events, LAST]):
                 feed.write(event, seq)
-            command = [
-                BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-                "--no-first-run", f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
-                "--virtual-time-budget=10000", "--dump-dom", feed.page_url,
-            ]  # fmt: skip
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-        return Page(done.stdout)
+            tab.open(feed.page_url)
+            drawn(tab, LAST.message)
+            return Page(tab.html())
 
     return show
 
@@ -111,3 +121,51 @@ def test_markup_in_words_names_and_notices_is_shown_as_text_and_never_becomes_an
     assert page.texts("source") == [HOSTILE]
     assert not {"img", "b"} & set(page.tags)
     assert "owned" not in page.names
+
+
+def cut_off(feed):
+    """Break every connection, without a goodbye."""
+
+    def abort():
+        for line in list(feed._feed._dialogues):
+            line.transport.abort()
+
+    feed._loop.call_soon_threadsafe(abort)
+
+
+def test_a_page_that_lost_its_connection_goes_on_where_it_was(tab, conversation):
+    with closing(FeedSink(port=0)) as feed:
+        half = len(conversation) // 2
+        for seq, event in enumerate(conversation[:half]):
+            feed.write(event, seq)
+        tab.open(feed.page_url)
+        tab.until("document.getElementById('connection').dataset.state === 'live'")
+        tab.until("document.getElementById('source').textContent === 'recording interview.mp4'")
+        tab.evaluate("document.getElementById('source').textContent = 'not told again'")
+        cut_off(feed)
+        tab.until("document.getElementById('connection').dataset.state === 'lost'")
+        for seq, event in enumerate(conversation[half:], half):
+            feed.write(event, seq)
+        drawn(tab, "The run is over at 0:12.")
+        page = Page(tab.html())
+    assert page.texts("source") == ["not told again"]
+    committed = page.texts("committed")
+    assert [text for text in committed if "cold tonight." in text] == committed
+    assert len(committed) == 3
+    assert "A face appeared. (p1, video)" in page.texts("notices")
+
+
+def test_the_token_leaves_the_address_bar_survives_a_reload_and_is_asked_for_when_missing(tab, hello):
+    with closing(FeedSink(port=0)) as feed:
+        feed.write(hello, 0)
+        tab.open(feed.page_url)
+        tab.until("document.getElementById('connection').dataset.state === 'live'")
+        assert tab.evaluate("location.href") == feed.page_url.partition("#")[0]
+        tab.open(feed.page_url.partition("#")[0])
+        tab.until("document.getElementById('connection').dataset.state === 'live'")
+        tab.evaluate("sessionStorage.clear()")
+        tab.open(feed.page_url.partition("#")[0] + "?again")
+        drawn(tab, "it ends in #token=")
+        tab.open(feed.page_url.partition("#")[0] + "#token=wrong")
+        drawn(tab, "Refused: ")
+        assert feed.tokens.view not in tab.html()

@@ -1,0 +1,120 @@
+"""One session's conversation: what was said, and who follows it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Literal
+
+from realtime.feed.answers import Gap, Replay, ServerMessage, Snapshot
+from realtime.feed.closing import Close, Refusal
+from realtime.feed.codec import write
+from realtime.feed.history import History
+from realtime.feed.limits import Limits
+from realtime.feed.message import Message, framed
+from realtime.feed.requests import Resume, Subscription
+from realtime.feed.targets import ControlTarget
+from realtime.feed.viewer import Viewer
+
+
+class Channel:
+    """Tells every viewer what a session says, run after run.
+
+    Args:
+        name: of the session.
+        limits: of history and viewers.
+        control: who carries out the requests of its clients, None when nobody does.
+    """
+
+    def __init__(self, name: str, limits: Limits, control: ControlTarget | None = None) -> None:
+        self.name = name
+        self.control = control
+        self.run: str | None = None
+        self.newest: int | None = None
+        self.viewers: set[Viewer] = set()
+        self._history = History(limits)
+        # What clients that are gone, or accounts that are closed, have had.
+        self.sent = self.conflated = self.filtered = 0
+
+    def publish(self, message: Message) -> None:
+        """Tell it to everybody, present and future. A hello begins a new run."""
+        self._history.add(message)
+        if message.kind == "hello":
+            self._begin_run()
+        self.newest = message.seq
+        for viewer in self.viewers:
+            viewer.offer(message)
+
+    def join(self, viewer: Viewer, subscription: Subscription | None) -> None:
+        """Begin with a snapshot."""
+        viewer.subscribe(subscription)
+        self._tell_snapshot(viewer, "joined")
+
+    def change(self, viewer: Viewer, subscription: Subscription) -> None:
+        """Another subscription."""
+        self._settle(viewer)
+        viewer.subscribe(subscription)
+        self._tell_snapshot(viewer, "subscribed")
+
+    def may_resume(self, resume: Resume) -> bool:
+        """Whether all that was missed is still known.
+
+        Raises:
+            Refusal: with `Close.RESUME_REFUSED`: another run, or a number that has not been said yet.
+        """
+        if self.run is None or resume.run != self.run:
+            raise Refusal(Close.RESUME_REFUSED, "is not the present run.", field="identify.resume.run")
+        if self.newest is None or resume.seq > self.newest:
+            raise Refusal(
+                Close.RESUME_REFUSED, "this number has not been said yet.", field="identify.resume.seq"
+            )
+        return self._history.since(resume.seq) is not None
+
+    def resume(self, viewer: Viewer, resume: Resume, subscription: Subscription | None) -> None:
+        """Go on after a lost connection; `may_resume` has not raised."""
+        viewer.subscribe(subscription)
+        missed = self._history.since(resume.seq)
+        if missed is None:
+            gap = Gap(resume.run, after=resume.seq, known_from=self._history.known_from)
+            viewer.answer(_frame(gap))
+            self._tell_snapshot(viewer, "gap")
+            return
+        past = viewer.wanted(missed)
+        newest = self.newest if self.newest is not None else resume.seq
+        viewer.begin(_frame(Replay(resume.run, resume.seq, newest, len(past))), past)
+        self.viewers.add(viewer)
+
+    def leave(self, viewer: Viewer) -> None:
+        """The client is gone."""
+        if viewer in self.viewers:
+            self.viewers.discard(viewer)
+            self._settle(viewer)
+
+    def totals(self) -> tuple[int, int, int]:
+        """News sent, conflated and filtered, for all clients there ever were."""
+        return (
+            self.sent + sum(viewer.sent for viewer in self.viewers),
+            self.conflated + sum(viewer.conflated for viewer in self.viewers),
+            self.filtered + sum(viewer.filtered for viewer in self.viewers),
+        )
+
+    def _begin_run(self) -> None:
+        self.run = f"r{secrets.token_hex(6)}"
+        announcement = _frame(Snapshot("new_run", self.run, None, 0))
+        for viewer in self.viewers:
+            self._settle(viewer)
+            viewer.begin(announcement, [])
+
+    def _tell_snapshot(self, viewer: Viewer, reason: Literal["joined", "subscribed", "gap"]) -> None:
+        past = viewer.wanted(self._history.snapshot())
+        viewer.begin(_frame(Snapshot(reason, self.run, self.newest, len(past))), past)
+        self.viewers.add(viewer)
+
+    def _settle(self, viewer: Viewer) -> None:
+        """Take over a viewer's accounts before they begin anew."""
+        self.sent += viewer.sent
+        self.conflated += viewer.conflated
+        self.filtered += viewer.filtered
+
+
+def _frame(message: ServerMessage) -> bytes:
+    return framed(write(message))
