@@ -87,7 +87,7 @@ class DeviceState:
         t_s: stream time of the change.
         present: whether what the stream says can be used.
         reason: stable code of what is wrong, "" when present: "starting", "unplugged", "no_data", "all_zero",
-            "frozen", "dark", "permission", "busy", "suspended", "unreachable", "failed".
+            "frozen", "dark", "permission", "busy", "suspended", "unreachable", "changed", "failed".
         message: one sentence for people.
     """
 

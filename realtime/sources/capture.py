@@ -1,0 +1,107 @@
+"""One device behind one stream: its driver, its ring and its track, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from core.events import StreamInfo
+from core.inputs import SourceInput
+from realtime.sources.device_items import DeviceItem
+from realtime.sources.driver import Driver, Keeper
+from realtime.sources.picture_track import PictureTrack
+from realtime.sources.ring import Ring
+
+REOPEN_FROZEN_S: Final = 2.0
+"""A camera that repeats its picture for so long is closed and opened again."""
+
+
+class Track(Protocol):
+    """Turns what a device says into inputs of one stream; see `AudioTrack` and `PictureTrack`."""
+
+    counters: dict[str, int]
+
+    def take(self, item: DeviceItem) -> list[SourceInput]:
+        """Take in what the device's thread told."""
+        ...
+
+    def poll(self, now_s: float, *, slept: bool = False) -> list[SourceInput]:
+        """Let time act."""
+        ...
+
+    def finish(self, now_s: float) -> list[SourceInput]:
+        """End the stream; what was captured is given first."""
+        ...
+
+
+class Capture:
+    """A device that is kept open and read.
+
+    Args:
+        info: the stream.
+        driver: opens and reads the device.
+        track: makes inputs of it.
+        capacity: items that may wait for the reader: 30 s of sound, or a few pictures.
+    """
+
+    def __init__(self, info: StreamInfo, driver: Driver, track: Track, capacity: int) -> None:
+        self.info = info
+        self.label = driver.label
+        self._driver = driver
+        self._track = track
+        self._capacity = capacity
+        self._ring: Ring | None = None
+        self._keeper: Keeper | None = None
+        self._restarted_s = 0.0
+
+    def start(self, clock: Callable[[], float], notify: Callable[[], None]) -> None:
+        """Open the device, in a thread of its own; `clock` gives seconds of stream time."""
+        self._ring = Ring(self._capacity, notify)
+        self._keeper = Keeper(self._driver, clock, self._ring.put)
+        self._keeper.start()
+
+    def advance(self, now_s: float, *, silent_s: float = 0.0) -> list[SourceInput]:
+        """What has come, and what the time makes of it. `silent_s`: see `Jump`."""
+        assert self._ring is not None
+        assert self._keeper is not None
+        items = self._ring.drain()
+        awake = any(now_s - silent_s + 0.5 < item.at_s < now_s - 0.5 for item in items)
+        slept = silent_s > 0 and not awake
+        # A machine that slept has said nothing; what it said before comes first.
+        out: list[SourceInput] = []
+        earlier = [item for item in items if not slept or item.at_s < now_s - 0.5]
+        for item in earlier:
+            out += self._track.take(item)
+        out += self._track.poll(now_s, slept=slept) if slept else []
+        for item in items[len(earlier) :]:
+            out += self._track.take(item)
+        out += self._track.poll(now_s)
+        self._look_after(now_s)
+        return out
+
+    def stop(self) -> None:
+        """Close the device."""
+        if self._keeper is not None:
+            self._keeper.stop()
+
+    def finish(self, now_s: float) -> list[SourceInput]:
+        """After `stop`: what is left, and the stream's end."""
+        out: list[SourceInput] = []
+        if self._ring is not None:
+            for item in self._ring.drain():
+                out += self._track.take(item)
+        return [*out, *self._track.finish(now_s)]
+
+    def counters(self) -> dict[str, int]:
+        """What was dropped, came too late, and how often the device was opened again."""
+        dropped = self._ring.dropped if self._ring is not None else 0
+        reopened = self._keeper.reopened if self._keeper is not None else 0
+        return {**self._track.counters, "dropped_items": dropped, "reopened": reopened}
+
+    def _look_after(self, now_s: float) -> None:
+        assert self._keeper is not None
+        self._keeper.check(now_s)
+        frozen = isinstance(self._track, PictureTrack) and self._track.frozen_for_s > REOPEN_FROZEN_S
+        if frozen and now_s - self._restarted_s > 2 * REOPEN_FROZEN_S:
+            self._restarted_s = now_s
+            self._keeper.restart()
