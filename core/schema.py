@@ -20,7 +20,7 @@ def json_schema() -> dict[str, Any]:
     schema = adapter().json_schema()
     definitions = schema.pop("$defs")
     for cls in (*get_args(Event), ModelCard, Stages, StreamInfo, TranscriptWord):
-        _describe(definitions[cls.__name__], cls)
+        describe(definitions[cls.__name__], cls)
     for cls in get_args(Event):
         definition = definitions[cls.__name__]
         kind = definition["properties"].pop("type")
@@ -47,8 +47,8 @@ def schema_text() -> str:
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _describe(definition: dict[str, Any], cls: type) -> None:
-    """Move the class's docstring into the descriptions of the schema and its properties."""
+def describe(definition: dict[str, Any], cls: type) -> None:
+    """Move the docstring of a dataclass into the descriptions of its schema and of its properties."""
     summary, _, rest = (inspect.getdoc(cls) or "").partition("\n\nAttributes:\n")
     definition.pop("title", None)
     definition["description"] = " ".join(summary.split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -95,9 +96,26 @@ def demo(
     raise typer.Exit(run_replay(recording, config, console=console))
 
 
-@app.command()
-def schema() -> None:
-    """Print the JSON Schema of the feed's messages."""
-    from core.schema import schema_text
+class Contract(StrEnum):
+    """What `emotrack schema` prints."""
 
-    typer.echo(schema_text(), nl=False)
+    EVENTS = "events"
+    FEED = "feed"
+    ASYNCAPI = "asyncapi"
+
+
+@app.command()
+def schema(
+    of: Annotated[Contract, typer.Argument(help="The events, all messages, or the AsyncAPI.")] = (
+        Contract.EVENTS
+    ),
+) -> None:
+    """Print the JSON Schema of the events or of all messages of the feed, or its AsyncAPI document."""
+    if of is Contract.EVENTS:
+        from core.schema import schema_text as text
+    elif of is Contract.FEED:
+        from realtime.feed.contract import feed_schema_text as text
+    else:
+        from realtime.feed.contract import asyncapi_text as text
+
+    typer.echo(text(), nl=False)

@@ -12,10 +12,12 @@ import pytest
 
 from core.events import (
     PROTOCOL_VERSION,
+    Correction,
     EmotionEstimate,
     End,
     Event,
     Hello,
+    Marker,
     ModelCard,
     Stages,
     Status,
@@ -130,6 +132,8 @@ def _body(duration_s: float) -> Iterator[Event]:
             yield _estimate(utterance, speaker, utterance, t_s, revisions[utterance] + 1, final=True)
         if t_s == 7.0:
             yield Status(t_s, "gap", "warning", "The audio has a hole of 0.3 s.", stream="audio")
+            yield Marker(t_s, "laughs")
+            yield Correction(t_s, "u1", "p1", ("happiness",))
 
 
 def _transcript(utterance: str, person: str, t0_s: float, t1_s: float, *, final: bool) -> Transcript:
