@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from realtime.offline import OfflineStages
+    from realtime.sources.recording import RecordingSource
 
 HOME = os.path.dirname(os.path.realpath(__file__))
 PACKAGES = ("core", "realtime", "train")
@@ -122,6 +123,12 @@ class LiveStages:
 
     Loads nothing until it is asked to, and can be pickled: other processes load stages of their own.
     """
+
+    def open_recording(self, path: Path) -> RecordingSource:
+        """Open a recording as `replay` does."""
+        from realtime.sources.recording import RecordingSource
+
+        return RecordingSource(path)
 
     def prepare(self, checkpoint: Path, whisper: str) -> None:
         """See `realtime.offline.prepare_stages`."""

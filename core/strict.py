@@ -35,17 +35,7 @@ class Strict(BaseModel):
     @classmethod
     def from_yaml(cls, path: Path) -> Self:
         """Read a YAML file. Raises ConfigError when it is absent, no mapping, or not valid."""
-        try:
-            values = read_yaml(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"cannot be read ({error.strerror}).", where=str(path)) from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(f"is not YAML: {error}", where=str(path)) from error
-        if values is None:
-            values = {}
-        if not isinstance(values, dict):
-            raise ConfigError("is not a mapping of keys to values.", where=str(path))
-        return cls.from_mapping(values, where=str(path))
+        return cls.from_mapping(read_mapping(path), where=str(path))
 
 
 class _Loader(yaml.SafeLoader):
@@ -66,6 +56,25 @@ _Loader.add_implicit_resolver(_BOOLEAN, re.compile("^(?:true|True|TRUE|false|Fal
 def read_yaml(text: str) -> Any:  # noqa: ANN401  (whatever the text says)
     """Read one YAML document; only true and false are booleans. Raises yaml.YAMLError."""
     return yaml.load(text, _Loader)  # a safe loader
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read a YAML file; an empty one is an empty mapping.
+
+    Raises:
+        ConfigError: it is absent, no YAML or no mapping.
+    """
+    try:
+        values = read_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot be read ({error.strerror}).", where=str(path)) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"is not YAML: {error}", where=str(path)) from error
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise ConfigError("is not a mapping of keys to values.", where=str(path))
+    return values
 
 
 def with_overrides(values: dict[str, Any], overrides: list[str]) -> dict[str, Any]:

@@ -42,29 +42,48 @@ def fit(
     encoders: Annotated[
         Path | None,
         typer.Option(
-            help="What the first stage wrote, or a checkpoint; else --out, or the default checkpoint "
-            "for presets that start from one."
+            help="What the first stage wrote, or a checkpoint. Else the encoders are trained first, or "
+            "those of the default checkpoint are taken by presets that start from it."
         ),
     ] = None,
     set_: Set = None,
     cache: Cache = None,
     resume: Annotated[bool, typer.Option("--resume", help="Take up an unfinished run.")] = False,
+    tensorboard: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Also write TensorBoard events there.")
+    ] = None,
     workers: Workers = 0,
     ray: Ray = None,
     skip_unreadable: Skip = False,
 ) -> None:
-    """Train fusion and peers on the frozen encoders, calibrate, and write a checkpoint."""
+    """Train encoders that are not there, fusion and peers; calibrate, and write a checkpoint."""
     from core.shipped import shipped
     from core.weights import fetch
-    from train.build import Places, build
+    from train.build import build
     from train.config import read_config
+    from train.inputs import Places
 
     resolved = read_config(config, set_ or [])
-    usual = shipped("checkpoints/default") if resolved.peers == "checkpoint" else out
+    started = resolved.peers == "checkpoint"
+    usual = shipped("checkpoints/default") if started else out / "run" / "encoders"
     work = _recording_work(context, workers=workers, ray=ray, skip_unreadable=skip_unreadable)
     places = Places(data, encoders or usual, out, _cache(cache), fetch, work)
-    spec = build(resolved, places, resume=resume, quiet=False)
+    spec = build(resolved, places, resume=resume, quiet=False, tensorboard=tensorboard)
     typer.echo(f"Wrote {out} ({spec.name}, spec {spec.sha256[:12]}).")
+
+
+@app.command()
+def encoder(
+    config: Annotated[Path, typer.Argument(help="A recipe: text, audio or visual in configs/train/.")],
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder for the encoder and its peer.")],
+    set_: Set = None,
+) -> None:
+    """Train one encoder with its peer; an interrupted training is gone on with."""
+    from train.encoders.command import train_encoder
+
+    figures = train_encoder(config, data, out, set_ or [])
+    typer.echo(f"Wrote {out} ({', '.join(f'{name} {value:.3f}' for name, value in figures.items())}).")
 
 
 @app.command("eval")

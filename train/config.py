@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import yaml
 from pydantic import Field, model_validator
 
 from core.errors import ConfigError
-from core.labels import Modality
+from core.labels import MODALITIES, Modality
 from core.spec import FusionSpec
-from core.strict import Strict, with_overrides
+from core.strict import Strict, read_mapping, with_overrides
 from train.catalogue import CORPORA
 from train.corpora.recordings import SplitRule
 from train.distillation import LossConfig
@@ -60,6 +59,7 @@ class SizesConfig(Strict):
     fusion_layers: int = Field(2, gt=0)
     feedforward: int = Field(320, gt=0)
     queries: Literal["labels", "token"] = "labels"
+    valence_arousal: bool = False
     dropout: float = Field(0.1, ge=0, lt=1)
     peer_gradient: float = Field(0.1, ge=0, le=1)
 
@@ -86,7 +86,11 @@ class TrainingConfig(Strict):
     Attributes:
         name, summary, license: of the checkpoint; the summary names its limits in one sentence.
         corpora: name -> how it is used.
-        text, audio, visual: the first stage, run for every encoder whose files are not there yet.
+        inputs: "encoders" = tokens of the encoders; "raw" = pictures, wave forms and word pieces, as in the
+            paper, with fresh peers.
+        vocabulary: number of word pieces that are learned for raw input.
+        text, audio, visual: the first stage, run for every encoder whose files are not there yet; in a
+            file, each may be the name of a recipe of `train encoder`.
         peers: "first_stage" starts from the peers that were trained with the encoders; "checkpoint" from
             peers and fusion of the checkpoint that the encoders belong to; "fresh" from nothing.
         recogniser: for corpora of recordings.
@@ -100,6 +104,8 @@ class TrainingConfig(Strict):
     summary: str
     license: str
     corpora: dict[str, CorpusConfig]
+    inputs: Literal["encoders", "raw"] = "encoders"
+    vocabulary: int = Field(8000, ge=100)
     text: TextTraining = TextTraining()
     audio: AudioTraining = AudioTraining()
     visual: VisualTraining = VisualTraining()
@@ -119,6 +125,10 @@ class TrainingConfig(Strict):
         for name in self.corpora:
             if name not in CORPORA:
                 raise ValueError(f"there is no corpus {name!r}; known: {', '.join(CORPORA)}")
+        if self.inputs == "raw" and self.peers != "fresh":
+            raise ValueError("peers are fresh where inputs are raw: set peers to fresh")
+        if self.inputs == "raw" and any(CORPORA[name].form == "features" for name in self.corpora):
+            raise ValueError("corpora of features hold no raw input: leave them out or set inputs=encoders")
         if self.peers != "fresh" and not any(CORPORA[name].form != "features" for name in self.corpora):
             raise ValueError("peers are fresh where all corpora are features: set peers to fresh")
         own = (self.sizes.width, self.sizes.heads, self.sizes.peer_layers, self.sizes.feedforward)
@@ -135,15 +145,23 @@ class TrainingConfig(Strict):
 def read_config(path: Path, overrides: list[str]) -> TrainingConfig:
     """Read a preset and apply `a.b=c` assignments.
 
+    `text`, `audio` and `visual` may name files, relative to the preset: the recipes of `train encoder`.
+
     Raises:
-        ConfigError: the file cannot be read, or something in it or in an assignment is wrong.
+        ConfigError: a file cannot be read, or something in it or in an assignment is wrong.
     """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot be read ({error.strerror}).", where=str(path)) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"is not YAML: {error}", where=str(path)) from error
-    if not isinstance(values, dict):
-        raise ConfigError("is not a mapping of keys to values.", where=str(path))
+    values = read_mapping(path)
+    for modality in MODALITIES:
+        named = values.get(modality)
+        if isinstance(named, str):
+            values[modality] = _recipe(path.parent / named, modality)
     return TrainingConfig.from_mapping(with_overrides(values, overrides), where=str(path))
+
+
+def _recipe(path: Path, modality: Modality) -> dict[str, Any]:
+    """The part of a file of `train encoder` that says how the encoder is trained."""
+    values = read_mapping(path)
+    if values.get("modality") != modality or not isinstance(values.get(modality), dict):
+        raise ConfigError(f"is no recipe of the {modality} encoder.", where=str(path))
+    found: dict[str, Any] = values[modality]
+    return found

@@ -6,9 +6,7 @@ from pathlib import Path
 
 from core.labels import MODALITIES, Modality
 from train.config import TrainingConfig
-from train.encoders.audio import train_audio
-from train.encoders.text import train_text
-from train.encoders.visual import train_visual
+from train.encoders.one import train_one
 from train.features import ENCODER_FILES, Locate
 
 
@@ -22,13 +20,8 @@ def first_stage(config: TrainingConfig, data: Path, folder: Path, locate: Locate
         locate: finds third-party weights.
     """
     for modality in missing(folder, peers=config.peers == "first_stage"):
-        if modality == "text":
-            train_text(config.text, data, locate("minilm"), folder)
-        elif modality == "audio":
-            voice = locate("silero-vad") / "silero_vad_16k_op15.onnx"
-            train_audio(config.audio, data, locate("whisper-base"), voice, folder)
-        else:
-            train_visual(config.visual, data, folder)
+        recipes = {"text": config.text, "audio": config.audio, "visual": config.visual}
+        train_one(modality, recipes[modality], data, folder, locate)
 
 
 def missing(folder: Path, *, peers: bool) -> list[Modality]:

@@ -5,7 +5,7 @@ Legend: N examples, C labels, M = 3 modalities.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,10 @@ from train.placement import as_given
 from train.tokens import TokenSet
 
 BATCH: Final = 128
+"""Rows that are computed at once, at most."""
+
+NUMBERS: Final = 1 << 24
+"""Numbers that a batch's tokens have, at most: raw input is large."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,26 +48,46 @@ class Outputs:
         return self.counts > 0
 
 
-def outputs_of(net: EmotionNet, windows: list[Window], shapes: Mapping[Modality, TokenShape]) -> Outputs:
-    """Run the network over windows."""
-    chunks = [windows[i : i + BATCH] for i in range(0, len(windows), BATCH)]
-    parts = [_run(net, collate(chunk, _trimmed(chunk, shapes))) for chunk in chunks]
+def outputs_of(net: EmotionNet, windows: Sequence[Window], shapes: Mapping[Modality, TokenShape]) -> Outputs:
+    """Run the network over windows, which may be made only when they are asked for."""
+    rows = max(1, min(BATCH, NUMBERS // sum(s.length * s.width for s in shapes.values())))
+    parts = []
+    for start in range(0, len(windows), rows):
+        chunk = [windows[i] for i in range(start, min(start + rows, len(windows)))]
+        parts.append(_run(net, collate(chunk, _trimmed(chunk, shapes))))
     return Outputs(*(np.concatenate([getattr(p, name) for p in parts]) for name in Outputs.__slots__))
 
 
-def evaluation_windows(tokens: TokenSet, modalities: Collection[Modality] = MODALITIES) -> list[Window]:
-    """Each example as one window with those of its modalities; examples without any give an empty window."""
-    return list(_windows(tokens, modalities))
+class EvaluationWindows(Sequence[Window]):
+    """Each example of a token set as one window with those of its modalities; one without any is empty.
 
+    Windows are made when they are asked for.
 
-def _windows(tokens: TokenSet, modalities: Collection[Modality]) -> Iterator[Window]:
-    for row in range(len(tokens)):
+    Args:
+        tokens: the examples.
+        modalities: which may be in a window.
+    """
+
+    def __init__(self, tokens: TokenSet, modalities: Collection[Modality] = MODALITIES) -> None:
+        self._tokens = {m: rows for m, rows in tokens.tokens.items() if m in modalities}
+        self._lengths = {m: rows.lengths for m, rows in self._tokens.items()}
+        self._count = len(tokens)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, row: int) -> Window:  # type: ignore[override]
+        if not 0 <= row < self._count:
+            raise IndexError(row)
         kept = {
-            m: as_given(ragged[row], ragged.timing)
-            for m, ragged in tokens.tokens.items()
-            if m in modalities and ragged.lengths[row]
+            m: as_given(rows[row], rows.timing) for m, rows in self._tokens.items() if self._lengths[m][row]
         }
-        yield Window("", 0.0, 1.0, kept)
+        return Window("", 0.0, 1.0, kept)
+
+
+def evaluation_windows(tokens: TokenSet, modalities: Collection[Modality] = MODALITIES) -> EvaluationWindows:
+    """The windows on which a network is judged."""
+    return EvaluationWindows(tokens, modalities)
 
 
 def _trimmed(windows: list[Window], shapes: Mapping[Modality, TokenShape]) -> dict[Modality, TokenShape]:

@@ -110,6 +110,21 @@ def calibrated_peers(
     return Insight(branches, trust, base)
 
 
+def equal_peers(train: Sequence[TokenSet]) -> Insight:
+    """What can be said of peers that have learned nothing yet: as much trust for each, logits as they are."""
+    trust = np.zeros((len(MODALITIES), len(EMOTIONS)))
+    base = np.full(trust.shape, np.nan)
+    for i, modality in enumerate(MODALITIES):
+        rows = [(s, s.present[:, i]) for s in train if modality in s.tokens]
+        if rows:
+            trust[i] = 1.0
+            known = np.concatenate([s.known[there] for s, there in rows])
+            base[i] = _log_odds(
+                np.concatenate([s.targets[there] for s, there in rows]), known, np.ones(len(known))
+            )
+    return Insight(dict.fromkeys(MODALITIES, FLAT), trust, base)
+
+
 def knowledge_of(train: Sequence[TokenSet], insight: Insight) -> Knowledge:
     """Pack base rates of the training data and the insight into the peers for the losses."""
     known = np.concatenate([s.known for s in train])

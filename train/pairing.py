@@ -189,6 +189,7 @@ class BatchMaker:
         peers = np.zeros((count, 3, labels), np.float32)
         peers_known, available = np.zeros((count, 3, labels), np.bool_), np.zeros((count, 3), np.bool_)
         groups = np.zeros(count, np.int64)
+        affect = np.full((count, 2), np.nan, np.float32)
         for i, row in enumerate(rows):
             for modality, (number, example) in row.members.items():
                 j, source = MODALITIES.index(modality), self._sets[number]
@@ -197,6 +198,8 @@ class BatchMaker:
                 groups[i] = self._sources[number][example]
                 if row.paired:
                     fusion[i], fusion_known[i] = source.targets[example], source.known[example]
+                    if source.affect is not None:
+                        affect[i] = source.affect[example]
         return Targets(
             fusion=torch.from_numpy(fusion),
             fusion_mask=torch.from_numpy(fusion_known),
@@ -205,8 +208,8 @@ class BatchMaker:
             available=torch.from_numpy(available),
             groups=torch.from_numpy(groups),
             paired=torch.tensor([row.paired for row in rows]),
-            affect=torch.zeros(count, 2),
-            affect_mask=torch.zeros(count, 2, dtype=torch.bool),
+            affect=torch.from_numpy(np.nan_to_num(affect)),
+            affect_mask=torch.from_numpy(~np.isnan(affect)),
         )
 
 

@@ -58,6 +58,8 @@ def place(tokens: Tokens, timing: Timing, config: PlacementConfig, rng: np.rando
     Returns:
         At least one token; times in seconds since a window's start, increasing, in [0, longest_s].
     """
+    if timing == "fixed":
+        return tokens
     length_s = rng.uniform(config.shortest_s, config.longest_s)
     if timing == "views":
         return _noisy(_track(tokens, length_s, config, rng), config, rng)
@@ -89,6 +91,8 @@ def place_together(
 ) -> dict[Modality, Tokens]:
     """Draw one placement of the modalities of one recording: they keep their common clock."""
     given = {m: as_given(t, timings[m]) for m, t in tokens.items()}
+    if "fixed" in timings.values():
+        return given
     first = min(float(t.times_s[0]) for t in given.values())
     last = max(float(t.times_s[-1]) for t in given.values())
     room_s = config.longest_s - (last - first)

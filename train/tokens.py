@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,40 @@ from numpy.typing import NDArray
 from core.labels import MODALITIES, Modality
 from core.window import Tokens
 
-Timing = Literal["timed", "ordered", "views"]
+Timing = Literal["timed", "ordered", "views", "fixed"]
 """What `times_s` holds: seconds ("timed"); the number of the word that a token belongs to, of a text that
 nobody spoke ("ordered"); nothing: the tokens are several looks at one picture, the first of them unchanged
-("views")."""
+("views"); seconds, of tokens that belong together and are never cut, moved or blurred ("fixed")."""
+
+SCALES: Final = ("valence", "arousal")
+"""What the affect head estimates, in this order."""
+
+
+class TokenRows(Protocol):
+    """Tokens of one modality of N examples, wherever they lie."""
+
+    @property
+    def timing(self) -> Timing:
+        """Meaning of the times."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """D."""
+        ...
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(N,) number of tokens of each example."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, row: int) -> Tokens: ...
+
+    def take(self, rows: Sequence[int]) -> TokenRows:
+        """The examples `rows`, in that order."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +88,13 @@ class Ragged:
         span = slice(self.offsets[row], self.offsets[row + 1])
         return Tokens(self.values[span].astype(np.float32), self.times_s[span])
 
+    def take(self, rows: Sequence[int]) -> Ragged:
+        """The examples `rows`, in that order."""
+        spans = [np.arange(self.offsets[i], self.offsets[i + 1]) for i in rows]
+        index = np.concatenate(spans) if spans else np.zeros(0, np.int64)
+        offsets = np.concatenate([[0], np.cumsum([len(s) for s in spans])]).astype(np.int64)
+        return Ragged(self.values[index], self.times_s[index], offsets, self.timing)
+
     @classmethod
     def of(cls, rows: list[Tokens], timing: Timing) -> Ragged:
         """Join token sequences; at least one of them must have a token, for the width."""
@@ -78,6 +116,7 @@ class TokenSet:
         targets: (N, C) float32 in [0, 1].
         known: (N, C) bool, False where the corpus says nothing about a label.
         tokens: modality -> tokens of all N examples. A modality that the corpus never has is absent.
+        affect: (N, 2) float32 valence and arousal in [-1, 1], NaN where not labelled; None = nowhere.
     """
 
     corpus: str
@@ -86,10 +125,17 @@ class TokenSet:
     splits: tuple[str, ...]
     targets: NDArray[np.float32]
     known: NDArray[np.bool_]
-    tokens: dict[Modality, Ragged]
+    tokens: Mapping[Modality, TokenRows]
+    affect: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def with_scales(self, scales: Sequence[Mapping[str, float]]) -> TokenSet:
+        """With the valence and arousal that examples have among their scales."""
+        values = [[of_one.get(name, np.nan) for name in SCALES] for of_one in scales]
+        affect = np.clip(np.array(values, np.float32).reshape(len(self), len(SCALES)), -1.0, 1.0)
+        return replace(self, affect=None if np.isnan(affect).all() else affect)
 
     @property
     def present(self) -> NDArray[np.bool_]:
@@ -111,7 +157,8 @@ class TokenSet:
             tuple(self.splits[i] for i in rows),
             self.targets[rows],
             self.known[rows],
-            {m: _take(ragged, rows) for m, ragged in self.tokens.items()},
+            {m: ragged.take(rows) for m, ragged in self.tokens.items()},
+            None if self.affect is None else self.affect[rows],
         )
 
 
@@ -120,6 +167,7 @@ def save_tokens(tokens: TokenSet, path: Path) -> None:
     arrays: dict[str, NDArray[np.generic]] = {"targets": tokens.targets, "known": tokens.known}
     timing: dict[str, Timing] = {}
     for modality, ragged in tokens.tokens.items():
+        assert isinstance(ragged, Ragged)
         timing[modality] = ragged.timing
         for name in ("values", "times_s", "offsets"):
             arrays[f"{modality}.{name}"] = getattr(ragged, name)
@@ -137,7 +185,7 @@ def load_tokens(path: Path) -> TokenSet:
     """Read what `save_tokens` wrote."""
     with np.load(path, allow_pickle=False) as data:
         head = json.loads(data["head"].tobytes())
-        tokens: dict[Modality, Ragged] = {
+        tokens: dict[Modality, TokenRows] = {
             m: Ragged(data[f"{m}.values"], data[f"{m}.times_s"], data[f"{m}.offsets"], head["timing"][m])
             for m in MODALITIES
             if m in head["timing"]
@@ -151,10 +199,3 @@ def load_tokens(path: Path) -> TokenSet:
             data["known"],
             tokens,
         )
-
-
-def _take(ragged: Ragged, rows: list[int]) -> Ragged:
-    spans = [np.arange(ragged.offsets[i], ragged.offsets[i + 1]) for i in rows]
-    index = np.concatenate(spans) if spans else np.zeros(0, np.int64)
-    offsets = np.concatenate([[0], np.cumsum([len(s) for s in spans])]).astype(np.int64)
-    return Ragged(ragged.values[index], ragged.times_s[index], offsets, ragged.timing)

@@ -73,6 +73,17 @@ def thresholds_of(branch: BranchCalibration, calibration: CalibrationSpec) -> Fl
     return np.asarray(own, np.float32)
 
 
+def fusion_thresholds(available: NDArray[np.bool_], calibration: CalibrationSpec) -> Floats:
+    """(B, M) bool -> (B, C) float32 thresholds, each row by its availability pattern."""
+    codes = available.astype(np.int64) @ np.array([1, 2, 4])
+    result = np.empty((len(available), len(calibration.thresholds)), np.float32)
+    for code in np.unique(codes):
+        rows = codes == code
+        branch = calibration.fusion[pattern(present(available[rows][0]))]
+        result[rows] = thresholds_of(branch, calibration)
+    return result
+
+
 def evidence(tokens: NDArray[np.integer]) -> Floats:
     """How much there was to judge from: 1 - the product over modalities of exp(-tokens / enough).
 

@@ -9,6 +9,7 @@ the query; here every label has its own query unless the spec asks for the paper
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from core.labels import MODALITIES, Modality
 from core.models.blocks import Attention, FeedForward, key_bias
+from core.models.embeddings import embedding
 from core.models.peers import Peer
 from core.spec import FusionSpec, ModelSpec
 
@@ -129,6 +131,7 @@ class EmotionNet(nn.Module):
         sizes: from the spec.
         dropout: in training only.
         peer_gradient: share of the fusion's gradient that reaches the peers; 0 = none.
+        embeddings: modality -> layer that maps its tokens to the width of the peers; a linear map without.
     """
 
     def __init__(
@@ -139,6 +142,7 @@ class EmotionNet(nn.Module):
         *,
         dropout: float = 0.1,
         peer_gradient: float = 0.1,
+        embeddings: Mapping[Modality, nn.Module] | None = None,
     ) -> None:
         super().__init__()
         self.peers = nn.ModuleDict(
@@ -151,6 +155,7 @@ class EmotionNet(nn.Module):
                     feedforward=sizes.feedforward,
                     num_labels=num_labels,
                     dropout=dropout,
+                    embedding=(embeddings or {}).get(m),
                 )
                 for m in MODALITIES
             }
@@ -162,7 +167,8 @@ class EmotionNet(nn.Module):
     def from_spec(cls, spec: ModelSpec) -> EmotionNet:
         """Build the network that a spec describes, with fresh weights, ready for inference."""
         widths = {m: encoder.width for m, encoder in spec.encoders.items()}
-        return cls(widths, len(spec.labels), spec.fusion, dropout=0.0).eval()
+        embeddings = {m: embedding(encoder, spec.fusion.width) for m, encoder in spec.encoders.items()}
+        return cls(widths, len(spec.labels), spec.fusion, dropout=0.0, embeddings=embeddings).eval()
 
     def forward(
         self, values: dict[Modality, Tensor], times_s: dict[Modality, Tensor], mask: dict[Modality, Tensor]

@@ -41,6 +41,7 @@ class Peer(nn.Module):
         feedforward: inner width of the blocks' feed-forward part.
         num_labels: C.
         dropout: in training only.
+        embedding: maps the standardised tokens to d; None = a linear map.
     """
 
     input_mean: Tensor
@@ -56,11 +57,12 @@ class Peer(nn.Module):
         feedforward: int,
         num_labels: int,
         dropout: float = 0.1,
+        embedding: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.register_buffer("input_mean", torch.zeros(width_in))
         self.register_buffer("input_scale", torch.ones(width_in))
-        self.project = nn.Linear(width_in, width)
+        self.project = nn.Linear(width_in, width) if embedding is None else embedding
         self.positions = SecondsEncoding(width)
         self.aggregation = nn.Parameter(torch.randn(width) * 0.02)
         self.blocks = nn.ModuleList(SelfBlock(width, heads, feedforward, dropout) for _ in range(layers))

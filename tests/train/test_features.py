@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import ConfigError
 from core.window import Tokens
-from train.build import limited
+from train.inputs import limited
 from train.catalogue import CORPORA, read_corpus
 from train.config import CorpusConfig
 from train.corpora.base import TextExample, labels_of

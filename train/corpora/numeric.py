@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,17 @@ class FeatureExample(Example):
     scales: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class VoicedExample(FeatureExample):
+    """Features of the face beside a sound file, from whose voice the audio tokens are computed.
+
+    Attributes:
+        path: of the sound file.
+    """
+
+    path: Path = field(kw_only=True)
+
+
 def feature_tokens(examples: Sequence[FeatureExample], timing: Timing) -> TokenSet:
     """All examples of one corpus as a token set, in float32: authors' features are not scaled.
 
@@ -48,7 +60,7 @@ def feature_tokens(examples: Sequence[FeatureExample], timing: Timing) -> TokenS
         np.stack([e.labels.target for e in examples]),
         np.stack([e.labels.available for e in examples]),
         tokens,
-    )
+    ).with_scales([e.scales for e in examples])
 
 
 def finite(values: NDArray[np.generic]) -> NDArray[np.float32]:

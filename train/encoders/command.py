@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Final
 
-import yaml
-
-from core.errors import ConfigError
-from core.strict import Strict, with_overrides
+from core.labels import Modality
+from core.strict import Strict, read_mapping, with_overrides
 from core.weights import fetch
-from train.encoders.audio import AudioTraining, train_audio
-from train.encoders.text import TextTraining, train_text
-from train.encoders.visual import VisualTraining, train_visual
+from train.encoders.audio import AudioTraining
+from train.encoders.one import Recipe, train_one
+from train.encoders.text import TextTraining
+from train.encoders.visual import VisualTraining
+
+_PLAIN: Final[dict[Modality, type[Recipe]]] = {
+    "text": TextTraining,
+    "audio": AudioTraining,
+    "visual": VisualTraining,
+}
 
 
 class EncoderTraining(Strict):
     """The file `configs/train/{text,audio,visual}.yaml`: a modality, and how it is trained."""
 
-    modality: Literal["text", "audio", "visual"]
+    modality: Modality
     text: TextTraining | None = None
     audio: AudioTraining | None = None
     visual: VisualTraining | None = None
@@ -39,24 +44,10 @@ def train_encoder(config_file: Path, data: Path, out: Path, overrides: list[str]
         Figures on validation and test parts.
 
     Raises:
-        ConfigError: the configuration is not valid.
+        ConfigError: the configuration is not valid, or not that of the run that was interrupted.
         SourceError: a corpus is not there.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    config = _read(config_file, overrides)
-    if config.modality == "text":
-        return train_text(config.text or TextTraining(), data, fetch("minilm"), out)
-    if config.modality == "audio":
-        silero = fetch("silero-vad") / "silero_vad_16k_op15.onnx"
-        return train_audio(config.audio or AudioTraining(), data, fetch("whisper-base"), silero, out)
-    return train_visual(config.visual or VisualTraining(), data, out)
-
-
-def _read(path: Path, overrides: list[str]) -> EncoderTraining:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot be read as YAML ({error}).", where=str(path)) from error
-    if not isinstance(values, dict):
-        raise ConfigError("is not a mapping of keys to values.", where=str(path))
-    return EncoderTraining.from_mapping(with_overrides(values, overrides), where=str(path))
+    values = with_overrides(read_mapping(config_file), overrides)
+    config = EncoderTraining.from_mapping(values, where=str(config_file))
+    given = {"text": config.text, "audio": config.audio, "visual": config.visual}[config.modality]
+    return train_one(config.modality, given or _PLAIN[config.modality](), data, out, fetch)

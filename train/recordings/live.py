@@ -44,6 +44,14 @@ class Stages(Protocol):
 class Live(Protocol):
     """How stages come about. Can be pickled, so that other processes can load their own."""
 
+    def open_recording(self, path: Path) -> AbstractContextManager[TimedRecording]:
+        """Open a recording, without any network.
+
+        Raises:
+            SourceError: it cannot be read.
+        """
+        ...
+
     def prepare(self, checkpoint: Path, whisper: str) -> None:
         """Fetch and export whatever `load` needs, once, before several processes load it.
 
