@@ -72,6 +72,7 @@ CORPORA: Final[dict[str, Corpus]] = {
     "mosei": Corpus("train.corpora.mosei", "mosei", "features", _SDK),
     "mosei_pickle": Corpus("train.corpora.mosei_pickle", "mosei", "features", _SDK, timing="ordered"),
     "elderreact_covarep": Corpus("train.corpora.elderreact_covarep", "elderreact", "features", _ELDERREACT),
+    "ravdess_av": Corpus("train.corpora.ravdess_av", "ravdess_speech", "features", "CC BY-NC-SA 4.0"),
     "elderreact": Corpus("train.corpora.elderreact", "elderreact", "recordings", _ELDERREACT),
     "emoreact": Corpus("train.corpora.emoreact", "emoreact", "recordings", "signed agreement, research"),
     "meld_video": Corpus("train.corpora.meld", "meld", "recordings", _MELD, reader="read_recordings"),

@@ -22,6 +22,7 @@ from core.encoders.silero import SileroVoice
 from core.encoders.text import TextEncoder
 from core.encoders.text_tokens import PieceTokenizer, pad_pieces
 from core.encoders.visual import ExpressionNet
+from core.inputs import Samples
 from core.labels import Modality
 from core.weights import file_sha256
 from core.window import Tokens
@@ -74,7 +75,7 @@ class EncodeTexts:
         """Word pieces; times are numbers of words."""
         pieces = []
         for example in examples:
-            words = self._text(example).split() or ["."]
+            words = self.text(example).split() or ["."]
             pieces.append(self._tokenizer.pieces(words, [float(i) for i in range(len(words))]))
         rough = all(e.split == "train" for e in examples)  # what is judged is computed as live
         order = np.argsort([len(p.ids) for p in pieces], kind="stable")
@@ -89,9 +90,10 @@ class EncodeTexts:
 
     def content(self, example: Example) -> bytes:
         """The text."""
-        return self._text(example).encode()
+        return self.text(example).encode()
 
-    def _text(self, example: Example) -> str:
+    def text(self, example: Example) -> str:
+        """What is encoded."""
         assert isinstance(example, TextExample)
         plain = example.split == "train" and hashlib.sha256(example.text.encode()).digest()[0] < 96
         return spoken(example.text) if plain else example.text
@@ -109,20 +111,26 @@ class EncodeClips:
     @torch.no_grad()
     def __call__(self, examples: Sequence[Example]) -> list[Tokens]:
         """One token per 0.1 s of speech."""
-        return [self._encode(example) for example in examples]
+        clips = [e for e in examples if isinstance(e, ClipExample)]
+        return [utterance_tokens(clip.path, self._voice, self._encoder) for clip in clips]
 
     def content(self, example: Example) -> bytes:
         """The file's hash."""
         assert isinstance(example, ClipExample)
         return file_sha256(example.path).encode()
 
-    def _encode(self, example: Example) -> Tokens:
-        assert isinstance(example, ClipExample)
-        samples = read_samples(example.path)
-        blocks = cut(samples, speech_span(samples, self._voice), 0)
-        values = self._encoder(torch.from_numpy(log_mel(blocks.samples))).flatten(0, 1).numpy()
-        kept = blocks.spoken if blocks.spoken.any() else np.ones(len(values), np.bool_)
-        return Tokens(values[kept], blocks.times_s[kept])
+
+def utterance_tokens(path: Path, voice: SileroVoice, encoder: AudioEncoder) -> Tokens:
+    """The speech of a sound file at 10 Hz, cut on the live grid; all of the file where no speech is found."""
+    return speech_tokens(read_samples(path), voice, encoder)
+
+
+def speech_tokens(samples: Samples, voice: SileroVoice, encoder: AudioEncoder) -> Tokens:
+    """The same of (n,) float32 samples, mono at 16 kHz."""
+    blocks = cut(samples, speech_span(samples, voice), 0)
+    values = encoder(torch.from_numpy(log_mel(blocks.samples))).float().flatten(0, 1).numpy()
+    kept = blocks.spoken if blocks.spoken.any() else np.ones(len(values), np.bool_)
+    return Tokens(values[kept], blocks.times_s[kept])
 
 
 class EncodeFaces:
@@ -175,6 +183,7 @@ def encode_examples(
     cache: Path,
     make: Callable[[], Encode],
     *,
+    key: str | None = None,
     quiet: bool = True,
 ) -> TokenSet:
     """Encode examples of one corpus, or take them from the cache.
@@ -185,10 +194,11 @@ def encode_examples(
         folder: holds the encoder's file, whose hash is part of the key.
         cache: folder for the chunks.
         make: builds the encoder.
+        key: what the tokens depend on besides the examples; None = the encoder's file.
         quiet: no progress bar.
     """
     encode = make()
-    key = file_sha256(folder / ENCODER_FILES[modality])
+    key = key or file_sha256(folder / ENCODER_FILES[modality])
     chunks = _chunks(examples)
     parts = []
     for chunk in track(chunks, f"{name} tokens", disable=quiet, transient=True):
@@ -209,7 +219,7 @@ def join(parts: Sequence[TokenSet]) -> TokenSet:
     first = parts[0]
     tokens: dict[Modality, Ragged] = {}
     for modality in first.tokens:
-        ragged = [part.tokens[modality] for part in parts]
+        ragged = [rows for part in parts if isinstance(rows := part.tokens[modality], Ragged)]
         lengths = np.concatenate([r.lengths for r in ragged])
         tokens[modality] = Ragged(
             np.concatenate([r.values for r in ragged]),
@@ -224,7 +234,7 @@ def join(parts: Sequence[TokenSet]) -> TokenSet:
         tuple(s for part in parts for s in part.splits),
         np.concatenate([part.targets for part in parts]),
         np.concatenate([part.known for part in parts]),
-        tokens,
+        dict(tokens),
     )
 
 

@@ -13,7 +13,7 @@ from core.labels import MODALITIES
 from core.spec import ModelSpec
 from train.catalogue import corpus
 from train.corpora.base import Example
-from train.corpora.numeric import FeatureExample, feature_tokens
+from train.corpora.numeric import FeatureExample, VoicedExample, feature_tokens
 from train.corpora.recordings import RecordingExample
 from train.features import Locate, encode_examples, encoder_for
 from train.recordings.cutting import Recipe, Runner
@@ -21,6 +21,7 @@ from train.recordings.encoding import encode_recordings
 from train.recordings.live import Live
 from train.recordings.processes import in_processes
 from train.tokens import TokenSet
+from train.voices import with_voices
 
 FEATURES: Final = "features/"
 """Beginning of the kind of an encoder that is none: tokens are what a corpus' authors computed."""
@@ -98,8 +99,10 @@ def tokens_of(
     """
     known = corpus(name)
     if known.form == "features":
-        tokens = feature_tokens(cast("Sequence[FeatureExample]", examples), known.timing)
-        return replace(tokens, corpus=name), []
+        rows = cast("Sequence[FeatureExample]", examples)
+        if any(isinstance(example, VoicedExample) for example in rows):
+            return with_voices(name, rows, means.cache, means.locate, quiet=quiet), []
+        return replace(feature_tokens(rows, known.timing), corpus=name), []
     if known.form == "recordings":
         return _recorded(name, cast("Sequence[RecordingExample]", examples), means, quiet=quiet)
     modality = known.modality
