@@ -27,6 +27,7 @@ FOREIGN_EXIT_CODE = 20
 
 VERBS = {
     "replay": ("realtime.cli", "track a recording: terminal, web page, websocket, run folder"),
+    "live": ("realtime.cli", "track a conversation: microphone, camera, the other side's sound and screen"),
     "demo": ("realtime.cli", "fetch a real recording and replay it in real time"),
     "models": ("realtime.models_cli", "list, pull, verify and locate the weights"),
     "train": ("train.cli", "train, evaluate and calibrate checkpoints"),
@@ -36,7 +37,6 @@ VERBS = {
 """Verb -> module whose `app` serves it, what it does. `realtime.cli` serves several verbs."""
 
 LATER = {
-    "live": "Tracking from a microphone and a camera",
     "serve": "A server that several programs feed and watch",
     "desktop": "The tracker window",
     "compile": "Compiling the networks for a graphics card",

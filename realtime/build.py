@@ -13,12 +13,12 @@ from core.backends.networks import Networks
 from core.config import EngineConfig
 from core.encoders.silero import SileroVoice
 from core.engine import Engine
-from core.events import PROTOCOL_VERSION, Hello, ModelCard
+from core.events import PROTOCOL_VERSION, Hello, ModelCard, StreamInfo
 from core.spec import ModelSpec
 from core.version import VERSION
 from core.weights import locate
 from core.work import WorkKind
-from realtime.config import ReplayConfig, WhisperConfig
+from realtime.config import TrackingConfig, WhisperConfig
 from realtime.sources.base import Source
 from realtime.workers.faces import FaceDetector
 from realtime.workers.lanes import Lanes, Run
@@ -35,7 +35,7 @@ def load_voice() -> SileroVoice:
     return SileroVoice(locate("silero-vad") / VOICE_FILE)
 
 
-def load_lanes(spec: ModelSpec, export: Path, config: ReplayConfig) -> Lanes:
+def load_lanes(spec: ModelSpec, export: Path, config: TrackingConfig) -> Lanes:
     """Load every network and start the threads that run them.
 
     Raises:
@@ -53,11 +53,11 @@ class LoadedWorkers:
     transcriber: Transcriber
 
 
-def load_workers(spec: ModelSpec, export: Path, config: ReplayConfig) -> LoadedWorkers:
+def load_workers(spec: ModelSpec, export: Path, config: TrackingConfig) -> LoadedWorkers:
     """Load every network. Raises as `load_lanes` does."""
     engine = config.engine
     with ThreadPoolExecutor(2) as pool:  # the recogniser takes as long to load as all others together
-        loading = pool.submit(_load_transcriber, config.whisper)
+        loading = pool.submit(load_transcriber, config.whisper)
         networks = pool.submit(Networks, spec, export, locate)
         crop = round(spec.encoders["visual"].options["crop_size"])
         faces = FaceDetector(locate("yunet") / FACE_FILE, crop, engine.faces.max_faces)
@@ -74,12 +74,14 @@ def load_workers(spec: ModelSpec, export: Path, config: ReplayConfig) -> LoadedW
     return LoadedWorkers(mapping, transcriber)
 
 
-def build_engine(config: EngineConfig, spec: ModelSpec, source: Source) -> Engine:
-    """An engine for the streams of a source."""
-    return Engine(config, spec, load_voice(), source.streams)
+def build_engine(
+    config: EngineConfig, spec: ModelSpec, source: Source, streams: tuple[StreamInfo, ...] | None = None
+) -> Engine:
+    """An engine for the streams of a source, or for `streams`."""
+    return Engine(config, spec, load_voice(), source.streams if streams is None else streams)
 
 
-def hello(spec: ModelSpec, config: ReplayConfig, source: Source) -> Hello:
+def hello(spec: ModelSpec, config: TrackingConfig, source: Source) -> Hello:
     """The first message of a run: what is tracked, by what."""
     return Hello(
         protocol=PROTOCOL_VERSION,
@@ -95,10 +97,13 @@ def hello(spec: ModelSpec, config: ReplayConfig, source: Source) -> Hello:
     )
 
 
-def _load_transcriber(config: WhisperConfig) -> Transcriber:
+def load_transcriber(config: WhisperConfig) -> Transcriber:
+    """The recogniser. Raises WeightsError when it was not pulled, ModelError when it cannot be loaded."""
     # Threads that spin while they wait for each other would take the other stages' cores: on a busy machine
     # thirteen times the processor time. OpenMP reads it when CTranslate2 is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     threads = config.threads or max(1, (os.cpu_count() or 2))
     whisper = Whisper(locate(f"whisper-{config.size}"), cpu_threads=threads)
-    return Transcriber(whisper, language=config.language, voice=load_voice())
+    return Transcriber(
+        whisper, language=config.language, voice=load_voice(), hot_words=", ".join(config.hot_words)
+    )

@@ -1,4 +1,4 @@
-"""The verbs that run the live loop: replay, demo, schema. `emotrack.py` hands over to `app`."""
+"""The verbs that run the live loop: replay, live, demo, schema. `emotrack.py` hands over to `app`."""
 
 from __future__ import annotations
 
@@ -26,9 +26,14 @@ Feed = Annotated[bool | None, typer.Option("--feed/--no-feed", help="Serve webso
 Console = Annotated[bool, typer.Option("--console/--no-console", help="Show the run in the terminal.")]
 
 
+_DEVICE = '"default", a name or a part of it, or a number.'
+_NO = "Leave out a source, such as camera; repeatable."
+_REGION = 'Number of a screen, or "left,top,width,height".'
+
+
 @app.command()
 def replay(
-    file: Annotated[Path, typer.Argument(help="A recording: video or audio file.")],
+    file: Annotated[Path, typer.Argument(help="Video or audio file, or a folder of live --record.")],
     config: Config = None,
     pace: Pace = None,
     whisper: Whisper = None,
@@ -94,6 +99,66 @@ def demo(
         pull(["demo-clips"])
     recording = build_demo()
     raise typer.Exit(run_replay(recording, config, console=console))
+
+
+@app.command()
+def live(
+    config: Annotated[Path | None, typer.Option("--config", help="YAML file, see configs/live.yaml.")] = None,
+    microphone: Annotated[str | None, typer.Option(metavar="DEVICE", help=_DEVICE)] = None,
+    loopback: Annotated[str | None, typer.Option(metavar="DEVICE", help="The other side's sound.")] = None,
+    camera: Annotated[str | None, typer.Option(metavar="DEVICE", help="Number, path, or address.")] = None,
+    screen: Annotated[str | None, typer.Option(metavar="REGION", help=_REGION)] = None,
+    no: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SOURCE", help=_NO),
+    ] = None,
+    play: Annotated[Path | None, typer.Option(help="Play this recording in place of devices.")] = None,
+    whisper: Whisper = None,
+    language: Language = None,
+    hot_word: Annotated[
+        list[str] | None, typer.Option(help="A name or term to be expected; repeatable.")
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Folder to keep sound and pictures in; else none are.")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="End after this long; else run until Ctrl-C.")] = None,
+    out: Out = None,
+    checkpoint: Checkpoint = None,
+    feed: Feed = None,
+    host: Host = None,
+    port: Port = None,
+    linger: Linger = None,
+    console: Console = True,
+    set_: Set = None,
+) -> None:
+    """Track a conversation as it happens: my microphone and camera, and the other side's sound and picture.
+
+    Ctrl-C ends it in order: what was said last still gets its words and its final estimate.
+    What is given later wins: the defaults, --config, the options, --set.
+    """
+    from realtime.config import resolve_as
+    from realtime.live_config import LiveConfig
+
+    devices = {"microphone": microphone, "loopback": loopback, "camera": camera, "screen": screen}
+    options = {
+        **{f"sources.{name}": device for name, device in devices.items()},
+        "whisper.size": whisper,
+        "whisper.language": language,
+        "whisper.hot_words": hot_word or None,
+        "record": record,
+        "seconds": seconds,
+        "run.out": out,
+        "checkpoint": checkpoint,
+        "feed.enabled": feed,
+        "feed.host": host,
+        "feed.port": port,
+        "feed.linger_s": linger,
+    }
+    left_out = [f"sources.{name}=null" for name in no or []]
+    resolved = resolve_as(LiveConfig, config, options, [*left_out, *(set_ or [])])
+    from realtime.live import run_live
+
+    raise typer.Exit(run_live(resolved, play=play, console=console))
 
 
 class Contract(StrEnum):

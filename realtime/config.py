@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BeforeValidator, Field
@@ -30,11 +30,13 @@ class WhisperConfig(Strict):
         size: name of a Whisper model ("tiny", "tiny.en", "base", "base.en", ...), see `emotrack models list`.
         language: BCP 47 primary subtag of what is spoken ("en"); None = recognise it.
         threads: processor threads for it; 0 = as many as the other stages leave.
+        hot_words: names and terms to be expected; Whisper then rather writes them than what sounds alike.
     """
 
     size: str = Field("base", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
     threads: int = Field(0, ge=0, le=256)
+    hot_words: tuple[str, ...] = ()
 
 
 class SourceConfig(Strict):
@@ -81,8 +83,8 @@ class RunConfig(Strict):
     out: Path | None = None
 
 
-class ReplayConfig(Strict):
-    """Everything that `emotrack replay` can be told, apart from the recording itself.
+class TrackingConfig(Strict):
+    """What every run can be told, wherever its inputs come from.
 
     Attributes:
         checkpoint: a folder that `emotrack train` wrote; None = the default checkpoint.
@@ -93,7 +95,6 @@ class ReplayConfig(Strict):
     operating_point: str = Field(DEFAULT_POINT, min_length=1)
     engine: EngineConfig = EngineConfig()
     whisper: WhisperConfig = WhisperConfig()
-    source: SourceConfig = SourceConfig()
     feed: FeedConfig = FeedConfig()
     run: RunConfig = RunConfig()
 
@@ -102,10 +103,27 @@ class ReplayConfig(Strict):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
+class ReplayConfig(TrackingConfig):
+    """Everything that `emotrack replay` can be told, apart from the recording itself."""
+
+    source: SourceConfig = SourceConfig()
+
+
+_Config = TypeVar("_Config", bound=TrackingConfig)
+
+
 def resolve(file: Path | None, options: dict[str, Any], overrides: list[str]) -> ReplayConfig:
+    """Put the configuration of a replay together; see `resolve_as`."""
+    return resolve_as(ReplayConfig, file, options, overrides)
+
+
+def resolve_as(
+    kind: type[_Config], file: Path | None, options: dict[str, Any], overrides: list[str]
+) -> _Config:
     """Put a configuration together; what comes later wins.
 
     Args:
+        kind: which configuration.
         file: YAML file, or None for the defaults.
         options: dotted key -> value; None means that the option was not given.
         overrides: `a.b=c` assignments.
@@ -115,7 +133,7 @@ def resolve(file: Path | None, options: dict[str, Any], overrides: list[str]) ->
     """
     values: dict[str, Any] = {}
     if file is not None:
-        values = ReplayConfig.from_yaml(file).model_dump(exclude_unset=True)
+        values = kind.from_yaml(file).model_dump(exclude_unset=True)
     for dotted, value in options.items():
         if value is not None:
             *parents, last = dotted.split(".")
@@ -123,4 +141,4 @@ def resolve(file: Path | None, options: dict[str, Any], overrides: list[str]) ->
             for parent in parents:
                 node = node.setdefault(parent, {})
             node[last] = value
-    return ReplayConfig.from_mapping(with_overrides(values, overrides), where="configuration")
+    return kind.from_mapping(with_overrides(values, overrides), where="configuration")

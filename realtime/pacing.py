@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Self
 
 from core.errors import ConfigError
+from core.events import StreamInfo
 from core.inputs import SourceInput
-from realtime.sources.base import available_s
+from realtime.sources.base import Source, available_s
 
 _CLOSE_ENOUGH_S = 1e-6
 """Below the resolution of sleeping; rounding of the clock must not make the wait spin."""
@@ -104,3 +106,49 @@ def paced(inputs: Iterable[SourceInput], pacer: Pacer) -> Iterator[SourceInput]:
         if not pacer.wait_until(available_s(item)):
             return
         yield item
+
+
+class PacedSource:
+    """A recording that is played as if it came from devices: each input when it is due.
+
+    Args:
+        source: what is played; it is closed with this one.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, source: Source, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._source = source
+        self._stopped = threading.Event()
+        self._pacer = Pacer(Pace(1.0), clock, interrupted=self._stopped)
+        self._begun = False
+        self.name = source.name
+        self.streams: tuple[StreamInfo, ...] = source.streams
+        self.duration_s = source.duration_s
+        self.faults = source.faults
+
+    def inputs(self) -> Iterator[SourceInput]:
+        """The recording's inputs, in real time."""
+        self._pacer.start()
+        self._begun = True
+        yield from paced(self._source.inputs(), self._pacer)
+
+    def now_s(self) -> float:
+        """Present stream time in seconds; 0 before the first input."""
+        return self._pacer.lateness_s(0.0) if self._begun else 0.0
+
+    def stop(self) -> None:
+        """End a running iteration, from any thread."""
+        self._stopped.set()
+
+    def close(self) -> None:
+        """End a running iteration and close the recording."""
+        self.stop()
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-import signal
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from core.errors import EmotrackError
+from core.engine import Engine
 from core.events import End
-from realtime.build import build_engine, hello, load_lanes
+from realtime.build import build_engine, hello, load_lanes, load_voice
 from realtime.config import ReplayConfig
 from realtime.feed.control import RunControl
+from realtime.outputs import interruptible, open_outputs, tell
 from realtime.pacing import Pace
 from realtime.preparation import checkpoint_folder, prepare
+from realtime.recorder import FILE_NAME
 from realtime.session import Session
-from realtime.sinks.base import FanOut, Sink, unwritable
-from realtime.sinks.table import RUN_FOLDER, open_sink
+from realtime.sources.base import Source
+from realtime.sources.recorded_inputs import RecordedInputs, RecordedRun, is_recorded_run
 from realtime.sources.recording import RecordingSource
-
-log = logging.getLogger(__name__)
 
 FAILED_EXIT_CODE = 4
 INTERRUPTED_EXIT_CODE = 130
@@ -32,7 +27,9 @@ def run_replay(path: Path, config: ReplayConfig, *, console: bool) -> int:
     """Replay a recording.
 
     Args:
-        path: the recording.
+        path: a recording, or a folder that `emotrack live --record` wrote: that run is had again as it was,
+            from the results that were recorded. The folder's `inputs.mcap` by itself is a recording like any
+            other, and is tracked anew.
         config: everything else.
         console: whether to show the run in the terminal.
 
@@ -43,17 +40,19 @@ def run_replay(path: Path, config: ReplayConfig, *, console: bool) -> int:
     Raises:
         EmotrackError: the run cannot begin.
     """
-    with RecordingSource(path) as source:
-        spec, export = prepare(checkpoint_folder(config.checkpoint), _tell)
+    if is_recorded_run(path):
+        return _exit_code(_have_again(RecordedRun(path), config, console=console))
+    with _open(path) as source:
+        spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
         spec = spec.at(config.operating_point)  # after the export, which is the same for every point
         lanes = load_lanes(spec, export, config)
         interrupted = threading.Event()
         control = RunControl(interrupted)
-        sinks = FanOut(_open_sinks(config, control, console=console), _report_sink)
+        pace = Pace.parse(config.source.pace)
+        sinks = open_outputs(config, control, console=console, pace=pace.factor)
         try:
-            with _interruptible(interrupted):
+            with interruptible(interrupted):
                 engine = build_engine(config.engine, spec, source)
-                pace = Pace.parse(config.source.pace)
                 session = Session(engine, lanes, control.before(sinks), pace, interrupted)
                 end = session.run(source, hello(spec, config, source))
                 interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)
@@ -63,57 +62,29 @@ def run_replay(path: Path, config: ReplayConfig, *, console: bool) -> int:
     return _exit_code(end)
 
 
-def _open_sinks(config: ReplayConfig, control: RunControl, *, console: bool) -> dict[str, Sink]:
-    """The feed first: a port that is taken must not cost an older run its files."""
-    sinks: dict[str, Sink] = {}
-    if config.feed.enabled:
-        from realtime.feed.sink import FeedSink
-
-        sinks["feed"] = feed = FeedSink.configured(config.feed, control)
-        _tell(f"Page: {feed.page(config.feed.page)}")
-    if console:
-        from realtime.sinks.console import ConsoleSink
-
-        sinks["console"] = ConsoleSink(pace=Pace.parse(config.source.pace).factor)
-    if config.run.out is not None:
-        sinks.update(_open_run_folder(config.run.out, config))
-    return sinks
+def _open(path: Path) -> Source:
+    return RecordedInputs(path.parent) if path.name == FILE_NAME else RecordingSource(path)
 
 
-def _open_run_folder(out: Path, config: ReplayConfig) -> dict[str, Sink]:
-    sinks = {name: open_sink(name, out) for name in RUN_FOLDER}
+def _have_again(recorded: RecordedRun, config: ReplayConfig, *, console: bool) -> End:
+    """A live run once more; no network is needed but the one for voices."""
+    from realtime.reenact import Reenactment
+    from realtime.run_head import engine_of, hello_of
+
+    engine_config, spec = engine_of(recorded.head)
+    greeting = hello_of(recorded.head)
+    interrupted = threading.Event()
+    control = RunControl(interrupted)
+    pace = Pace.parse(config.source.pace)
+    sinks = open_outputs(config, control, console=console, pace=pace.factor)
     try:
-        (out / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
-    except OSError as error:
-        raise unwritable(out / "config.yaml", error) from error
-    return sinks
-
-
-@contextmanager
-def _interruptible(interrupted: threading.Event) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the run in order; a second one ends the process at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end_in_order(number: int, frame: object) -> None:
-        interrupted.set()
-        signal.signal(number, signal.default_int_handler)
-
-    before = {number: signal.signal(number, end_in_order) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
+        with interruptible(interrupted):
+            engine = Engine(engine_config, spec, load_voice(), greeting.streams)
+            end = Reenactment(engine, control.before(sinks), pace, interrupted).run(recorded, greeting)
+            interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _report_sink(name: str, error: EmotrackError) -> None:
-    log.error("%s: %s", name, error)
-
-
-def _tell(sentence: str) -> None:
-    sys.stderr.write(sentence + "\n")
+        sinks.close()
+    return end
 
 
 def _exit_code(end: End) -> int:

@@ -6,24 +6,23 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Final, Literal
+from typing import Final
 
 from core.engine import Engine
 from core.errors import SourceError
-from core.events import EmotionEstimate, End, Event, Hello, Status, Utterance
+from core.events import End, Event, Hello
 from core.inputs import EndOfStream, SourceInput
 from core.work import Work
 from realtime.pacing import Pace, Pacer, paced
 from realtime.sinks.base import Sink
 from realtime.sources.base import Source, available_s
+from realtime.tally import Reason, Tally
 from realtime.workers.lanes import Lanes
 
 log = logging.getLogger(__name__)
 
 MAX_BACKLOG: Final = 256
 """Inputs that may lie before a waiting engine (about 5 s); then the source is held back."""
-
-Reason = Literal["finished", "interrupted", "failed"]
 
 
 class Session:
@@ -54,8 +53,7 @@ class Session:
         self._pacer = Pacer(pace, clock, sleep=self._serve, interrupted=self._interrupted)
         self._open: dict[str, float] = {}
         self._seq = 0
-        self._faults: list[str] = []
-        self._counts = {"utterances": 0, "estimates": 0, "finals": 0}
+        self._tally = Tally()
 
     def run(self, source: Source, hello: Hello) -> End:
         """Play `source` to its end; says `hello` first and the returned `End` last.
@@ -68,15 +66,7 @@ class Session:
         reason, faults = self._play(source)
         self._finish_streams()
         self._work_off()
-        faults = [*source.faults, *faults, *self._faults]
-        end = End(
-            t_s=self._engine.now_s,
-            reason=reason,
-            utterances=self._counts["utterances"],
-            estimates=self._counts["estimates"],
-            finals=self._counts["finals"],
-            faults=tuple(dict.fromkeys(faults)),
-        )
+        end = self._tally.end(self._engine.now_s, reason, [*source.faults, *faults])
         self._emit(end)
         return end
 
@@ -131,12 +121,6 @@ class Session:
                 self._emit(output)
 
     def _emit(self, event: Event) -> None:
-        if isinstance(event, EmotionEstimate):
-            self._counts["estimates"] += 1
-            self._counts["finals"] += event.final
-        elif isinstance(event, Utterance):
-            self._counts["utterances"] += event.final
-        elif isinstance(event, Status) and event.level == "error" and event.message not in self._faults:
-            self._faults.append(event.message)
+        self._tally.count(event)
         self._sink.write(event, self._seq)
         self._seq += 1

@@ -2,21 +2,23 @@
 
 Each kind of work has its lane, each lane is one thread and computes in the order of the orders. So a slow
 recogniser never delays a face, and workers that remember something (the language of the conversation)
-see the same orders in the same order on every run.
+see the same orders in the same order on every run. Live, final words go before partial ones.
 """
 
 from __future__ import annotations
 
+import heapq
 import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from core.errors import EmotrackError
-from core.work import Failed, Outcome, Work, WorkKind, WorkResult
+from core.work import Failed, Outcome, Transcribe, Work, WorkKind, WorkResult
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +34,35 @@ LANES: Final[Mapping[WorkKind, str]] = {
 Run = Callable[[Any], Outcome]
 """Computes one payload of the kind that the worker is for."""
 
+_KEPT: Final = 20_000
+
+
+def _recent() -> deque[float]:
+    return deque(maxlen=_KEPT)
+
 
 @dataclass(slots=True)
 class Timings:
-    """How long each kind of work took, in milliseconds, and how long it waited for its lane."""
+    """How long each kind of work took, in milliseconds, and how long it waited for its lane.
 
-    run_ms: dict[WorkKind, list[float]] = field(default_factory=dict)
-    wait_ms: dict[WorkKind, list[float]] = field(default_factory=dict)
+    The newest 20 000 of each kind are kept: a run may last for days.
+    """
+
+    run_ms: dict[WorkKind, deque[float]] = field(default_factory=dict)
+    wait_ms: dict[WorkKind, deque[float]] = field(default_factory=dict)
 
     def note(self, kind: WorkKind, wait_s: float, run_s: float) -> None:
         """Add one order."""
-        self.wait_ms.setdefault(kind, []).append(wait_s * 1000)
-        self.run_ms.setdefault(kind, []).append(run_s * 1000)
+        self.wait_ms.setdefault(kind, _recent()).append(wait_s * 1000)
+        self.run_ms.setdefault(kind, _recent()).append(run_s * 1000)
+
+
+@dataclass(order=True, slots=True)
+class _Waiting:
+    rank: int
+    number: int
+    work: Work = field(compare=False)
+    queued_at_s: float = field(compare=False)
 
 
 class Lanes:
@@ -51,28 +70,50 @@ class Lanes:
 
     Args:
         workers: kind -> function of the payload. A kind without a worker fails politely.
-        clock: monotonic seconds, for the timings.
+        clock: monotonic seconds, for timings and ages.
+        deliver: is given every result on the lane's thread; by default results wait for `result`.
+        stamp: stream time, for `WorkResult.done_s`; None leaves it out, as runs that are to be the same
+            every time need it.
+        finals_first: final words are computed before partial ones that wait.
     """
 
     def __init__(
-        self, workers: Mapping[WorkKind, Run], clock: Callable[[], float] = time.perf_counter
+        self,
+        workers: Mapping[WorkKind, Run],
+        clock: Callable[[], float] = time.perf_counter,
+        *,
+        deliver: Callable[[WorkResult], None] | None = None,
+        stamp: Callable[[], float] | None = None,
+        finals_first: bool = False,
     ) -> None:
         self._workers = dict(workers)
         self._clock = clock
         self._results: queue.SimpleQueue[WorkResult] = queue.SimpleQueue()
-        self._queues: dict[str, queue.SimpleQueue[tuple[Work, float] | None]] = {}
-        self._threads: list[threading.Thread] = []
+        self._deliver = deliver if deliver is not None else self._results.put
+        self._stamp = stamp
+        self._finals_first = finals_first
+        self._changed = threading.Condition()
+        self._queues: dict[str, list[_Waiting]] = {lane: [] for lane in dict.fromkeys(LANES.values())}
+        self._outstanding: dict[int, tuple[str, float]] = {}
+        self._number = 0
         self._closing = threading.Event()
         self.timings = Timings()
-        for lane in dict.fromkeys(LANES.values()):
-            self._queues[lane] = queue.SimpleQueue()
-            thread = threading.Thread(target=self._work, args=(lane,), name=f"lane-{lane}", daemon=True)
-            self._threads.append(thread)
+        self._threads = [
+            threading.Thread(target=self._work, args=(lane,), name=f"lane-{lane}", daemon=True)
+            for lane in self._queues
+        ]
+        for thread in self._threads:
             thread.start()
 
     def submit(self, work: Work) -> None:
         """Queue an order; never waits."""
-        self._queues[LANES[work.kind]].put((work, self._clock()))
+        lane, now_s = LANES[work.kind], self._clock()
+        with self._changed:
+            self._number += 1
+            waiting = _Waiting(self._rank(work), self._number, work, now_s)
+            heapq.heappush(self._queues[lane], waiting)
+            self._outstanding[work.id] = (lane, now_s)
+            self._changed.notify_all()
 
     def result(self, timeout_s: float | None = 0.0) -> WorkResult | None:
         """The next result; waits at most `timeout_s` (None: as long as it takes), then None."""
@@ -81,21 +122,62 @@ class Lanes:
         except queue.Empty:
             return None
 
-    def close(self) -> None:
-        """Let every lane finish the order it is at, drop the others, and end. Closing again does nothing."""
-        self._closing.set()
-        for lane in self._queues.values():
-            lane.put(None)
+    def ages_s(self) -> dict[str, float]:
+        """Lane -> seconds since its oldest order came that is not answered yet, 0 without one."""
+        now_s = self._clock()
+        ages = dict.fromkeys(self._queues, 0.0)
+        with self._changed:
+            for lane, queued_at_s in self._outstanding.values():
+                ages[lane] = max(ages[lane], now_s - queued_at_s)
+        return ages
+
+    def give_up(self, older_than_s: float) -> list[int]:
+        """Drop the orders that are older, waiting or not; one that is being computed gets no answer.
+
+        Returns:
+            The ids of the orders that are dropped.
+        """
+        limit_s = self._clock() - older_than_s
+        with self._changed:
+            old = [i for i, (_, queued_at_s) in self._outstanding.items() if queued_at_s <= limit_s]
+            for lane, waiting in self._queues.items():
+                self._queues[lane] = [entry for entry in waiting if entry.work.id not in old]
+                heapq.heapify(self._queues[lane])
+            for number in old:
+                del self._outstanding[number]
+        return old
+
+    def close(self, timeout_s: float | None = None) -> None:
+        """Let every lane finish the order it is at, drop the others, and end. Closing again does nothing.
+
+        Args:
+            timeout_s: how long to wait for an order that hangs; its thread is left behind then.
+        """
+        with self._changed:
+            self._closing.set()
+            self._changed.notify_all()
         while self._threads:
-            self._threads.pop().join()
+            self._threads.pop().join(timeout_s)
+
+    def _rank(self, work: Work) -> int:
+        partial = isinstance(work.payload, Transcribe) and not work.payload.final
+        return int(self._finals_first and partial)
+
+    def _next(self, lane: str) -> _Waiting | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._queues[lane] or self._closing.is_set())
+            return None if self._closing.is_set() else heapq.heappop(self._queues[lane])
 
     def _work(self, lane: str) -> None:
-        while (entry := self._queues[lane].get()) is not None and not self._closing.is_set():
-            work, queued_at = entry
-            started_at = self._clock()
-            outcome = self._compute(work)
-            self.timings.note(work.kind, started_at - queued_at, self._clock() - started_at)
-            self._results.put(WorkResult(work.id, outcome))
+        while (entry := self._next(lane)) is not None:
+            started_at_s = self._clock()
+            outcome = self._compute(entry.work)
+            done_s = None if self._stamp is None else self._stamp()
+            self.timings.note(entry.work.kind, started_at_s - entry.queued_at_s, self._clock() - started_at_s)
+            with self._changed:
+                wanted = self._outstanding.pop(entry.work.id, None) is not None
+            if wanted:
+                self._deliver(WorkResult(entry.work.id, outcome, done_s))
 
     def _compute(self, work: Work) -> Outcome:
         worker = self._workers.get(work.kind)

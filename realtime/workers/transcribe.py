@@ -45,7 +45,9 @@ class Recogniser(Protocol):
 
     def encode(self, samples: Samples, context_s: int) -> Encoded: ...  # noqa: D102
     def language_probabilities(self, encoded: Encoded) -> dict[str, float]: ...  # noqa: D102
-    def decode(self, encoded: Encoded, language: str, *, most_tokens: int, beams: int) -> Decoded: ...  # noqa: D102
+    def decode(  # noqa: D102
+        self, encoded: Encoded, language: str, *, most_tokens: int, beams: int, hot_words: str = ""
+    ) -> Decoded: ...
     def align(self, encoded: Encoded, decoded: Decoded, language: str) -> tuple[Piece, ...]: ...  # noqa: D102
 
 
@@ -61,6 +63,7 @@ class Transcriber:
         language: code to decode in; None detects it.
         voice: asked whether there is a voice at all before Whisper is; None trusts the turn.
         least_context_s: seconds encoded at least; 30 makes every order as slow and as sure as can be.
+        hot_words: names and terms to be expected, as running text.
 
     Attributes:
         language: the only thing remembered between orders (see `whisper_language`): the same orders in the
@@ -77,6 +80,7 @@ class Transcriber:
         language: str | None = None,
         voice: VoiceNetwork | None = None,
         least_context_s: int = CONTEXTS_S[0],
+        hot_words: str = "",
     ) -> None:
         if language is not None and language not in recogniser.languages:
             raise ConfigError(
@@ -88,6 +92,7 @@ class Transcriber:
         self._fixed_language = language
         self._voice = voice
         self._least_context_s = least_context_s
+        self._hot_words = hot_words
 
     @classmethod
     def from_folder(
@@ -102,6 +107,15 @@ class Transcriber:
         """Load a CTranslate2 Whisper from a local folder. Raises what `Whisper` and the constructor raise."""
         recogniser = Whisper(folder, device=device, cpu_threads=cpu_threads)
         return cls(recogniser, language=language, voice=voice)
+
+    @property
+    def current_language(self) -> str | None:
+        """The language that is fixed or that the run has settled on; None while that is open."""
+        return self._fixed_language if self._fixed_language is not None else self.language.settled
+
+    def knows(self, language: str) -> bool:
+        """Whether the network can write `language`."""
+        return language in self._recogniser.languages
 
     def run(self, order: Transcribe) -> Hypothesis:
         """Recognise the order's audio. No words is a result too.
@@ -139,7 +153,9 @@ class Transcriber:
         full = context_s == LONGEST_CONTEXT_S
         most_tokens = _MOST_TOKENS if full else round(_TOKENS_FREE + _TOKENS_PER_S * encoded.speech_s)
         for beams in _FINAL_BEAMS if order.final else _PARTIAL_BEAMS:
-            decoded = self._recogniser.decode(encoded, language, most_tokens=most_tokens, beams=beams)
+            decoded = self._recogniser.decode(
+                encoded, language, most_tokens=most_tokens, beams=beams, hot_words=self._hot_words
+            )
             doubt = objection(decoded, encoded.speech_s)
             if doubt is None:
                 self.language = state

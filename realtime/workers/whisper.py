@@ -31,6 +31,7 @@ LONGEST_CONTEXT_S: Final = 30
 
 _FRAMES_PER_SECOND = 100
 _MOST_TOKENS = 448
+_MOST_HOT_TOKENS = 100
 _FILES = ("model.bin", "config.json", "tokenizer.json")
 _UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 
@@ -117,7 +118,9 @@ class Whisper:
         found = self._model.model.detect_language(encoded.features)[0]
         return {token.strip("<|>"): float(probability) for token, probability in found}
 
-    def decode(self, encoded: Encoded, language: str, *, most_tokens: int, beams: int) -> Decoded:
+    def decode(
+        self, encoded: Encoded, language: str, *, most_tokens: int, beams: int, hot_words: str = ""
+    ) -> Decoded:
         """Write down what was said in at most so many tokens, without time stamps or sampling.
 
         Args:
@@ -125,12 +128,13 @@ class Whisper:
             language: one of `languages`.
             most_tokens: where to give up.
             beams: how many wordings are followed at once; 1 is greedy.
+            hot_words: names and terms to be expected, given as if they had been said before.
 
         Raises:
             ModelError: the decoder failed.
         """
         tokenizer = self._tokenizer(language)
-        prompt = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
+        prompt = [*_said_before(tokenizer, hot_words), *tokenizer.sot_sequence, tokenizer.no_timestamps]
         limit = min(_MOST_TOKENS, len(prompt) + most_tokens)
         try:
             result = self._model.model.generate(
@@ -183,6 +187,12 @@ class Whisper:
             task="transcribe",
             language=language,
         )
+
+
+def _said_before(tokenizer: Tokenizer, text: str) -> list[int]:
+    if not text.strip():
+        return []
+    return [tokenizer.sot_prev, *tokenizer.encode(" " + text.strip())[:_MOST_HOT_TOKENS]]
 
 
 def _load(folder: Path, device: Device, cpu_threads: int) -> WhisperModel:

@@ -1,0 +1,152 @@
+"""One live run from the command line: devices in; terminal, page, websocket, run folder and recording out."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from core.errors import ConfigError, EmotrackError
+from core.events import End, Hello, Status, StreamInfo
+from core.spec import ModelSpec
+from core.weights import find, is_ready
+from core.work import WorkKind, WorkResult
+from realtime.build import LoadedWorkers, build_engine, hello, load_transcriber, load_workers
+from realtime.live_config import LiveConfig
+from realtime.live_control import LiveControl
+from realtime.live_session import LiveSession, TimedSource
+from realtime.outputs import interruptible, open_outputs, tell
+from realtime.pacing import PacedSource
+from realtime.preparation import checkpoint_folder, prepare
+from realtime.recorder import Recorder
+from realtime.run_head import head_of
+from realtime.workers.lanes import Lanes, Run
+from realtime.workers.two_sizes import TwoSizes
+
+log = logging.getLogger(__name__)
+
+FAILED_EXIT_CODE = 4
+CLOSE_S = 2.0
+"""How long a computation that hangs is waited for at the end."""
+
+
+def run_live(config: LiveConfig, *, play: Path | None, console: bool) -> int:
+    """Track devices until Ctrl-C.
+
+    Args:
+        config: everything that can be configured.
+        play: a recording to be played as if it came from devices, in their place.
+        console: whether to show the run in the terminal.
+
+    Returns:
+        The process's exit code: 0 when it was ended by the user, after the configured time or at the
+        recording's end; 4 when no device could be used.
+
+    Raises:
+        EmotrackError: the run cannot begin.
+    """
+    if config.engine.deterministic:
+        raise ConfigError("a live run cannot be deterministic.", where="engine.deterministic")
+    with ExitStack() as stack:
+        source = stack.enter_context(_open(config, play))
+        config = _with_what_is_there(config)
+        spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
+        spec = spec.at(config.operating_point)
+        loaded = load_workers(spec, export, config)
+        interrupted = threading.Event()
+        control = LiveControl(interrupted)
+        sinks = open_outputs(config, control, console=console, pace=1.0)
+        stack.callback(sinks.close)
+        stack.enter_context(interruptible(interrupted))
+        streams = owned(source.streams)
+        greeting = replace(hello(spec, config, source), streams=streams)
+        recorder = _open_recorder(config, spec, greeting, control)
+        if recorder is not None:
+            stack.callback(recorder.close)
+        session = LiveSession(
+            build_engine(config.engine, spec, source, streams),
+            _lanes_of(_workers(loaded, config)),
+            control.before(sinks),
+            interrupted,
+            tape=recorder,
+            seconds=config.seconds,
+        )
+        stack.callback(session.lanes.close, CLOSE_S)
+        control.session = session
+        end = session.run(source, greeting)
+        if recorder is not None:
+            recorder.finish(end)
+        interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)
+    return _exit_code(end)
+
+
+def owned(streams: tuple[StreamInfo, ...]) -> tuple[StreamInfo, ...]:
+    """The streams; the other side's sound without the other side's faces belongs to "them" as a whole."""
+    strangers = any(stream.kind == "video" and stream.person is None for stream in streams)
+    return tuple(
+        replace(stream, person=stream.name) if stream.name == "them" and not strangers else stream
+        for stream in streams
+    )
+
+
+def _open(config: LiveConfig, play: Path | None) -> TimedSource:
+    if play is not None:
+        from realtime.sources.recording import RecordingSource
+
+        return PacedSource(RecordingSource(play))
+    from realtime.sources.open import open_sources
+
+    return open_sources(config.sources)
+
+
+def _with_what_is_there(config: LiveConfig) -> LiveConfig:
+    """The configuration with the smaller recogniser only if it was pulled and is another one."""
+    size = config.whisper.smaller
+    usable = size is not None and size != config.whisper.size and is_ready(find(f"whisper-{size}"))
+    if size is not None and not usable and size != config.whisper.size:
+        log.info("whisper %s was not pulled: under load, words are left out instead", size)
+    load = config.engine.load.model_copy(update={"small_whisper": usable})
+    whisper = config.whisper.model_copy(update={"smaller": size if usable else None})
+    engine = config.engine.model_copy(update={"load": load})
+    return config.model_copy(update={"engine": engine, "whisper": whisper})
+
+
+def _workers(loaded: LoadedWorkers, config: LiveConfig) -> dict[WorkKind, Run]:
+    """All workers; the one for words with its smaller fellow, where there is one."""
+    if config.whisper.smaller is None:
+        return loaded.mapping
+    small = load_transcriber(
+        config.whisper.model_copy(update={"size": config.whisper.smaller, "language": None})
+    )
+    return {**loaded.mapping, "transcribe": TwoSizes(loaded.transcriber, small).run}
+
+
+def _lanes_of(
+    workers: dict[WorkKind, Run],
+) -> Callable[[Callable[[WorkResult], None], Callable[[], float]], Lanes]:
+    def open_lanes(deliver: Callable[[WorkResult], None], stamp: Callable[[], float]) -> Lanes:
+        return Lanes(workers, deliver=deliver, stamp=stamp, finals_first=True)
+
+    return open_lanes
+
+
+def _open_recorder(
+    config: LiveConfig, spec: ModelSpec, greeting: Hello, control: LiveControl
+) -> Recorder | None:
+    if config.record is None:
+        return None
+
+    def report(error: EmotrackError) -> None:
+        log.error("recorder: %s", error)
+        if control.session is not None:
+            t_s = control.session.now_s()
+            control.session.say(Status(t_s, "record_failed", "error", "the recording cannot be written"))
+
+    return Recorder(config.record, head_of(config.engine, spec, greeting), report)
+
+
+def _exit_code(end: End) -> int:
+    return FAILED_EXIT_CODE if end.reason == "failed" else 0

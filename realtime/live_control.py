@@ -1,0 +1,34 @@
+"""What clients of the feed may do to a live run: all that they may do to a replay, and mute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.errors import FeedError, NotAvailable
+from realtime.feed.control import RunControl
+from realtime.feed.requests import Modality
+
+if TYPE_CHECKING:
+    from realtime.live_session import LiveSession
+
+
+class LiveControl(RunControl):
+    """A `ControlTarget` for a live run.
+
+    Attributes:
+        session: the run; set it before clients may ask.
+    """
+
+    session: LiveSession | None = None
+
+    def start(self) -> None:
+        """Not needed: it runs."""
+        raise NotAvailable("A live run begins when its command does.")
+
+    def mute(self, modality: Modality, *, muted: bool) -> None:
+        """Leave out what is heard, or what is seen."""
+        if self.session is None:
+            raise FeedError("There is no run at the moment.")
+        if modality == "text":
+            raise NotAvailable("Words come from what is heard: mute audio.")
+        self.session.mute("audio" if modality == "audio" else "video", muted=muted)

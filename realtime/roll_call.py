@@ -1,0 +1,41 @@
+"""Whether there is any device at all: a run that can never hear or see anything should say so and end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from core.events import StreamInfo
+from core.inputs import DeviceState
+
+WAIT_S: Final = 4.0
+"""How long devices may take to begin. Once one has worked, a run goes on without any: they may come back."""
+
+
+class RollCall:
+    """Hears which devices answer.
+
+    Args:
+        streams: of the run.
+    """
+
+    def __init__(self, streams: Iterable[StreamInfo]) -> None:
+        self._waiting = {stream.name for stream in streams}
+        self._absent: dict[str, str] = {}
+        self._answered = False
+
+    def note(self, state: DeviceState) -> None:
+        """A device is there, or not."""
+        if state.present:
+            self._answered = True
+        else:
+            self._absent[state.stream] = state.message
+
+    def failed(self, now_s: float) -> bool:
+        """Whether every device was given its time and none has answered."""
+        silent = bool(self._waiting) and self._waiting == set(self._absent)
+        return silent and not self._answered and now_s >= WAIT_S
+
+    def reasons(self) -> str:
+        """Why, device by device."""
+        return "; ".join(f"{stream}: {message.rstrip('.')}" for stream, message in self._absent.items())

@@ -1,0 +1,47 @@
+"""The head of a recorded run: what an engine needs to be built again as it was."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from core.config import EngineConfig
+from core.errors import SourceError
+from core.events import Hello, StreamInfo
+from core.spec import ModelSpec
+from core.wire import decode, encode
+
+
+def head_of(config: EngineConfig, spec: ModelSpec, hello: Hello) -> dict[str, str]:
+    """Everything, as text."""
+    streams = [asdict(stream) for stream in hello.streams]
+    return {
+        "engine": config.model_dump_json(),
+        "spec": spec.model_dump_json(),
+        "hello": encode(hello, 0),
+        "streams": json.dumps(streams),
+    }
+
+
+def streams_of(head: dict[str, str]) -> tuple[StreamInfo, ...]:
+    """The run's streams. Raises SourceError when they are not there."""
+    try:
+        return tuple(StreamInfo(**stream) for stream in json.loads(head["streams"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise SourceError(f"the recording's head is damaged ({error}).") from error
+
+
+def engine_of(head: dict[str, str]) -> tuple[EngineConfig, ModelSpec]:
+    """Configuration and specification. Raises SourceError when they cannot be read."""
+    try:
+        return EngineConfig.model_validate_json(head["engine"]), ModelSpec.model_validate_json(head["spec"])
+    except (KeyError, ValueError) as error:
+        raise SourceError(f"the recording's head is damaged, or of another version ({error}).") from error
+
+
+def hello_of(head: dict[str, str]) -> Hello:
+    """The run's first message. Raises SourceError when it is not there."""
+    event = decode(head.get("hello", "{}"))[0]
+    if not isinstance(event, Hello):
+        raise SourceError("the recording's head is damaged.")
+    return event
