@@ -37,6 +37,9 @@ TABLE: Final = "labels.csv"
 _FIXED: Final = ("path", "start", "end", "speaker", "split", "id", "text", "valence", "arousal")
 _SPLITS: Final[tuple[str, ...]] = get_args(Split)
 _SHOWN: Final = 10
+_SHARED: Final = (
+    "\nWhere that is meant, say so: --shared-speakers, in a preset corpora.directory.shared_speakers=true."
+)
 
 
 @dataclass(slots=True)
@@ -45,6 +48,7 @@ class _Mistakes:
 
     table: Path
     found: list[str] = field(default_factory=list)
+    fix: str | None = None
 
     def add(self, line: int, column: str, what: str) -> None:
         self.found.append(f"line {line}, column {column}: {what}")
@@ -55,7 +59,7 @@ class _Mistakes:
             shown = "\n".join(f"  {mistake}" for mistake in self.found[:_SHOWN])
             rest = len(self.found) - _SHOWN
             more = f"\n  and {rest} more" if rest > 0 else ""
-            raise ConfigError(f"cannot be used:\n{shown}{more}", where=str(self.table))
+            raise ConfigError(f"cannot be used:\n{shown}{more}", where=str(self.table), fix=self.fix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +282,8 @@ def _check_apart(
             first = seen.setdefault(name, split)
             if split != first and split not in told[name]:
                 told[name].add(split)
+                if column == "speaker":
+                    mistakes.fix = _SHARED
                 mistakes.add(row.line, column, f"{name} is in {split}, and in {first} above")
 
 
