@@ -24,7 +24,7 @@ from core.window import TokenShape
 from train.calibrate import fit_abstention, fit_branch, fit_thresholds
 from train.distillation import Knowledge
 from train.inference import Outputs, evaluation_windows, outputs_of
-from train.knowledge import FLAT, Judged, calibrated_peers, judge, knowledge_of
+from train.knowledge import Judged, calibrated_peers, flat, judge, knowledge_of
 from train.operating_points import fit_points
 from train.pairing import BatchMaker, PairingConfig
 from train.placement import PlacementConfig
@@ -55,7 +55,9 @@ def calibrate(
         joined: number of joined windows for each pattern of several modalities.
     """
     insight = calibrated_peers(net, validation, shapes, weights)
-    fusion: dict[str, BranchCalibration] = {pattern(p): FLAT for p in PATTERNS}
+    fusion: dict[str, BranchCalibration] = dict.fromkeys(
+        map(pattern, PATTERNS), flat(validation[0].targets.shape[1])
+    )
     peers = dict(insight.branches)
     alone = [(m, judge(net, validation, shapes, m, weights)) for m in MODALITIES]
     heard = [(m, seen) for m, seen in alone if seen is not None]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from core.errors import ConfigError
-from core.labels import MODALITIES, Modality
+from core.labels import EMOTIONS, MODALITIES, Modality
 from core.spec import FusionSpec
 from core.strict import Strict, read_mapping, with_overrides
 from train.catalogue import CORPORA
@@ -85,6 +85,7 @@ class TrainingConfig(Strict):
 
     Attributes:
         name, summary, license: of the checkpoint; the summary names its limits in one sentence.
+        labels: of the checkpoint; every corpus is read in them.
         corpora: name -> how it is used.
         inputs: "encoders" = tokens of the encoders; "raw" = pictures, wave forms and word pieces, as in the
             paper, with fresh peers.
@@ -103,6 +104,7 @@ class TrainingConfig(Strict):
     name: str = "default"
     summary: str
     license: str
+    labels: tuple[str, ...] = Field(EMOTIONS, min_length=1)
     corpora: dict[str, CorpusConfig]
     inputs: Literal["encoders", "raw"] = "encoders"
     vocabulary: int = Field(8000, ge=100)

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.errors import ConfigError
-from core.labels import EMOTIONS, MODALITIES, Modality
+from core.labels import MODALITIES, Modality
 from core.spec import CalibrationSpec, EncoderSpec, ModelSpec, pattern
 from train.calibration_run import PATTERNS
 from train.catalogue import Reading, read_corpus, split_note
 from train.config import CorpusConfig, TrainingConfig
 from train.corpora.base import Example, bucket
+from train.corpora.label_space import LabelSpace
 from train.encoder_plan import cutting_checkpoint, encoder_specs
 from train.features import Locate
-from train.knowledge import FLAT
+from train.knowledge import flat
 from train.raw.corpus import raw_set
 from train.raw.preset import raw_specs, vocabulary_of
 from train.token_sets import Means, RecordingWork, tokens_of
@@ -103,6 +104,7 @@ def _read(config: TrainingConfig, places: Places) -> tuple[dict[str, list[Exampl
             split_rule=use.split_rule,
             shared_speakers=use.shared_speakers,
             lenient=places.recordings.skip_unreadable,
+            space=LabelSpace(config.labels),
         )
         everything = read_corpus(name, use.folder or places.data, reading)
         parts[name] = limited(everything, use)
@@ -151,17 +153,18 @@ def _spec(config: TrainingConfig, places: Places, sets: Sequence[TokenSet]) -> M
 
 def _unfitted(config: TrainingConfig, encoders: dict[Modality, EncoderSpec]) -> ModelSpec:
     """The spec of a checkpoint of which nothing was fitted yet."""
-    flat = CalibrationSpec(
-        fusion={pattern(p): FLAT for p in PATTERNS},
-        peers=dict.fromkeys(MODALITIES, FLAT),
-        thresholds=(0.5,) * len(EMOTIONS),
+    count = len(config.labels)
+    unfitted = CalibrationSpec(
+        fusion=dict.fromkeys(map(pattern, PATTERNS), flat(count)),
+        peers=dict.fromkeys(MODALITIES, flat(count)),
+        thresholds=(0.5,) * count,
     )
     return ModelSpec(
         name=config.name,
-        labels=EMOTIONS,
+        labels=config.labels,
         encoders=encoders,
         fusion=config.sizes.spec(),
-        calibration=flat,
+        calibration=unfitted,
         license=config.license,
         summary=config.summary,
     )

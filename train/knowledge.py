@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from core.labels import EMOTIONS, MODALITIES, Modality
+from core.labels import MODALITIES, Modality
 from core.models.fusion import EmotionNet
 from core.spec import BranchCalibration
 from core.window import TokenShape
@@ -21,8 +21,10 @@ from train.distillation import Knowledge
 from train.inference import Outputs, evaluation_windows, outputs_of
 from train.tokens import TokenSet
 
-FLAT = BranchCalibration(temperature=(1.0,) * len(EMOTIONS), bias=(0.0,) * len(EMOTIONS))
-"""Changes nothing."""
+
+def flat(labels: int) -> BranchCalibration:
+    """The calibration of so many labels that changes nothing."""
+    return BranchCalibration(temperature=(1.0,) * labels, bias=(0.0,) * labels)
 
 
 class Judged:
@@ -98,8 +100,9 @@ def calibrated_peers(
     weights: Mapping[str, float],
 ) -> Insight:
     """Calibrate each peer on the examples that have its modality, and see how much it knows."""
-    branches: dict[Modality, BranchCalibration] = dict.fromkeys(MODALITIES, FLAT)
-    trust = np.zeros((len(MODALITIES), len(EMOTIONS)))
+    labels = validation[0].targets.shape[1]
+    branches: dict[Modality, BranchCalibration] = dict.fromkeys(MODALITIES, flat(labels))
+    trust = np.zeros((len(MODALITIES), labels))
     base = np.full(trust.shape, np.nan)
     for i, modality in enumerate(MODALITIES):
         seen = judge(net, validation, shapes, modality, weights)
@@ -112,7 +115,8 @@ def calibrated_peers(
 
 def equal_peers(train: Sequence[TokenSet]) -> Insight:
     """What can be said of peers that have learned nothing yet: as much trust for each, logits as they are."""
-    trust = np.zeros((len(MODALITIES), len(EMOTIONS)))
+    labels = train[0].targets.shape[1]
+    trust = np.zeros((len(MODALITIES), labels))
     base = np.full(trust.shape, np.nan)
     for i, modality in enumerate(MODALITIES):
         rows = [(s, s.present[:, i]) for s in train if modality in s.tokens]
@@ -122,7 +126,7 @@ def equal_peers(train: Sequence[TokenSet]) -> Insight:
             base[i] = _log_odds(
                 np.concatenate([s.targets[there] for s, there in rows]), known, np.ones(len(known))
             )
-    return Insight(dict.fromkeys(MODALITIES, FLAT), trust, base)
+    return Insight(dict.fromkeys(MODALITIES, flat(labels)), trust, base)
 
 
 def knowledge_of(train: Sequence[TokenSet], insight: Insight) -> Knowledge:

@@ -11,7 +11,7 @@ import torch
 
 from core.encoders.weight_files import read_tensors
 from core.errors import ConfigError
-from core.labels import EMOTIONS, MODALITIES
+from core.labels import MODALITIES
 from core.models.embeddings import embedding, is_raw
 from core.models.fusion import EmotionNet
 from core.models.peers import Peer
@@ -44,7 +44,7 @@ def new_network(
     own = {m: embedding(encoder, sizes.width) for m, encoder in spec.encoders.items()}
     net = EmotionNet(
         {m: encoder.width for m, encoder in spec.encoders.items()},
-        len(EMOTIONS),
+        len(spec.labels),
         sizes.spec(),
         dropout=sizes.dropout,
         peer_gradient=sizes.peer_gradient,
