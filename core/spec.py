@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -18,6 +19,13 @@ from core.strict import Strict
 from core.window import TokenShape
 
 SPEC_VERSION = 1
+
+LIVE_KINDS: Final[Mapping[Modality, str]] = {
+    "text": "minilm",
+    "audio": "whisper_truncated",
+    "visual": "expression",
+}
+"""Kind of encoder of each modality that the live loop runs. Others are for reference and research."""
 
 DEFAULT_POINT: Final = "default"
 """The operating point for data of any kind: what runs live unless another one is chosen."""
@@ -219,6 +227,21 @@ def read_spec(checkpoint: Path) -> ModelSpec:
             fix="Train it again, or use the emotrack that wrote it.",
         )
     return ModelSpec.from_mapping(values, where=str(path))
+
+
+def insist_on_live(spec: ModelSpec, checkpoint: Path) -> None:
+    """Make sure that the live loop can make the tokens that a checkpoint takes.
+
+    Raises:
+        SpecMismatch: it takes others, such as raw input or a corpus' own features.
+    """
+    other = [e.kind for m, e in spec.encoders.items() if e.kind != LIVE_KINDS[m]]
+    if other:
+        raise SpecMismatch(
+            f"takes tokens that the live loop does not make ({', '.join(other)}).",
+            where=str(checkpoint),
+            fix="It can be evaluated: emotrack train eval. Live, use a checkpoint with emotrack's encoders.",
+        )
 
 
 def write_spec(spec: ModelSpec, checkpoint: Path) -> None:

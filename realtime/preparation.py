@@ -13,7 +13,7 @@ from typing import Final
 from core.backends.artifacts import export_folder, is_exported
 from core.errors import ModelError
 from core.shipped import shipped
-from core.spec import ModelSpec, read_spec
+from core.spec import ModelSpec, insist_on_live, read_spec
 
 DEFAULT_CHECKPOINT: Final = "checkpoints/default"
 
@@ -40,6 +40,7 @@ def prepare(checkpoint: Path, tell: Callable[[str], None]) -> tuple[ModelSpec, P
         ModelError: the export failed or is damaged.
     """
     spec = read_spec(checkpoint)
+    insist_on_live(spec, checkpoint)
     folder = export_folder(spec)
     if not is_exported(spec, folder):
         tell("Preparing the networks for this machine; this happens once and takes about a minute.")

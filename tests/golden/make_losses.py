@@ -24,16 +24,26 @@ def bce(z: np.ndarray, y: np.ndarray) -> np.ndarray:
     return -(y * np.log(p) + (1 - y) * np.log(1 - p))
 
 
-def info_nce(a: np.ndarray, b: np.ndarray, groups: np.ndarray, present: np.ndarray) -> list[float]:
-    """Symmetric InfoNCE, row by row."""
-    a = a / np.linalg.norm(a, axis=1, keepdims=True)
-    b = b / np.linalg.norm(b, axis=1, keepdims=True)
+def unit(x: np.ndarray) -> np.ndarray:
+    """Rows of length 1."""
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def info_nce(
+    a: np.ndarray, b: np.ndarray, groups: np.ndarray, present: np.ndarray, older: tuple[np.ndarray, ...] = ()
+) -> list[float]:
+    """Symmetric InfoNCE, row by row; `older` = (a, b, groups, present) of remembered rows."""
+    a, b = unit(a), unit(b)
     similarity = a @ b.T / 0.07
     out = []
     for i in range(len(a)):
         rivals = [j for j in range(len(a)) if j == i or (groups[j] != groups[i] and present[j])]
-        forward = -np.log(np.exp(similarity[i, i]) / np.exp(similarity[i, rivals]).sum())
-        backward = -np.log(np.exp(similarity[i, i]) / np.exp(similarity[rivals, i]).sum())
+        forth, back = np.exp(similarity[i, rivals]).sum(), np.exp(similarity[rivals, i]).sum()
+        if older:
+            strange = (older[2] != groups[i]) & older[3]
+            forth += np.exp(unit(older[1])[strange] @ a[i] / 0.07).sum()
+            back += np.exp(unit(older[0])[strange] @ b[i] / 0.07).sum()
+        forward, backward = (-np.log(np.exp(similarity[i, i]) / total) for total in (forth, back))
         out.append(float((forward + backward) / 2) if present[i] else 0.0)
     return out
 
@@ -46,6 +56,21 @@ def consistency(z: np.ndarray, y: np.ndarray, known: np.ndarray) -> list[float]:
         positives = row[mask & (target >= 0.5)]
         terms = [-np.log(np.exp(p) / (np.exp(p) + negative)) for p in positives]
         out.append(float(np.mean(terms)) if terms and negative > 0 else 0.0)
+    return out
+
+
+def evidence(
+    peers: np.ndarray, available: np.ndarray, reliability: np.ndarray, base: np.ndarray
+) -> np.ndarray:
+    """Common base rate plus each peer's evidence; against a label, only the most reliable counts in full."""
+    out = np.zeros((len(peers), peers.shape[2]))
+    for i, here in enumerate(available):
+        if not here.any():
+            continue
+        part = reliability[here] / reliability[here].max()
+        beyond = peers[i][here] - base[here]
+        heard = np.where((beyond < 0) & (part[:, None] < 1), 0.5 * beyond, beyond)
+        out[i] = base[here].mean(axis=0) + (part[:, None] * heard).sum(axis=0)
     return out
 
 
@@ -65,11 +90,17 @@ def main() -> None:
     affect, goal = rng.uniform(-1, 1, (5, 2)).round(3), rng.uniform(-1, 1, (5, 2)).round(3)
     affect_known = rng.random((5, 2)) < 0.6
 
+    older = (rng.normal(size=(3, 6)).round(3), rng.normal(size=(3, 6)).round(3))
+    older_groups, older_present = np.array([1, 7, 8]), np.array([1, 1, 0], bool)
+    base = rng.normal(-1, 1, (3, 4)).round(3)
+
     share = reliability[None, :] * available
     share = share / np.maximum(share.sum(1, keepdims=True), 1e-12)
     taught = (share[:, :, None] * peers).sum(1)
     q, s = sigmoid(taught / 2), sigmoid(z / 2)
     kl = 4 * (q * np.log(q / s) + (1 - q) * np.log((1 - q) / (1 - s)))
+    qp, sp = sigmoid(peers), sigmoid(z)[:, None]
+    each = qp * np.log(qp / sp) + (1 - qp) * np.log((1 - qp) / (1 - sp))
     golden = {
         "inputs": {
             "logits": z,
@@ -86,6 +117,11 @@ def main() -> None:
             "affect": affect,
             "affect_targets": goal,
             "affect_known": affect_known,
+            "older_a": older[0],
+            "older_b": older[1],
+            "older_groups": older_groups,
+            "older_present": older_present,
+            "base": base,
         },
         "expected": {
             "supervised": masked_mean(bce(z, y), known),
@@ -94,6 +130,13 @@ def main() -> None:
             "bernoulli_kl": kl,
             "teacher_trust": np.where(known, 1 - np.abs(sigmoid(taught) - y), 1.0),
             "info_nce": info_nce(a, b, groups, present),
+            "info_nce_queue": info_nce(a, b, groups, present, (*older, older_groups, older_present)),
+            "teacher_evidence": evidence(peers, available, reliability, base),
+            "product_teacher": np.where(available[:, :, None], peers, 1.0).prod(axis=1),
+            "half_kl": 4 * q * np.log(q / s),
+            "peers_kl": [
+                each[i][here].mean(axis=0) if here.any() else np.zeros(4) for i, here in enumerate(available)
+            ],
             "label_consistency": consistency(z, y, known),
             "affect": masked_mean((affect - goal) ** 2, affect_known),
         },

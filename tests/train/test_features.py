@@ -9,11 +9,11 @@ import pytest
 
 from core.errors import ConfigError
 from core.window import Tokens
-from train.inputs import limited
 from train.catalogue import CORPORA, read_corpus
 from train.config import CorpusConfig
 from train.corpora.base import TextExample, labels_of
 from train.features import CHUNK, encode_examples
+from train.inputs import limited
 from train.tokens import load_tokens, save_tokens
 
 

@@ -23,6 +23,16 @@ def tensor(name: str, dtype: torch.dtype = torch.float64) -> torch.Tensor:
     return torch.tensor(GOLDEN["inputs"][name]).to(dtype)
 
 
+def contrasted() -> tuple[torch.Tensor, ...]:
+    groups, present = tensor("groups", torch.long), tensor("present", torch.bool)
+    return tensor("a"), tensor("b"), groups, present, torch.tensor(1 / 0.07).log()
+
+
+def remembered() -> losses.Remembered:
+    rows = tensor("older_a", torch.float32), tensor("older_b", torch.float32)
+    return losses.Remembered(*rows, tensor("older_groups", torch.long), tensor("older_present", torch.bool))
+
+
 def compute() -> dict[str, torch.Tensor]:
     z, y, known = tensor("logits"), tensor("targets"), tensor("known", torch.bool)
     peers, available = tensor("peer_logits"), tensor("available", torch.bool)
@@ -31,15 +41,14 @@ def compute() -> dict[str, torch.Tensor]:
         "supervised": losses.supervised(z, y, known),
         "supervised_adjusted": losses.supervised(z, y, known, tensor("prior_logit")),
         "teacher": taught,
+        "teacher_evidence": losses.teacher(peers, available, tensor("reliability"), tensor("base")),
+        "product_teacher": losses.product_teacher(peers, available),
+        "half_kl": losses.half_kl(taught, z, 2.0),
+        "peers_kl": losses.peers_kl(peers, z, available, 1.0),
+        "info_nce_queue": losses.info_nce(*contrasted(), remembered()),
         "bernoulli_kl": losses.bernoulli_kl(taught, z, 2.0),
         "teacher_trust": losses.teacher_trust(taught, y, known),
-        "info_nce": losses.info_nce(
-            tensor("a"),
-            tensor("b"),
-            tensor("groups", torch.long),
-            tensor("present", torch.bool),
-            torch.tensor(1 / 0.07).log(),
-        ),
+        "info_nce": losses.info_nce(*contrasted()),
         "label_consistency": losses.label_consistency(z, y, known),
         "affect": losses.affect_regression(
             tensor("affect"), tensor("affect_targets"), tensor("affect_known", torch.bool)

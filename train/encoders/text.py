@@ -134,7 +134,9 @@ def _fit(
     schedule = warm_up_and_cosine(optim, config.epochs * (count // config.batch))
     average = MovingAverage(model, config.average)
     run = Progress(state, model, optim, schedule, average, generator)
-    for epoch in range(run.restore(), config.epochs):
+    done = run.restore()
+    _repeat_chance(config, train, done, chance)
+    for epoch in range(done, config.epochs):
         model.train()
         total, steps = 0.0, 0
         for rows in _epoch(config, train, generator):
@@ -156,6 +158,17 @@ def _fit(
         run.save(epoch + 1)
     averaged: TextModel = average.module
     return averaged.eval()
+
+
+def _repeat_chance(
+    config: TextTraining, train: list[TextExample], epochs: int, chance: random.Random
+) -> None:
+    """Draw again what the first epochs drew: a resumed run goes on with the numbers of a whole one."""
+    generator = torch.Generator().manual_seed(config.seed)
+    for _ in range(epochs):
+        for rows in _epoch(config, train, generator):
+            for row in rows:
+                _said(row, chance, config.spoken)
 
 
 def _epoch(
@@ -186,10 +199,7 @@ def make_batch(
     rows: list[TextExample], tokenizer: PieceTokenizer, chance: random.Random, spoken_share: float = 0.0
 ) -> TextBatch:
     """Tokenise texts; some as they would be spoken."""
-    pieces = []
-    for row in rows:
-        words = (spoken(row.text) if chance.random() < spoken_share else row.text).split() or [row.text]
-        pieces.append(tokenizer.pieces(words, word_times(len(words), chance)))
+    pieces = [tokenizer.pieces(*_said(row, chance, spoken_share)) for row in rows]
     ids, mask = pad_pieces(pieces)
     times = np.zeros(ids.shape, np.float32)
     for index, one in enumerate(pieces):
@@ -200,6 +210,12 @@ def make_batch(
     return TextBatch(
         torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(times), corpus, target, available
     )
+
+
+def _said(row: TextExample, chance: random.Random, spoken_share: float) -> tuple[list[str], list[float]]:
+    """Words, without punctuation as if recognised by chance, and their times."""
+    words = (spoken(row.text) if chance.random() < spoken_share else row.text).split() or [row.text]
+    return words, word_times(len(words), chance)
 
 
 @torch.no_grad()
