@@ -15,7 +15,7 @@ from realtime.sources.device_items import DeviceItem, DeviceLost, Lost
 
 log = logging.getLogger(__name__)
 
-BACK_OFF_S: Final = (0.15, 1.5, 1.0)
+BACK_OFF_S: Final = (0.15, 1.5, 0.5)
 """First pause before a device is opened again, its growth, and the longest."""
 
 HUNG_AFTER_S: Final = 3.0

@@ -70,6 +70,7 @@ class PortAudioDriver:
         self._loopback = loopback
         self._sounddevice = load()
         self._server = server
+        self._served = False
         kind = "loopback" if loopback else "microphone"
         self.label = kind if device == DEFAULT else f"{kind} {device}"
 
@@ -88,10 +89,11 @@ class PortAudioDriver:
         try:
             server = self._server()
         except DeviceLost:
-            if self._loopback:
+            if self._loopback or self._served:
                 raise
             yield None  # plain ALSA, CoreAudio or WASAPI
             return
+        self._served = True  # its loss is a loss; nothing else is recorded instead
         with contextlib.closing(server):
             yield server
 
