@@ -13,7 +13,10 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from benchmarks.live import live
+
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+app.command()(live)
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 

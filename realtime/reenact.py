@@ -14,7 +14,7 @@ from realtime.pacing import Pace, Pacer
 from realtime.sinks.base import Sink
 from realtime.sources.base import available_s
 from realtime.sources.recorded_inputs import BREAKS_OFF, RecordedRun
-from realtime.tally import Tally
+from realtime.tally import Reason, Tally
 
 
 class Reenactment:
@@ -47,8 +47,9 @@ class Reenactment:
             self._push(at_s, item)
         end = recorded.end
         if end is None or self._interrupted.is_set():
-            faults = [] if self._interrupted.is_set() else [BREAKS_OFF]
-            end = self._tally.end(self._engine.now_s, "interrupted", faults)
+            broken = not self._interrupted.is_set()
+            reason: Reason = "failed" if broken else "interrupted"
+            end = self._tally.end(self._engine.now_s, reason, [BREAKS_OFF] if broken else [])
         self._emit(end)
         return end
 
