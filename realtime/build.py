@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from core.backends.loading import Place, load_networks
 from core.backends.networks import Networks
 from core.config import EngineConfig
 from core.encoders.silero import SileroVoice
@@ -19,6 +20,7 @@ from core.version import VERSION
 from core.weights import locate
 from core.work import WorkKind
 from realtime.config import TrackingConfig, WhisperConfig
+from realtime.preparation import checkpoint_folder
 from realtime.sources.base import Source
 from realtime.workers.faces import FaceDetector
 from realtime.workers.lanes import Lanes, Run
@@ -53,12 +55,20 @@ class LoadedWorkers:
     transcriber: Transcriber
 
 
+def load_checkpoint(spec: ModelSpec, export: Path, config: TrackingConfig) -> Networks:
+    """Load the checkpoint's networks with the backend that the configuration names, or the best one."""
+    place = Place(spec, checkpoint_folder(config.checkpoint), export)
+    chosen = config.networks
+    loaded = load_networks(place, chosen.backend, chosen.dtype, chosen.threads)
+    return Networks(spec, loaded.runners, locate)
+
+
 def load_workers(spec: ModelSpec, export: Path, config: TrackingConfig) -> LoadedWorkers:
     """Load every network. Raises as `load_lanes` does."""
     engine = config.engine
     with ThreadPoolExecutor(2) as pool:  # the recogniser takes as long to load as all others together
         loading = pool.submit(load_transcriber, config.whisper)
-        networks = pool.submit(Networks, spec, export, locate)
+        networks = pool.submit(load_checkpoint, spec, export, config)
         crop = round(spec.encoders["visual"].options["crop_size"])
         faces = FaceDetector(locate("yunet") / FACE_FILE, crop, engine.faces.max_faces)
         workers = NetworkWorkers(networks.result())

@@ -22,6 +22,9 @@ Out = Annotated[Path | None, typer.Option(help="Folder for the run's files; else
 Host = Annotated[str | None, typer.Option(help="Address of feed and page (default 127.0.0.1).")]
 Port = Annotated[int | None, typer.Option(help="Port of feed and page (default 8765; 0 takes a free one).")]
 Linger = Annotated[float | None, typer.Option(help="Seconds that feed and page stay after the end.")]
+Backend = Annotated[
+    str | None, typer.Option(help='What runs the networks: "auto" (default), "onnx"...; see compile.')
+]
 Feed = Annotated[bool | None, typer.Option("--feed/--no-feed", help="Serve websocket feed and page.")]
 Console = Annotated[bool, typer.Option("--console/--no-console", help="Show the run in the terminal.")]
 
@@ -40,6 +43,7 @@ def replay(
     language: Language = None,
     out: Out = None,
     checkpoint: Checkpoint = None,
+    backend: Backend = None,
     feed: Feed = None,
     host: Host = None,
     port: Port = None,
@@ -59,6 +63,7 @@ def replay(
         "whisper.language": language,
         "run.out": out,
         "checkpoint": checkpoint,
+        "networks.backend": backend,
         "feed.enabled": feed,
         "feed.host": host,
         "feed.port": port,
@@ -124,6 +129,7 @@ def live(
     seconds: Annotated[float | None, typer.Option(help="End after this long; else run until Ctrl-C.")] = None,
     out: Out = None,
     checkpoint: Checkpoint = None,
+    backend: Backend = None,
     feed: Feed = None,
     host: Host = None,
     port: Port = None,
@@ -149,6 +155,7 @@ def live(
         "seconds": seconds,
         "run.out": out,
         "checkpoint": checkpoint,
+        "networks.backend": backend,
         "feed.enabled": feed,
         "feed.host": host,
         "feed.port": port,

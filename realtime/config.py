@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import BeforeValidator, Field
 
+from core.backends.base import Precision
 from core.config import EngineConfig
 from core.errors import ConfigError
 from core.spec import DEFAULT_POINT
@@ -73,6 +74,20 @@ class FeedConfig(Strict):
     names: tuple[str, ...] = ()
 
 
+class NetworksConfig(Strict):
+    """What runs the checkpoint's networks.
+
+    Attributes:
+        backend: "auto" = the fastest that is compiled and passes its trial, or the name of one.
+        dtype: precision of its large products; None = as it was compiled.
+        threads: processor threads within one network.
+    """
+
+    backend: str = Field("auto", pattern=r"^[a-z0-9-]+$")
+    dtype: Precision | None = None
+    threads: int = Field(1, ge=1, le=64)
+
+
 class RunConfig(Strict):
     """What is kept.
 
@@ -95,6 +110,7 @@ class TrackingConfig(Strict):
     operating_point: str = Field(DEFAULT_POINT, min_length=1)
     engine: EngineConfig = EngineConfig()
     whisper: WhisperConfig = WhisperConfig()
+    networks: NetworksConfig = NetworksConfig()
     feed: FeedConfig = FeedConfig()
     run: RunConfig = RunConfig()
 

@@ -10,7 +10,7 @@ from core.encoders.silero import SileroVoice
 from core.weights import fetch
 from core.work import WorkKind
 from realtime.build import LoadedWorkers, load_voice, load_workers
-from realtime.config import ReplayConfig, WhisperConfig
+from realtime.config import NetworksConfig, ReplayConfig, WhisperConfig
 from realtime.preparation import prepare
 from realtime.sources.recording import RecordingSource
 from realtime.workers.lanes import Run
@@ -70,7 +70,13 @@ def load_stages(checkpoint: Path, whisper: str, language: str | None) -> Offline
         WeightsError, ModelError, SpecMismatch: something is absent or does not fit.
     """
     spec, export = prepare(checkpoint, _tell)
-    config = ReplayConfig(whisper=WhisperConfig(size=whisper, language=language, threads=1))
+    # what training measures must not depend on what else was compiled on this machine
+    networks = NetworksConfig(backend="onnx")
+    config = ReplayConfig(
+        checkpoint=checkpoint,
+        networks=networks,
+        whisper=WhisperConfig(size=whisper, language=language, threads=1),
+    )
     return OfflineStages(load_workers(spec, export, config), load_voice())
 
 

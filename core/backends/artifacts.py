@@ -1,7 +1,8 @@
 """Exported networks in the cache: where they lie, and whether they belong to the checkpoint at hand.
 
-An export is a folder with one ONNX file per network and a manifest. Its name holds the hash of everything
-that it depends on, so an export is never updated: another checkpoint has another folder.
+An export is a folder with one ONNX file per network ("<name>.onnx"), parity vectors and a manifest. Its name
+holds the hash of everything that it depends on, so an export is never updated: another checkpoint has another
+folder.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from core.backends.base import NETWORKS
 from core.errors import ModelError, SpecMismatch
 from core.spec import ModelSpec
 from core.weights import cache_root, file_sha256
 
-NETWORKS: Final = ("text", "audio", "visual", "fusion")
-"""The networks of a checkpoint; each is exported to "<name>.onnx"."""
+PARITY_FILE: Final = "parity.safetensors"
+"""Inputs of every network with what eager float32 makes of them."""
 
-EXPORT_VERSION: Final = 1
+EXPORT_VERSION: Final = 2
 """Counts changes of the exporter that make older exports useless."""
 
 _MAIN_FILES: Final = {"minilm": "model.safetensors", "whisper-base": "model.bin"}
@@ -34,10 +36,11 @@ def export_folder(spec: ModelSpec, root: Path | None = None) -> Path:
 
 def write_manifest(spec: ModelSpec, folder: Path) -> None:
     """Write what the folder holds: written last, so a folder without it is not finished."""
+    names = [*(f"{name}.onnx" for name in NETWORKS), PARITY_FILE]
     manifest = {
         "version": EXPORT_VERSION,
         "spec_sha256": spec.sha256,
-        "files": {f"{name}.onnx": file_sha256(folder / f"{name}.onnx") for name in NETWORKS},
+        "files": {name: file_sha256(folder / name) for name in names},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 

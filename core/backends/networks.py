@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.backends.onnx import OnnxNetwork
+from core.backends.base import NETWORKS, Runners
 from core.encoders.crop_scaling import scale_crops
 from core.encoders.log_mel import INPUT_SAMPLES, log_mel, padded_block
 from core.encoders.text_tokens import PieceTokenizer, pad_pieces
@@ -32,22 +32,17 @@ class Networks:
 
     Args:
         spec: of the checkpoint.
-        export: folder that `core.backends.export` wrote.
+        runners: its networks, as `core.backends.loading` gives them.
         weights: name of a third-party weight -> its folder.
-        threads: processor threads within one call.
 
     Raises:
-        ModelError: a network cannot be loaded.
+        ModelError: the tokenizer cannot be loaded.
     """
 
-    def __init__(
-        self, spec: ModelSpec, export: Path, weights: Callable[[str], Path], threads: int = 1
-    ) -> None:
+    def __init__(self, spec: ModelSpec, runners: Runners, weights: Callable[[str], Path]) -> None:
         self.spec = spec
         self._tokenizer = PieceTokenizer(weights("minilm"))
-        self._text, self._audio, self._visual, self._fusion = (
-            OnnxNetwork(export / f"{name}.onnx", threads) for name in ("text", "audio", "visual", "fusion")
-        )
+        self._text, self._audio, self._visual, self._fusion = (runners[name] for name in NETWORKS)
 
     def encode_text(self, words: Sequence[str], times_s: Sequence[float]) -> Tokens:
         """Tokens of the words of one utterance: (T, 384), times of the words."""

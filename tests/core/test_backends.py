@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from core.backends.artifacts import NETWORKS, check_weights, export_folder, is_exported
+from core.backends.artifacts import check_weights, export_folder, is_exported
+from core.backends.base import NETWORKS
 from core.backends.export import export
 from core.backends.networks import Networks
 from core.backends.onnx import OnnxNetwork
@@ -39,7 +40,7 @@ def spec(random_checkpoint):
 
 @pytest.fixture(scope="module")
 def networks(spec, exported, weights):
-    return Networks(spec, exported, weights)
+    return Networks(spec, {name: OnnxNetwork(exported / f"{name}.onnx") for name in NETWORKS}, weights)
 
 
 @pytest.fixture(scope="module")

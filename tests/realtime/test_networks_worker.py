@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from core.backends.base import NETWORKS
 from core.backends.networks import Networks
+from core.backends.onnx import OnnxNetwork
 from core.inputs import SAMPLE_RATE
 from core.spec import read_spec
 from core.window import Window
@@ -15,7 +17,8 @@ from realtime.workers.networks import NetworkWorkers
 
 @pytest.fixture(scope="module")
 def workers(random_checkpoint, exported, weights):
-    return NetworkWorkers(Networks(read_spec(random_checkpoint), exported, weights))
+    runners = {name: OnnxNetwork(exported / f"{name}.onnx") for name in NETWORKS}
+    return NetworkWorkers(Networks(read_spec(random_checkpoint), runners, weights))
 
 
 @pytest.fixture(scope="module")
