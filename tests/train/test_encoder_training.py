@@ -1,23 +1,45 @@
 """The trainings themselves, on a handful of made-up examples."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from core.encoders.text_tokens import PieceTokenizer
 from core.encoders.visual import ExpressionNet
 from core.encoders.weight_files import read_tensors
 from core.errors import ConfigError
 from core.labels import EMOTIONS
+from train.corpora.base import TextExample, labels_of
+from train.encoders import text
 from train.encoders.command import train_encoder
 from train.encoders.corpus_bias import CorpusBias
 from train.encoders.optimisation import Log, masked_bce
 from train.encoders.peer_training import PeerSizes, new_peer
 from train.encoders.scores import choose_thresholds, macro_f1, uar
+from train.encoders.text import TextTraining
 from train.encoders.visual import Faces, VisualTraining, face_figures, train_network
 from train.optim import MovingAverage
 
+FER_NAMES = (
+    "neutral",
+    "happiness",
+    "surprise",
+    "sadness",
+    "anger",
+    "disgust",
+    "fear",
+    "contempt",
+    "unknown",
+    "NF",
+)
 SMALL = PeerSizes(width=16, heads=2, layers=1, feedforward=16)
 
 
@@ -130,24 +152,12 @@ class TestFaces:
         chance = np.random.default_rng(0)
         votes = np.zeros((90, 10), np.uint8)
         votes[np.arange(90), np.arange(90) % 7] = 10
-        names = (
-            "neutral",
-            "happiness",
-            "surprise",
-            "sadness",
-            "anger",
-            "disgust",
-            "fear",
-            "contempt",
-            "unknown",
-            "NF",
-        )
         np.savez(
             folder / "faces.npz",
             images=chance.integers(0, 255, (90, 48, 48)).astype(np.uint8),
             votes=votes,
             usage=np.array(["Training"] * 80 + ["PublicTest"] * 10),
-            emotions=np.array(names),
+            emotions=np.array(FER_NAMES),
         )
         config = tmp_path / "visual.yaml"
         config.write_text(
@@ -171,3 +181,94 @@ class TestFaces:
 
 def test_all_peers_speak_the_seven_emotions():
     assert new_peer(8, SMALL).head.out_features == len(EMOTIONS)
+
+
+class TestTexts:
+    """The text encoder and peer on a dozen sentences, with MiniLM's real weights."""
+
+    CONFIG = TextTraining(
+        epochs=2, batch=4, shares={"goemotions": 1.0, "xed": 1.0, "brighter": 1.0}, peer=SMALL
+    )
+
+    @pytest.fixture
+    def examples(self):
+        def example(number: int, corpus: str, split: str) -> TextExample:
+            text = f"Sentence, number {number}: {'good' if number % 2 else 'bad'}!"
+            shares = {EMOTIONS[number % 7]: 1.0}
+            return TextExample(f"{split}{number}", corpus, text, split, labels_of(shares), text)
+
+        names = ("goemotions", "xed", "brighter")
+        return [
+            example(n, c, s)
+            for c in names
+            for s, count in (("train", 4), ("validation", 2))
+            for n in range(count)
+        ]
+
+    def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(
+        self, examples, weights, tmp_path
+    ):
+        folder = weights("minilm")
+        tokenizer = PieceTokenizer(folder)
+
+        def fit(log: Log, state: Path) -> dict[str, torch.Tensor]:
+            torch.manual_seed(0)
+            model = text.TextModel(folder, SMALL)
+            return text._fit(self.CONFIG, model, examples, tokenizer, log, state).state_dict()
+
+        whole = fit(Log(tmp_path / "a.jsonl"), tmp_path / "a.pt")
+
+        class Killed(Exception):
+            pass
+
+        class DyingLog(Log):
+            def write(self, **values):
+                if values["epoch"] == 2:
+                    raise Killed
+
+        with pytest.raises(Killed):
+            fit(DyingLog(tmp_path / "b.jsonl"), tmp_path / "b.pt")
+        resumed = fit(Log(tmp_path / "b.jsonl"), tmp_path / "b.pt")
+        for name, value in whole.items():
+            torch.testing.assert_close(resumed[name], value, atol=0, rtol=0)
+
+
+KILLED = """
+    import sys
+    from pathlib import Path
+    import torch
+    from train.encoders.command import train_encoder
+    torch.set_num_threads(1)
+    train_encoder(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), [])
+"""
+
+
+def test_an_encoder_training_killed_with_signal_9_ends_with_the_same_files(tmp_path):
+    faces = np.random.default_rng(0)
+    votes = np.zeros((60, 10), np.uint8)
+    votes[np.arange(60), np.arange(60) % 7] = 10
+    (tmp_path / "ferplus").mkdir()
+    usage = np.array(["Training"] * 50 + ["PublicTest"] * 10)
+    images = faces.integers(0, 255, (60, 48, 48)).astype(np.uint8)
+    rest = {"votes": votes, "usage": usage, "emotions": np.array(FER_NAMES)}
+    np.savez(tmp_path / "ferplus" / "faces.npz", images=images, **rest)
+    recipe = tmp_path / "visual.yaml"
+    small = "epochs: 3, batch: 8, limit: 16, views: 1, device: cpu, peer_steps: 3, peer_batch: 4"
+    recipe.write_text(f"modality: visual\nvisual: {{{small}}}\n", encoding="utf-8")
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(KILLED))
+    root = str(Path(__file__).parents[2])
+    environment = os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(script), str(recipe), str(tmp_path)]
+    options = {"env": environment, "stdout": subprocess.PIPE, "text": True}
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, **options)
+    with subprocess.Popen([*command, str(tmp_path / "broken")], **options) as process:
+        next(line for line in process.stdout if '"epoch": 2' in line)
+        process.send_signal(signal.SIGKILL)
+    assert not (tmp_path / "broken" / "visual.safetensors").exists()
+    subprocess.run([*command, str(tmp_path / "broken")], check=True, **options)
+    for name in ("visual.safetensors", "peer_visual.safetensors"):
+        assert (tmp_path / "broken" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    log = [json.loads(line) for line in (tmp_path / "broken" / "visual_log.jsonl").read_text().splitlines()]
+    epochs = [line["epoch"] for line in log if line["stage"] == "network"]
+    assert epochs in ([1, 2, 3], [1, 2, 2, 3]), "what was finished was not repeated"
