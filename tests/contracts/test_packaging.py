@@ -39,7 +39,7 @@ def names(requirements: list[str]) -> set[str]:
 
 
 BASE = names(PROJECT["dependencies"])
-TRAIN = names(EXTRAS["train"])
+TRAIN = names(EXTRAS["train"]) | names(EXTRAS["ray"])
 OWNERS = packages_distributions()
 
 
