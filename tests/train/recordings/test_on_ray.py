@@ -1,0 +1,57 @@
+"""Ray gives what one process gives: a cluster of two workers on this machine."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from core.errors import NotAvailable, WeightsError
+from tests.train.small_checkpoint import write_checkpoint
+from train.corpora.base import labels_of
+from train.corpora.recordings import RecordingExample
+from train.recordings.cutting import Recipe
+from train.recordings.encoding import encode_recordings
+from train.recordings.on_ray import on_ray
+from train.recordings.processes import in_this_process
+from train.recordings.testing import Absent, MadeUpLive, write_sound
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    write_checkpoint(tmp_path / "checkpoint")
+    return tmp_path / "checkpoint"
+
+
+@pytest.fixture
+def examples(tmp_path):
+    paths = [write_sound(tmp_path / f"{name}.wav", (0.5, 1.5), seconds=2.0) for name in "abc"]
+    paths.append(tmp_path / "missing.wav")
+    labels = labels_of({"fear": 1.0})
+    return [RecordingExample(p.stem, "mine", "s", "train", labels, p, 0.0, None, "s") for p in paths]
+
+
+def test_two_workers_of_a_cluster_give_what_one_process_gives(checkpoint, examples, tmp_path):
+    recipe = Recipe(MadeUpLive(), checkpoint, "base", None)
+    here, told = encode_recordings(examples, recipe, in_this_process, tmp_path / "here", lenient=True)
+    there, said = encode_recordings(examples, recipe, on_ray("local", 2), tmp_path / "there", lenient=True)
+    assert told == said
+    assert [e.id for e in here] == [e.id for e in there] == ["a", "b", "c"]
+    for one, two in zip(here, there, strict=True):
+        assert one.tokens.keys() == two.tokens.keys() == {"text", "audio"}
+        assert all(np.array_equal(one.tokens[m].values, two.tokens[m].values) for m in one.tokens)
+    names = [sorted(p.name for p in (tmp_path / n).rglob("*.npz")) for n in ("here", "there")]
+    assert names[0] == names[1]
+    with pytest.raises(WeightsError, match="models pull x"):
+        encode_recordings(
+            examples[:1], Recipe(Absent(), checkpoint, "base", None), on_ray("local", 1), tmp_path
+        )
+
+
+def test_without_ray_it_is_told_how_to_get_it(checkpoint, examples, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(NotAvailable, match=r"pip install 'emotrack\[ray\]'"):
+        encode_recordings(
+            examples[:1], Recipe(MadeUpLive(), checkpoint, "base", None), on_ray("auto", 1), tmp_path
+        )
