@@ -21,6 +21,7 @@ _BUCKET_S: Final = 1.0
 _KEEP: Final = 400
 _TRUST_AFTER_S: Final = 15.0
 _RECENT: Final = 10
+_SLOPE_EVERY_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class ClockLine:
         self._buckets: deque[tuple[float, float]] = deque(maxlen=_KEEP)  # device_s, least delay
         self._number = -1
         self._fit: Fit | None = None
+        self._slope_due_s = 0.0
 
     def add(self, device_s: float, arrival_s: float) -> None:
         """Note that device time `device_s` arrived at `arrival_s`. `device_s` never decreases."""
@@ -69,7 +71,7 @@ class ClockLine:
 
     @property
     def fit(self) -> Fit:
-        """The line so far. Recomputed about once a second.
+        """The line so far. Recomputed about once a second, its slope less often.
 
         Raises:
             ValueError: nothing has been added.
@@ -82,8 +84,9 @@ class ClockLine:
 
     def _fitted(self) -> Fit:
         times_s, delays_s = np.array(self._buckets, dtype=np.float64).T
-        if times_s[-1] - times_s[0] >= _TRUST_AFTER_S:
+        if times_s[-1] - times_s[0] >= _TRUST_AFTER_S and times_s[-1] >= self._slope_due_s:
             self._slope = _theil_sen(times_s, delays_s)
+            self._slope_due_s = times_s[-1] + _SLOPE_EVERY_S
         above = delays_s - self._slope * times_s
         # While there are few minima the least is the best guess; later their middle moves less.
         recent = above[-_RECENT:]
