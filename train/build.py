@@ -41,7 +41,7 @@ def build(
     resume: bool = False,
     quiet: bool = True,
     tensorboard: Path | None = None,
-) -> ModelSpec:
+) -> ModelSpec | None:
     """Train fusion (and peers) on frozen encoders or on raw input, calibrate, and write the checkpoint.
 
     Encoders that are not there are trained first.
@@ -52,6 +52,9 @@ def build(
         resume: take up the unfinished run in `places.out`.
         quiet: no progress bars.
         tensorboard: folder for TensorBoard events, or None.
+
+    Returns:
+        The checkpoint's spec; None in processes that only help the first one.
 
     Raises:
         ConfigError: a corpus is unknown, a file of the first stage is absent, or the run cannot be resumed.
@@ -75,7 +78,7 @@ def build(
     fitted = train_network(config, places, inputs, world, log, run / "state.pt", resume=resume)
     leave_world(world)
     if not world.leads:
-        return inputs.spec
+        return None
     for note in inputs.notes:
         logger.warning("%s", note)
     return finish(config, places, inputs, fitted)

@@ -69,7 +69,8 @@ def fit(
     work = _recording_work(context, workers=workers, ray=ray, skip_unreadable=skip_unreadable)
     places = Places(data, encoders or usual, out, _cache(cache), fetch, work)
     spec = build(resolved, places, resume=resume, quiet=False, tensorboard=tensorboard)
-    typer.echo(f"Wrote {out} ({spec.name}, spec {spec.sha256[:12]}).")
+    if spec is not None:
+        typer.echo(f"Wrote {out} ({spec.name}, spec {spec.sha256[:12]}).")
 
 
 @app.command()

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+_PATIENCE: Final = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +65,20 @@ class World:
             parameter.grad = part.view_as(parameter)
 
     def gather(self, value: Tensor) -> Tensor:
-        """Join (B, ...) of all processes to (size * B, ...); gradients flow back to each part."""
+        """Join (B, ...) of all processes to (size * B, ...); every process then computes the same of it.
+
+        Each process has a gradient for its own rows alone. It is multiplied by the number of processes,
+        because `average_gradients` divides by it afterwards.
+        """
         if self.size == 1:
             return value
-        from torch.distributed.nn.functional import all_gather
-
-        return torch.cat(all_gather(value.contiguous()))
+        mine = value.contiguous().clone()
+        if mine.requires_grad:
+            mine.register_hook(lambda gradient: gradient * self.size)
+        parts = [torch.empty_like(mine) for _ in range(self.size)]
+        dist.all_gather(parts, mine.detach())
+        parts[self.rank] = mine
+        return torch.cat(parts)
 
 
 def join_world(device: str = "auto") -> World:
@@ -81,7 +93,8 @@ def join_world(device: str = "auto") -> World:
     if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) == 1:
         return World(0, 1, chosen)
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if cuda else "gloo")
+        # The others wait while the first process trains encoders and decodes recordings.
+        dist.init_process_group("nccl" if cuda else "gloo", timeout=_PATIENCE)
     return World(dist.get_rank(), dist.get_world_size(), chosen)
 
 

@@ -10,12 +10,14 @@ from typing import Final, cast
 
 from core.errors import ConfigError, SourceError, SpecMismatch
 from core.labels import MODALITIES
-from core.spec import ModelSpec
+from core.models.embeddings import is_raw
+from core.spec import ModelSpec, read_spec
 from train.catalogue import corpus
 from train.corpora.base import Example
 from train.corpora.numeric import FeatureExample, VoicedExample, feature_tokens
 from train.corpora.recordings import RecordingExample
 from train.features import Locate, encode_examples, encoder_for
+from train.raw.corpus import raw_set
 from train.recordings.cutting import Recipe, Runner
 from train.recordings.encoding import encode_recordings
 from train.recordings.live import Live
@@ -98,6 +100,10 @@ def tokens_of(
         ConfigError: recordings need the stages of the live loop, and nobody handed them in.
     """
     known = corpus(name)
+    if known.form != "features" and takes_raw_input(means.encoders):
+        live = means.recordings.live
+        opened = None if live is None else live.open_recording
+        return raw_set(name, examples, means.encoders, means.cache, opened, quiet=quiet), []
     if known.form == "features":
         rows = cast("Sequence[FeatureExample]", examples)
         if any(isinstance(example, VoicedExample) for example in rows):
@@ -110,6 +116,11 @@ def tokens_of(
     make = partial(encoder_for, modality, means.encoders, means.locate, views=means.views)
     found = encode_examples(name, modality, examples, means.encoders, means.cache, make, quiet=quiet)
     return found, []
+
+
+def takes_raw_input(folder: Path) -> bool:
+    """Whether the folder is a checkpoint that was trained on raw input; then it holds its own vocabulary."""
+    return (folder / "spec.json").is_file() and is_raw(read_spec(folder).encoders)
 
 
 def check_fit(spec: ModelSpec, name: str, tokens: TokenSet | None = None) -> None:
