@@ -31,6 +31,7 @@ VERBS = {
     "demo": ("realtime.cli", "fetch a real recording and replay it in real time"),
     "models": ("realtime.models_cli", "list, pull, verify and locate the weights"),
     "train": ("train.cli", "train, evaluate and calibrate checkpoints"),
+    "compile": ("realtime.compile_cli", "compile the networks for this machine"),
     "bench": ("benchmarks.cli", "measure speed and memory on this machine"),
     "schema": ("realtime.cli", "print the JSON Schema of the feed's messages"),
 }
@@ -39,7 +40,6 @@ VERBS = {
 LATER = {
     "serve": "A server that several programs feed and watch",
     "desktop": "The tracker window",
-    "compile": "Compiling the networks for a graphics card",
     "doctor": "The check of devices and drivers",
     "report": "The report on a finished run",
 }
@@ -80,6 +80,8 @@ def help_text() -> str:
 def _run(verb: str, words: list[str], *, debug: bool) -> int:
     from core.errors import EmotrackError
 
+    if debug:
+        _talk()
     try:
         _dispatch(verb, words)
     except EmotrackError as error:
@@ -95,6 +97,17 @@ def _run(verb: str, words: list[str], *, debug: bool) -> int:
         print("emotrack: interrupted.", file=sys.stderr)
         return 130
     return 0
+
+
+def _talk() -> None:
+    """Show what our own packages log, such as why a backend was passed over."""
+    import logging
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    for name in PACKAGES:
+        logging.getLogger(name).addHandler(handler)
+        logging.getLogger(name).setLevel(logging.INFO)
 
 
 def _dispatch(verb: str, words: list[str]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from train.evaluation.ready import Ready
     from train.token_sets import RecordingWork
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -95,7 +96,16 @@ def evaluate(
     data: Data,
     split: Annotated[str, typer.Option(help="train, validation, test, or all.")] = "test",
     branch: Annotated[str, typer.Option(help="fusion, or the peer: text, audio, visual.")] = "fusion",
+    operating_point: Annotated[
+        str, typer.Option(help="auto (the corpus' own, if there is one), default, or a name.")
+    ] = "auto",
     resamples: Annotated[int, typer.Option(min=0, help="Of the bootstrap; 0 = no intervals.")] = 200,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Also with noise, word errors and lost faces.")
+    ] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write a page with pictures.", dir_okay=False)
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Only JSON; the last line is one object.")] = False,
     cache: Cache = None,
     split_rule: Annotated[
@@ -133,22 +143,76 @@ def evaluate(
         cache=_cache(cache),
         locate=fetch,
         branch=branch,
+        operating_point=operating_point,
         resamples=resamples,
         reading=Reading(split_rule_of(split_rule), lenient=skip_unreadable, shared_speakers=shared_speakers),
         recordings=work,
+        robustness=robustness,
         quiet=json_,
     )
     if not json_:
         from rich.console import Console
 
-        from train.report import label_table, main_table
+        from train.report import abstention_line, label_table, main_table
 
         console = Console()
         console.print(main_table(report))
         console.print(label_table(report))
-        for note in report.notes:
-            console.print(note)
+        for sentence in (abstention_line(report), *report.notes):
+            console.print(sentence)
+    if html is not None:
+        from train.evaluation.page import page
+
+        _written(html, page(report))
     typer.echo(json.dumps(report.as_dict()))
+
+
+@app.command()
+def matrix(
+    checkpoints: Annotated[list[Path], typer.Argument(help="Folders of checkpoints.")],
+    data: Data,
+    corpus: Annotated[list[str], typer.Option(help="Name of a corpus; give it several times.")],
+    split: Annotated[str, typer.Option(help="train, validation, test, or all.")] = "test",
+    json_: Annotated[bool, typer.Option("--json", help="Only JSON; the last line is one object.")] = False,
+    cache: Cache = None,
+) -> None:
+    """Judge checkpoints, at each operating point, on several corpora and the labels these have in common."""
+    import json
+
+    from core.weights import fetch
+    from train.evaluate import make_ready
+    from train.evaluation.matrix import cross_corpus, table
+    from train.token_sets import Means
+
+    def ready(folder: Path, name: str) -> Ready:
+        means = Means(folder, _cache(cache), fetch, lambda: folder)
+        return make_ready(folder, name, data, split, means, quiet=json_)
+
+    found = cross_corpus(checkpoints, corpus, split, ready)
+    if not json_:
+        from rich.console import Console
+
+        Console().print(table(found))
+    typer.echo(json.dumps(found.as_dict()))
+
+
+@app.command()
+def admit(
+    checkpoint: Annotated[Path, typer.Argument(help="Folder of a checkpoint.")],
+    backend: Annotated[str, typer.Option(help="A compiled backend, such as onnx-int8.")],
+    corpus: Annotated[list[str], typer.Option(help="Name of a corpus of one modality; repeatable.")],
+    data: Data,
+    cache: Cache = None,
+) -> None:
+    """Measure on validation data what a compiled backend costs; `auto` uses it if it is little."""
+    from core.weights import fetch
+    from train.admission import admit as measure
+    from train.admission import verdict
+
+    found = measure(checkpoint, backend, corpus, data, cache=_cache(cache), locate=fetch, quiet=False)
+    for name, eager in found.eager.items():
+        typer.echo(f"{name}: macro-F1 {eager:.2f} by eager, {found.compiled[name]:.2f} by {backend}.")
+    typer.echo(verdict(backend, found))
 
 
 @app.command()
@@ -188,6 +252,16 @@ def _recording_work(
     from train.token_sets import RecordingWork
 
     return RecordingWork(context.obj, whisper, language, workers, ray, skip_unreadable)
+
+
+def _written(path: Path, text: str) -> None:
+    from core.errors import SinkError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SinkError(f"cannot be written ({error.strerror}).", where=str(path)) from error
 
 
 def _cache(folder: Path | None) -> Path:

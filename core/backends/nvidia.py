@@ -6,8 +6,11 @@ import ctypes
 import functools
 import sys
 from dataclasses import dataclass
+from typing import Final
 
 from core.backends.host import installed
+
+NO_CARD: Final = "there is no NVIDIA graphics card, or its driver is not installed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def _attribute(driver: ctypes.CDLL, number: int) -> int:
 def no_cuda() -> str | None:
     """Why torch cannot use a graphics card here, or None when it can. Imports torch only beside a card."""
     if gpu() is None:
-        return "there is no NVIDIA graphics card, or its driver is not installed."
+        return NO_CARD
     found = installed("torch")
     if found is None:
         return "torch is not installed."

@@ -1,9 +1,9 @@
 """ONNX Runtime with 8-bit matrix products: weights quantised once, inputs at each call ("dynamic").
 
-Only text and fusion. The face network consists of convolutions, whose 8-bit form with dynamic inputs is slower
-than the float one. Whisper's layers have features so large that 8 bits lose the others: whichever layers are
-kept in float32, an estimate from voice alone moves by .03 to .18 in probability, where .02 is allowed. It still
-changes what is said, so it takes part in `auto` only when validation data spoke for it.
+Only text and fusion. The face network consists of convolutions, whose 8-bit form with dynamic inputs is
+slower than the float one. Whisper's layers have features so large that 8 bits lose the others: whichever
+layers are kept in float32, an estimate from voice alone moves by .03 to .18 in probability, where .02 is
+allowed. It still changes what is said, so it takes part in `auto` only when validation data spoke for it.
 """
 
 from __future__ import annotations

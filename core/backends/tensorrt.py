@@ -38,6 +38,8 @@ class TensorRt:
 
     def probe(self) -> str | None:
         """The package and its libraries, a graphics card, and a torch that can use it."""
+        if nvidia.gpu() is None:
+            return nvidia.NO_CARD
         if installed("torch-tensorrt") is None:
             return "torch-tensorrt is not installed; pip install 'emotrack[tensorrt]'."
         if installed("torch-tensorrt-rtx") is not None:

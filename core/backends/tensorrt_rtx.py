@@ -33,6 +33,8 @@ class TensorRtRtx:
 
     def probe(self) -> str | None:
         """The package, a graphics card, and a torch that can use it."""
+        if nvidia.gpu() is None:
+            return nvidia.NO_CARD
         if installed("tensorrt-rtx") is None:
             return "tensorrt-rtx is not installed; pip install 'emotrack[tensorrt-rtx]'."
         missing = nvidia.no_cuda()
