@@ -31,8 +31,8 @@ def asynchronous(test):
 
 
 @asynccontextmanager
-async def serving(limits=LIMITS, **options):
-    feed = Feed(port=0, limits=limits, **options)
+async def serving(limits=LIMITS, host="127.0.0.1", **options):
+    feed = Feed(host, 0, limits=limits, **options)
     await feed.start()
     try:
         yield feed
