@@ -187,6 +187,8 @@ def _decisions(truth: Bools, said: Bools, known: Bools, labels: NDArray[np.int64
     y, p = truth[:, labels], said[:, labels]
     per_class = [f1_score(truth[known[:, c], c], said[known[:, c], c], zero_division=0) for c in labels]
     support = y.sum(axis=0)
+    if len(labels) == 1:  # scikit-learn takes one column for no multi-label matrix; an empty one is harmless
+        y, p = np.pad(y, ((0, 0), (0, 1))), np.pad(p, ((0, 0), (0, 1)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # rows without any label have no F1; counted as 1 when none is said
         return {

@@ -93,6 +93,19 @@ def _shares(row: dict[str, str], channel: Channel) -> dict[str, float]:
 
 
 def _rows(folder: Path) -> Iterator[dict[str, str]]:
-    for path in existing(folder, "**/*votes*.csv*"):
+    """Rows of every table of votes; tables of other corpora are passed over."""
+    tables = [path for path in existing(folder, "**/*votes*.csv*") if _is_ours(path)]
+    if not tables:
+        raise SourceError(
+            "holds no table of votes with a column fileName.",
+            where=str(folder),
+            fix="Name the folder that the corpus lies in.",
+        )
+    for path in tables:
         with open_text(path) as file:
             yield from csv.DictReader(file)
+
+
+def _is_ours(path: Path) -> bool:
+    with open_text(path) as file:
+        return "fileName" in next(csv.reader(file), [])
