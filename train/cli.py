@@ -216,6 +216,40 @@ def admit(
 
 
 @app.command()
+def ablate(
+    config: Annotated[Path, typer.Argument(help="An ablation: configs/train/ablate_*.yaml.")],
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder for runs and report; finished runs are kept.")],
+    encoders: Annotated[
+        Path | None, typer.Option(help="Checkpoint with the encoders; else the default one.")
+    ] = None,
+    into: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write the table between its markers there.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Only JSON; the last line is one object.")] = False,
+    cache: Cache = None,
+) -> None:
+    """Train variants of a preset with several seeds each, and compare them on the test part."""
+    import json
+
+    from core.shipped import shipped
+    from core.weights import fetch
+    from train.ablation.command import ablate as run
+    from train.ablation.report import markdown, table, write_into
+    from train.inputs import Places
+
+    places = Places(data, encoders or shipped("checkpoints/default"), out, _cache(cache), fetch)
+    report = run(config, places, quiet=json_)
+    if into is not None:
+        write_into(into, report.name, markdown(report))
+    if not json_:
+        from rich.console import Console
+
+        Console().print(table(report))
+    typer.echo(json.dumps(report.as_dict()))
+
+
+@app.command()
 def card(
     checkpoint: Annotated[Path, typer.Argument(help="Folder of a checkpoint.")],
     config: Annotated[Path, typer.Argument(help="The preset that it was trained with.")],

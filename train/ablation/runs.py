@@ -1,0 +1,161 @@
+"""The runs of an ablation. A finished run is a file, so that an interrupted ablation goes on where it was.
+
+Legend: N test examples, C labels, M = 3 modalities.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.errors import SourceError
+from core.labels import MODALITIES, Modality
+from core.models.calibration import probabilities
+from core.models.fusion import EmotionNet
+from core.window import TokenShape
+from train.ablation.config import AblationConfig, Answer
+from train.ablation.figures import figure_of
+from train.build import train_network
+from train.calibrate import fit_branch, fit_thresholds
+from train.catalogue import Reading, read_corpus
+from train.config import TrainingConfig
+from train.corpora.base import bucket
+from train.corpora.label_space import LabelSpace
+from train.inference import evaluation_windows, outputs_of
+from train.inputs import Inputs, Places, read_inputs
+from train.parallel import World
+from train.progress import RunLog
+from train.token_sets import Means, tokens_of
+from train.tokens import TokenSet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    """What one answer says of the test part: calibrated probabilities (N, C), and thresholds (C,)."""
+
+    probabilities: NDArray[np.float32]
+    thresholds: NDArray[np.float32]
+
+
+Run = Mapping[str, Said]
+"""Answer -> what it says; "fusion of MODALITY" is the fusion with that one alone, where there are several."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What all runs share: training and validation parts, and the test part."""
+
+    inputs: Inputs
+    test: TokenSet
+
+
+def read_material(
+    ablation: AblationConfig, config: TrainingConfig, places: Places, *, quiet: bool = True
+) -> Material:
+    """Tokens of everything, out of the cache where they are there.
+
+    Raises:
+        SourceError: the corpus has no test part.
+    """
+    inputs = read_inputs(config, places, quiet=quiet)
+    reading = Reading(space=LabelSpace(config.labels))
+    use = config.corpora[ablation.corpus]
+    everything = read_corpus(ablation.corpus, use.folder or places.data, reading)
+    test = [example for example in everything if example.split == "test"]
+    if not test:
+        raise SourceError(f"has no test part of {ablation.corpus}.", where=str(places.data))
+    if ablation.test_limit:
+        test = sorted(test, key=lambda e: bucket(e.id))[: ablation.test_limit]
+    means = Means(places.encoders, places.cache, places.locate, lambda: places.encoders, config.views)
+    return Material(inputs, tokens_of(ablation.corpus, test, means, quiet=quiet)[0])
+
+
+def run_once(
+    ablation: AblationConfig, config: TrainingConfig, material: Material, places: Places, folder: Path
+) -> Run:
+    """Train, calibrate on validation data, predict the test part; or read what was found before."""
+    path = folder / f"{_key(ablation, config, material)}.npz"
+    if path.is_file():
+        return load_run(path)
+    spec = material.inputs.spec.model_copy(update={"fusion": config.sizes.spec()})
+    inputs = replace(material.inputs, spec=spec)
+    world = World(0, 1, torch.device("cpu"))
+    fitted = train_network(config, places, inputs, world, RunLog(), folder / "none", resume=False)
+    validation = next(s.part("validation") for s in inputs.sets if s.corpus == ablation.corpus)
+    run = answers_of(fitted.net, validation, material.test, spec.token_shapes, ablation)
+    save_run(run, path)
+    return run
+
+
+def answers_of(
+    net: EmotionNet,
+    validation: TokenSet,
+    test: TokenSet,
+    shapes: Mapping[Modality, TokenShape],
+    ablation: AblationConfig,
+) -> dict[str, Said]:
+    """Every answer of a network, each calibrated on the validation part by itself."""
+    there = [m for i, m in enumerate(MODALITIES) if test.present[:, i].any()]
+    seen, asked = (outputs_of(net, evaluation_windows(part), shapes) for part in (validation, test))
+
+    def said(on_validation: NDArray[np.floating], on_test: NDArray[np.floating]) -> tuple[Said, float]:
+        branch = fit_branch(on_validation, validation.targets, validation.known)
+        estimate = probabilities(on_validation, branch)
+        cuts = np.array(fit_thresholds(estimate, validation.targets, validation.known), np.float32)
+        score = figure_of(ablation.figure, estimate, cuts, validation.targets, validation.known)
+        return Said(probabilities(on_test, branch), cuts), score
+
+    result = {"fusion": said(seen.logits, asked.logits)[0]}
+    peers: dict[Modality, tuple[Said, float]] = {}
+    evidence = []
+    for modality in there:
+        column = MODALITIES.index(modality)
+        peers[modality] = said(seen.peer_logits[:, column], asked.peer_logits[:, column])
+        branch = fit_branch(seen.peer_logits[:, column], validation.targets, validation.known)
+        scale, shift = np.array(branch.temperature), np.array(branch.bias)
+        evidence.append([z[:, column] / scale + shift for z in (seen.peer_logits, asked.peer_logits)])
+        if len(there) > 1:
+            alone = [
+                outputs_of(net, evaluation_windows(part, (modality,)), shapes) for part in (validation, test)
+            ]
+            result[f"fusion of {modality}"] = said(alone[0].logits, alone[1].logits)[0]
+    late: Answer = "late average"
+    result[late] = said(*(np.mean([pair[i] for pair in evidence], axis=0) for i in (0, 1)))[0]
+    result["best peer"] = max(peers.values(), key=lambda pair: pair[1])[0]
+    return result
+
+
+def save_run(run: Run, path: Path) -> None:
+    """Write a run, atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {f"{name}/p": said.probabilities for name, said in run.items()}
+    arrays |= {f"{name}/t": said.thresholds for name, said in run.items()}
+    partial = path.with_name(path.name + ".part")
+    with partial.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+    os.replace(partial, path)
+
+
+def load_run(path: Path) -> dict[str, Said]:
+    """Read what `save_run` wrote."""
+    with np.load(path, allow_pickle=False) as data:
+        names = [name.removesuffix("/p") for name in data.files if name.endswith("/p")]
+        return {name: Said(data[f"{name}/p"], data[f"{name}/t"]) for name in names}
+
+
+def _key(ablation: AblationConfig, config: TrainingConfig, material: Material) -> str:
+    """Of everything that a run depends on."""
+    digest = hashlib.sha256(config.model_dump_json(exclude={"name", "summary", "license"}).encode())
+    digest.update(f"{ablation.corpus} {ablation.figure}".encode())
+    for tokens in (*material.inputs.sets, material.test):
+        digest.update("\0".join(tokens.ids).encode() + tokens.targets.tobytes())
+    for encoder in material.inputs.spec.encoders.values():
+        digest.update(encoder.model_dump_json().encode())
+    return digest.hexdigest()[:24]
