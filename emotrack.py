@@ -30,6 +30,7 @@ VERBS = {
     "live": ("realtime.cli", "track a conversation: microphone, camera, the other side's sound and screen"),
     "demo": ("realtime.cli", "fetch a real recording and replay it in real time"),
     "models": ("realtime.models_cli", "list, pull, verify and locate the weights"),
+    "doctor": ("realtime.doctor_cli", "check devices, levels, models and back ends; say what to fix"),
     "train": ("train.cli", "train, evaluate and calibrate checkpoints"),
     "compile": ("realtime.compile_cli", "compile the networks for this machine"),
     "bench": ("benchmarks.cli", "measure speed and memory on this machine"),
@@ -40,7 +41,6 @@ VERBS = {
 LATER = {
     "serve": "A server that several programs feed and watch",
     "desktop": "The tracker window",
-    "doctor": "The check of devices and drivers",
     "report": "The report on a finished run",
 }
 """Verbs that are reserved: what they will do."""

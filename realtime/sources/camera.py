@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 
@@ -54,6 +55,11 @@ def open_capture(device: int | str) -> VideoCapture:
     return cast(VideoCapture, capture)
 
 
+def is_listed(number: int) -> bool:
+    """Whether the system knows a camera of that number; only Linux tells."""
+    return not sys.platform.startswith("linux") or os.path.exists(f"/dev/video{number}")
+
+
 class CameraDriver:
     """A camera by its number ("0" is the first) or its path.
 
@@ -62,6 +68,7 @@ class CameraDriver:
         max_hz: pictures beyond this rate are left out; None keeps all.
         max_side: larger pictures are scaled down to this many pixels on their longer side.
         capture: opens a device; replaced in tests.
+        is_listed: whether there is a camera of that number; without one OpenCV fills the terminal.
     """
 
     def __init__(
@@ -71,16 +78,20 @@ class CameraDriver:
         max_hz: float | None = 15.0,
         max_side: int | None = 960,
         capture: Callable[[int | str], VideoCapture] = open_capture,
+        is_listed: Callable[[int], bool] = is_listed,
     ) -> None:
         number = "0" if device == DEFAULT else device
         self._device: int | str = int(number) if number.isdigit() else number
         self._max_hz = max_hz
         self._max_side = max_side
         self._capture = capture
+        self._is_listed = is_listed
         self.label = "camera" if device == DEFAULT else f"camera {device}"
 
     def run(self, port: Port) -> None:
         """Read until the port closes. Raises DeviceLost when the camera is lost."""
+        if isinstance(self._device, int) and not self._is_listed(self._device):
+            raise DeviceLost("unplugged", "no such camera")
         capture = self._capture(self._device)
         try:
             if not capture.isOpened():

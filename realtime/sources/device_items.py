@@ -20,7 +20,7 @@ REASONS: Final = {
     "permission": "the system does not allow the device to be used",
     "busy": "another program uses the device",
     "suspended": "the machine slept",
-    "unreachable": "the network camera does not answer",
+    "unreachable": "it does not answer",
     "changed": "the default device of the system has changed",
     "failed": "the device reported an error",
     "overflow": "the program was too busy to take the sound in",

@@ -59,7 +59,7 @@ class PulseServer:
             self._pulse.connect(timeout=_CONNECT_S)
         except self._errors as error:
             self._pulse.close()
-            raise DeviceLost("unreachable", "the sound server does not answer") from error
+            raise DeviceLost("unreachable", "no sound server") from error
 
     def close(self) -> None:
         """End the connection."""
@@ -121,4 +121,4 @@ class PulseServer:
         try:
             yield
         except self._errors as error:
-            raise DeviceLost("unreachable", "the sound server does not answer") from error
+            raise DeviceLost("unreachable", "no sound server") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ class RecordedRun:
                         yield from breakup_chunk(record, validate_crc=True)
         except OSError as error:
             raise SourceError(f"cannot be read ({error.strerror}).", where=str(self._path)) from error
-        except (McapError, CRCValidationError, EOFError, ValueError):
+        except (McapError, CRCValidationError, EOFError, ValueError, struct.error):
             return  # the end of what can be read: nothing behind it can be trusted
 
 

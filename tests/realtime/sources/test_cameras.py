@@ -123,7 +123,7 @@ def test_a_read_that_blocks_is_missing_within_a_second_and_does_not_keep_the_end
             blocked.wait(0.03)
         return True, clip(number)
 
-    source = one(CameraDriver(capture=lambda device: FakeCapture(read)))
+    source = one(CameraDriver(is_listed=lambda n: True, capture=lambda device: FakeCapture(read)))
     with Listener(source) as listener:
         listener.state("camera", "no_data", 2.0)
         before = listener.mark()
@@ -132,7 +132,9 @@ def test_a_read_that_blocks_is_missing_within_a_second_and_does_not_keep_the_end
 
 
 def test_a_camera_that_is_not_there_is_no_error_but_a_state() -> None:
-    driver = CameraDriver("7", capture=lambda device: FakeCapture(lambda: (False, None), opened=False))
+    driver = CameraDriver(
+        "7", is_listed=lambda n: True, capture=lambda device: FakeCapture(lambda: (False, None), opened=False)
+    )
     with Listener(one(driver)) as listener:
         _, lost = listener.state("camera", "unplugged", 1.0)
     assert lost.message == "camera 7: the device is not there (it cannot be opened)."
@@ -146,7 +148,9 @@ def test_a_password_in_an_address_is_never_told() -> None:
 def test_pictures_are_right_way_round_in_colour() -> None:
     image = np.zeros((40, 40, 3), np.uint8)
     image[:, :, 2] = 200  # red, in OpenCV's order
-    driver = CameraDriver(capture=lambda device: FakeCapture(lambda: (True, image + np.uint8(0))))
+    driver = CameraDriver(
+        is_listed=lambda n: True, capture=lambda device: FakeCapture(lambda: (True, image + np.uint8(0)))
+    )
     with Listener(one(driver)) as listener:
         _, picture = listener.wait_for(is_picture, 2.0)
     assert isinstance(picture, VideoFrame)

@@ -1,0 +1,213 @@
+"""The check of a machine: devices, levels, models, back ends; each with what to do about it."""
+
+from __future__ import annotations
+
+import math
+import platform
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from core.backends.host import installed
+from core.errors import SourceError, WeightsError
+from core.version import VERSION
+from core.weights import catalogue, is_ready
+from realtime.sources.config import SourcesConfig
+from realtime.sources.devices import Device, list_devices
+from realtime.sources.open import CAMERA, ME, SCREEN, THEM, open_sources
+from realtime.sources.trial import Trial, try_devices
+
+Outcome = Literal["ok", "warning", "failed"]
+
+_QUIET_DBFS: Final = -60.0
+_CLIPPED_DBFS: Final = -0.1
+_SLOW_HZ: Final = 5.0
+
+_DOCS: Final = "docs/live-sources.md"
+_FIXES: Final = {
+    "unplugged": "Plug one in, or choose another one by its name.",
+    "no_data": "Unplug it and plug it in again; close other programs that use it.",
+    "all_zero": "Unmute it, and allow this program to use it in the system's privacy settings.",
+    "frozen": "Unplug it and plug it in again.",
+    "dark": "Uncover the camera, open its shutter, or switch on a light.",
+    "permission": "Allow this program to use it in the system's privacy settings (on Linux: join its group).",
+    "busy": "Close the program that uses it.",
+    "unreachable": "Start the sound server, or look whether the address is right and the camera is on.",
+    "starting": "It does not open in time: unplug it and plug it in again.",
+}
+_NAMES: Final = {ME: "microphone", THEM: "loopback", CAMERA: "camera", SCREEN: "screen"}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding.
+
+    Attributes:
+        name: what was looked at.
+        outcome: "failed" = it cannot be used; "warning" = it can, but badly or not fully.
+        finding: one sentence.
+        fix: what to do about it, "" when nothing is to be done.
+        details: figures, for programs.
+    """
+
+    name: str
+    outcome: Outcome
+    finding: str
+    fix: str = ""
+    details: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Everything that was found.
+
+    Attributes:
+        devices: the devices there are.
+        checks: the findings, in the order of their making.
+    """
+
+    devices: tuple[Device, ...]
+    checks: tuple[Check, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 when a live session can run; 4 = neither microphone nor camera works; 6 = weights are absent."""
+        failed = {check.name for check in self.checks if check.outcome == "failed"}
+        tried = {check.name for check in self.checks}
+        if {"microphone", "camera"} & tried <= failed:
+            return SourceError.exit_code
+        return WeightsError.exit_code if "models" in failed else 0
+
+
+def examine(config: SourcesConfig, duration_s: float) -> Iterator[Check]:
+    """Look at everything; devices are opened for `duration_s` all together."""
+    yield Check(
+        "system", "ok", f"emotrack {VERSION}, Python {platform.python_version()}, {platform.platform()}."
+    )
+    yield from examine_devices(config, duration_s)
+    yield examine_models()
+    yield examine_backends()
+
+
+def diagnose(config: SourcesConfig, duration_s: float) -> Diagnosis:
+    """The whole check."""
+    return Diagnosis(list_devices(), tuple(examine(config, duration_s)))
+
+
+def examine_devices(config: SourcesConfig, duration_s: float) -> Iterator[Check]:
+    """A short test of each configured device."""
+    usable = config
+    try:
+        source = open_sources(usable)
+    except SourceError as error:
+        # Sound cannot be recorded at all; pictures can still be tried.
+        for name in ("microphone", "loopback"):
+            if getattr(config, name) is not None:
+                yield Check(name, "failed", error.what, error.fix or "")
+        usable = config.model_copy(update={"microphone": None, "loopback": None})
+        if usable.camera is None and usable.screen is None:
+            return
+        source = open_sources(usable)
+    trials = try_devices(source, duration_s)
+    yield from (judge(trial) for trial in trials.values())
+
+
+def judge(trial: Trial) -> Check:
+    """What a device's test says about it."""
+    name = _NAMES.get(trial.stream, trial.stream)
+    details = _details(trial)
+    if not trial.present:
+        message = trial.message or f"{name}: nothing came."
+        fix = (
+            _virtual_fix()
+            if name == "loopback" and trial.reason == "unplugged"
+            else _FIXES.get(trial.reason, "")
+        )
+        return Check(name, "failed", message, fix, details)
+    device = trial.message.partition(": ")[0]
+    if trial.kind == "video":
+        return _judge_pictures(name, device, trial, details)
+    return _judge_sound(name, device, trial, details)
+
+
+def _judge_sound(name: str, device: str, trial: Trial, details: dict[str, object]) -> Check:
+    finding = f"{device}: peak {_level(trial.peak_dbfs)}, mean {_level(trial.rms_dbfs)}."
+    if name == "loopback":
+        quiet = "" if math.isfinite(trial.peak_dbfs) else " Nothing was playing; that is no fault."
+        return Check(name, "ok", finding + quiet, "", details)
+    if trial.peak_dbfs < _QUIET_DBFS:
+        return Check(name, "warning", f"{finding} That is very quiet.", "Turn the microphone up.", details)
+    if trial.peak_dbfs > _CLIPPED_DBFS:
+        return Check(name, "warning", f"{finding} It is overdriven.", "Turn the microphone down.", details)
+    return Check(name, "ok", finding, "", details)
+
+
+def _judge_pictures(name: str, device: str, trial: Trial, details: dict[str, object]) -> Check:
+    size = f"{trial.size[0]}x{trial.size[1]}" if trial.size else "no pictures"
+    rate = f"{trial.rate_hz:.0f} pictures in a second"
+    finding = f"{device}: {size}, {rate}, brightness {trial.brightness:.0f} of 255."
+    if name == "camera" and trial.rate_hz < _SLOW_HZ:
+        return Check(
+            name, "warning", finding, "More light, or a smaller picture, makes a camera faster.", details
+        )
+    return Check(name, "ok", finding, "", details)
+
+
+def examine_models() -> Check:
+    """Whether what a session needs has been fetched."""
+    needed = [weight.name for weight in catalogue() if weight.group == "replay"]
+    absent = [weight.name for weight in catalogue() if weight.group == "replay" and not is_ready(weight)]
+    details: dict[str, object] = {"needed": needed, "absent": absent}
+    if absent:
+        return Check(
+            "models", "failed", f"not fetched yet: {', '.join(absent)}.", "emotrack models pull", details
+        )
+    return Check("models", "ok", f"{', '.join(needed)} are here.", "", details)
+
+
+def examine_backends() -> Check:
+    """What networks can run on."""
+    import onnxruntime
+
+    providers = [name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()]
+    details: dict[str, object] = {
+        "onnxruntime": installed("onnxruntime"),
+        "ctranslate2": installed("ctranslate2"),
+        "torch": installed("torch"),
+        "providers": providers,
+    }
+    return Check(
+        "backends", "ok", f"onnxruntime {details['onnxruntime']} on {', '.join(providers)}.", "", details
+    )
+
+
+def _details(trial: Trial) -> dict[str, object]:
+    common: dict[str, object] = {"reason": trial.reason, "delivered_s": round(trial.delivered_s, 3)}
+    if trial.kind == "video":
+        return {
+            **common,
+            "rate_hz": round(trial.rate_hz, 2),
+            "size": trial.size,
+            "brightness": trial.brightness,
+        }
+    return {**common, "peak_dbfs": _finite(trial.peak_dbfs), "rms_dbfs": _finite(trial.rms_dbfs)}
+
+
+def _finite(value: float) -> float | None:
+    return round(value, 1) if math.isfinite(value) else None
+
+
+def _level(dbfs: float) -> str:
+    return f"{dbfs:.0f} dBFS" if math.isfinite(dbfs) else "digital silence"
+
+
+def _virtual_fix() -> str:
+    if sys.platform == "darwin":
+        return f"Install BlackHole and send the call's sound to it; see {_DOCS}."
+    return "Connect a loudspeaker or headphones, or choose one by its name from the list above."
+
+
+def problems(checks: Iterable[Check]) -> list[Check]:
+    """What is not in order."""
+    return [check for check in checks if check.outcome != "ok"]
