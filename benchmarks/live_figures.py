@@ -53,7 +53,8 @@ def figures(observed: Observed, pause_s: float) -> dict[str, Any]:
 
     Returns:
         `speech_end_to_final_ms`, `estimate_age_ms` and `first_partial_ms` as percentiles,
-        `lag_slope_ms_per_min`, `drops`, `peak_rss_mb`, and what explains them. A percentile of nothing is None.
+        `lag_slope_ms_per_min`, `drops`, `peak_rss_mb`, and what explains them. Of nothing, a percentile is
+        None.
     """
     zero_s = observed.zero_s
     estimates = observed.of("estimate")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from core.events import StreamInfo
-from core.labels import MODALITIES
+from core.labels import MODALITIES, Modality
 from core.stages.utterances import UtteranceRecord
 from core.state import EngineState
 
@@ -24,15 +24,22 @@ def missing(
         record: the utterance it belongs to, None while the person does not speak.
     """
     reasons = {"text": _text(state, record), "audio": _audio(record), "visual": _visual(state)}
+    reasons |= lost(state, person)
+    if not state.speech:
+        reasons["text"] = reasons["audio"] = "no audio"
+    return {m: reasons[m] for m in MODALITIES if m not in present}
+
+
+def lost(state: EngineState, person: str) -> dict[Modality, str]:
+    """Modalities of a person whose devices are lost, and why. What came from them before is out of date."""
+    found: dict[Modality, str] = {}
     deaf = _lost(state, person, (branch.info for branch in state.speech.values()))
     blind = _lost(state, person, (branch.info for branch in state.sight.values()))
-    if not state.speech:
-        deaf = "no audio"
     if deaf is not None:
-        reasons["text"] = reasons["audio"] = deaf
+        found["text"] = found["audio"] = deaf
     if blind is not None:
-        reasons["visual"] = blind
-    return {m: reasons[m] for m in MODALITIES if m not in present}
+        found["visual"] = blind
+    return found
 
 
 def _text(state: EngineState, record: UtteranceRecord | None) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from core.events import EmotionEstimate, Event, Status, Utterance
 from core.labels import UNKNOWN_PERSON
-from core.missing import missing
+from core.missing import lost, missing
 from core.stages.estimator import Question
 from core.stages.utterances import UtteranceRecord
 from core.stages.windower import cut, evidence
@@ -122,7 +122,9 @@ def _rolling_question(state: EngineState, person: str, now_s: float) -> Question
     t0_s = max(0.0, now_s - state.config.estimates.rolling_s)
     # two utterances of `unknown` may be of two people: their words are never looked at together
     usable = current[-1:] if person == UNKNOWN_PERSON else spoken
-    window = cut(person, t0_s, now_s, evidence(person, usable, state.faces))
+    gone = lost(state, person)
+    parts = {m: p for m, p in evidence(person, usable, state.faces).items() if m not in gone}
+    window = cut(person, t0_s, now_s, parts)
     if not window.tokens:
         return None
     record = current[-1] if current else None

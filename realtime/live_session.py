@@ -15,7 +15,7 @@ import numpy as np
 from core.engine import Engine, Input
 from core.errors import EmotrackError
 from core.events import EmotionEstimate, End, Event, Hello, Status
-from core.inputs import AudioChunk, DeviceState, EndOfStream, SourceInput, Tick
+from core.inputs import AudioChunk, EndOfStream, SourceInput, Tick
 from core.stages.load_ladder import QueueAges
 from core.work import Failed, Work, WorkResult
 from realtime.mailbox import Mailbox
@@ -193,8 +193,7 @@ class LiveSession:
 
     def _take_source(self, item: SourceInput) -> None:
         self._note_progress(item)
-        if isinstance(item, DeviceState):
-            self._roll_call.note(item)
+        self._roll_call.note(item)
         passed = self._muting.passed(item)
         if isinstance(passed, AudioChunk):
             passed = _quantised(passed)

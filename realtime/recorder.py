@@ -7,6 +7,7 @@ end. A thread of its own writes, so that a slow disk costs pictures in the recor
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -119,6 +120,8 @@ class Recorder:
             self._writer.finish()
             self._file.close()
         except OSError as error:
+            with contextlib.suppress(OSError):  # it flushes, and fails again
+                self._file.close()
             self._on_fault(unwritable(self._path, error))
             while self._queue.get() is not None:  # nothing may pile up
                 pass

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from core.events import StreamInfo
-from core.inputs import DeviceState
+from core.inputs import AudioChunk, DeviceState, SourceInput, VideoFrame
 
 WAIT_S: Final = 4.0
 """How long devices may take to begin. Once one has worked, a run goes on without any: they may come back."""
@@ -24,12 +24,12 @@ class RollCall:
         self._absent: dict[str, str] = {}
         self._answered = False
 
-    def note(self, state: DeviceState) -> None:
-        """A device is there, or not."""
-        if state.present:
+    def note(self, item: SourceInput) -> None:
+        """Something came: data show that a device is there, a state may say that it is not."""
+        if isinstance(item, AudioChunk | VideoFrame):
             self._answered = True
-        else:
-            self._absent[state.stream] = state.message
+        elif isinstance(item, DeviceState) and not item.present:
+            self._absent[item.stream] = item.message
 
     def failed(self, now_s: float) -> bool:
         """Whether every device was given its time and none has answered."""
