@@ -13,10 +13,14 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from benchmarks.encoders import encoders
+from benchmarks.fusion import fusion
 from benchmarks.live import live
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.command()(live)
+app.command()(fusion)
+app.command()(encoders)
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 

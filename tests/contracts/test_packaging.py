@@ -40,7 +40,16 @@ def names(requirements: list[str]) -> set[str]:
 
 BASE = names(PROJECT["dependencies"])
 TRAIN = names(EXTRAS["train"]) | names(EXTRAS["ray"])
+BACKENDS = names(EXTRAS["openvino"]) | names(EXTRAS["tensorrt"]) | names(EXTRAS["tensorrt-rtx"])
+DEVELOPMENT = names(EXTRAS["test"]) | names(EXTRAS["dev"]) | names(EXTRAS["fuzz"])
 OWNERS = packages_distributions()
+
+BACKEND_MODULES = {
+    "openvino": "openvino",
+    "tensorrt_rtx": "torch-tensorrt-rtx",
+    "torch_tensorrt": "torch-tensorrt",
+}
+"""Modules of the extras, which need not be installed -> what brings them."""
 
 
 def imported(*folders: str) -> set[str]:
@@ -57,6 +66,8 @@ def imported(*folders: str) -> set[str]:
 
 
 def _owner(module: str) -> str:
+    if module in BACKEND_MODULES:
+        return BACKEND_MODULES[module]
     owners = sorted(canonical(name) for name in OWNERS.get(module, [module]))
     return next((owner for owner in owners if owner in BASE | TRAIN), owners[0])
 
@@ -65,7 +76,27 @@ def _owner(module: str) -> str:
 
 
 def test_the_live_loop_imports_only_what_is_declared() -> None:
-    assert imported("core", "realtime") <= BASE
+    assert imported("core", "realtime") <= BASE | BACKENDS
+    assert imported("realtime") <= BASE
+
+
+def test_the_packages_of_backends_are_imported_in_their_own_files_alone() -> None:
+    for name, module in (("openvino", "openvino"), ("tensorrt", "torch_tensorrt"), ("tensorrt_rtx",) * 2):
+        holders = [
+            path.name
+            for path in (ROOT / "core").rglob("*.py")
+            if re.search(rf"^\s*(import|from) {module}\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+        ]
+        assert holders == [f"{name}.py"]
+
+
+def test_the_extras_of_tensorrt_exclude_each_other_and_hold_torchs_minor() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["uv"]
+    declared = [{entry["extra"] for entry in pair} for pair in settings["conflicts"]]
+    assert {"tensorrt", "tensorrt-rtx"} in declared
+    for extra in ("tensorrt", "tensorrt-rtx"):
+        assert all(">=2.13,<2.14" in requirement for requirement in EXTRAS[extra])
+    assert "all" not in EXTRAS
 
 
 def test_training_imports_only_what_is_declared() -> None:
@@ -74,7 +105,7 @@ def test_training_imports_only_what_is_declared() -> None:
 
 def test_nothing_is_declared_that_nobody_needs() -> None:
     used = imported("core", "realtime", "train") | set(NEVER_IMPORTED)
-    assert used >= BASE | TRAIN
+    assert used >= BASE | TRAIN | BACKENDS
 
 
 def test_the_base_installation_names_nothing_of_nvidia() -> None:
@@ -91,7 +122,7 @@ def test_every_dependency_has_an_exact_version_that_is_known_to_work() -> None:
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[^ ;+]+", line) for line in lines)
     pinned = {canonical(line.partition("==")[0]) for line in lines}
-    declared = BASE | TRAIN | names(EXTRAS["test"]) | names(EXTRAS["dev"])
+    declared = BASE | TRAIN | names(EXTRAS["openvino"]) | DEVELOPMENT
     assert declared <= pinned
     assert not any(re.search("nvidia|cuda|tensorrt|triton", name) for name in pinned)
 
@@ -99,7 +130,7 @@ def test_every_dependency_has_an_exact_version_that_is_known_to_work() -> None:
 def test_every_dependency_is_justified() -> None:
     text = (ROOT / "docs" / "adr" / "0002-dependencies.md").read_text(encoding="utf-8")
     justified = {canonical(name) for name in re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)}
-    assert justified == BASE | TRAIN | names(EXTRAS["test"]) | names(EXTRAS["dev"])
+    assert justified == BASE | TRAIN | BACKENDS | DEVELOPMENT
 
 
 def test_no_file_names_a_package_index() -> None:
