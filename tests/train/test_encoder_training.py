@@ -17,6 +17,7 @@ from core.encoders.visual import ExpressionNet
 from core.encoders.weight_files import read_tensors
 from core.errors import ConfigError
 from core.labels import EMOTIONS
+from tests.train.tiny_corpora import write_faces
 from train.corpora.base import TextExample, labels_of
 from train.encoders import text
 from train.encoders.command import train_encoder
@@ -28,18 +29,6 @@ from train.encoders.text import TextTraining
 from train.encoders.visual import Faces, VisualTraining, face_figures, train_network
 from train.optim import MovingAverage
 
-FER_NAMES = (
-    "neutral",
-    "happiness",
-    "surprise",
-    "sadness",
-    "anger",
-    "disgust",
-    "fear",
-    "contempt",
-    "unknown",
-    "NF",
-)
 SMALL = PeerSizes(width=16, heads=2, layers=1, feedforward=16)
 
 
@@ -147,18 +136,7 @@ class TestFaces:
             torch.testing.assert_close(resumed.state_dict()[name], value, atol=0, rtol=0)
 
     def test_one_command_trains_from_the_corpus_to_the_checkpoint_files(self, tmp_path):
-        folder = tmp_path / "ferplus"
-        folder.mkdir()
-        chance = np.random.default_rng(0)
-        votes = np.zeros((90, 10), np.uint8)
-        votes[np.arange(90), np.arange(90) % 7] = 10
-        np.savez(
-            folder / "faces.npz",
-            images=chance.integers(0, 255, (90, 48, 48)).astype(np.uint8),
-            votes=votes,
-            usage=np.array(["Training"] * 80 + ["PublicTest"] * 10),
-            emotions=np.array(FER_NAMES),
-        )
+        write_faces(tmp_path / "ferplus", train=80)
         config = tmp_path / "visual.yaml"
         config.write_text(
             "modality: visual\nvisual: {epochs: 9, batch: 8, views: 1, device: cpu}\n", encoding="utf-8"
@@ -244,14 +222,7 @@ KILLED = """
 
 
 def test_an_encoder_training_killed_with_signal_9_ends_with_the_same_files(tmp_path):
-    faces = np.random.default_rng(0)
-    votes = np.zeros((60, 10), np.uint8)
-    votes[np.arange(60), np.arange(60) % 7] = 10
-    (tmp_path / "ferplus").mkdir()
-    usage = np.array(["Training"] * 50 + ["PublicTest"] * 10)
-    images = faces.integers(0, 255, (60, 48, 48)).astype(np.uint8)
-    rest = {"votes": votes, "usage": usage, "emotions": np.array(FER_NAMES)}
-    np.savez(tmp_path / "ferplus" / "faces.npz", images=images, **rest)
+    write_faces(tmp_path / "ferplus")
     recipe = tmp_path / "visual.yaml"
     small = "epochs: 3, batch: 8, limit: 16, views: 1, device: cpu, peer_steps: 3, peer_batch: 4"
     recipe.write_text(f"modality: visual\nvisual: {{{small}}}\n", encoding="utf-8")
