@@ -3,6 +3,7 @@
 # make test    the tests
 # make check   style, types and layer rules
 # make bench   speed and memory on this machine
+# make fuzz    hostile messages against the feed's decoder, for FUZZ_S seconds
 # make golden  write the golden files of the tests anew; look at the difference before you commit it
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
@@ -10,7 +11,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.emotrack-setup
 
-.PHONY: setup demo test check bench golden clean
+.PHONY: setup demo test check bench fuzz golden clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -40,6 +41,14 @@ check: setup
 
 bench: setup
 	$(BIN)/emotrack bench replay
+
+FUZZ_S ?= 120
+
+fuzz: setup
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
+	mkdir -p runs/fuzz/feed
+	PYTHONPATH=. $(BIN)/python tests/fuzz/feed_decoder.py -max_total_time=$(FUZZ_S) -max_len=1024 \
+	    -dict=tests/fuzz/feed.dict -artifact_prefix=runs/fuzz/ runs/fuzz/feed tests/fuzz/seeds
 
 golden: setup
 	EMOTRACK_GOLDEN=write $(BIN)/python -m pytest tests/golden tests/contracts
