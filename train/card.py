@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from core.spec import ModelSpec
 from train.catalogue import corpus
-from train.evaluate import Report
+from train.evaluation.judging import Figures, Report
 from train.report import COLUMNS
 
 USES = """\
@@ -54,6 +54,7 @@ def model_card(spec: ModelSpec, corpora: Sequence[str], reports: Sequence[Report
         f"Licence of the weights: {spec.license}.",
         _network(spec),
         _data(corpora),
+        *([_points(spec)] if spec.calibration.operating_points else []),
         _figures(reports),
         FAILURES.rstrip(),
         USES.rstrip(),
@@ -86,31 +87,52 @@ def _data(corpora: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
+def _points(spec: ModelSpec) -> str:
+    points = spec.calibration.operating_points
+    lines = [
+        "## Operating points",
+        "",
+        "Live, calibration and thresholds are those of the point `default`, fitted on all corpora together.",
+        "For data of one kind there are others: `--set operating_point=NAME` in a run, `--operating-point`",
+        "in an evaluation. Corpora differ in how often a label is present, which no network can see.",
+        "",
+        "| operating point | fitted on, validation part | speakers, recordings or texts |",
+        "|---|---|---|",
+        *(f"| {name} | {point.examples} examples | {point.sources} |" for name, point in points.items()),
+    ]
+    return "\n".join(lines)
+
+
 def _figures(reports: Sequence[Report]) -> str:
     lines = [
         "## Figures",
         "",
         "Measured with `emotrack train eval CHECKPOINT --corpus NAME --data DIR --split test`, on speakers",
-        "and texts that were in no training part, with the stored thresholds and calibration. In brackets:",
-        "95 % bootstrap intervals over speakers or recordings. Constants do not look at the input.",
+        "and texts that were in no training part, with the stored thresholds and calibration: at the point",
+        "`default`, and at the corpus' own. In brackets: 95 % bootstrap intervals over speakers or",
+        "recordings. In parentheses after ece: what a perfectly calibrated predictor would show on so few",
+        "examples. Constants do not look at the input.",
         "",
-        f"| corpus (n) | predictor | {' | '.join(COLUMNS)} |",
-        f"|---|---|{'---|' * len(COLUMNS)}",
+        f"| corpus (n) | predictor | point | {' | '.join(COLUMNS)} |",
+        f"|---|---|---|{'---|' * len(COLUMNS)}",
     ]
     for report in reports:
         name = f"{report.corpus} ({report.n})"
-        for branch, found in report.branches.items():
-            cells = [_cell(found, c, report if branch == report.branch else None) for c in COLUMNS]
-            lines.append(f"| {name} | {branch} | {' | '.join(cells)} |")
+        for point, measured in report.points.items():
+            headline = report.branch if point == report.operating_point else ""
+            for branch, found in measured.branches.items():
+                cells = [_cell(found, c, report if branch == headline else None) for c in COLUMNS]
+                lines.append(f"| {name} | {branch} | {point} | {' | '.join(cells)} |")
         best = max(report.constants, key=lambda key: report.constants[key]["macro_f1"])
         for constant in sorted({best, "most frequent label"}):
             cells = [_cell(report.constants[constant], c, None) for c in COLUMNS]
-            lines.append(f"| {name} | constant: {constant} | {' | '.join(cells)} |")
+            lines.append(f"| {name} | constant: {constant} | | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _cell(found: dict[str, float], name: str, report: Report | None) -> str:
+def _cell(found: Figures, name: str, report: Report | None) -> str:
     if name not in found:
         return "-"
     bounds = report.intervals.get(name) if report else None
-    return f"{found[name]:.3f}" + (f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else "")
+    floor = f" ({found['ece_floor']:.3f})" if name == "ece" and "ece_floor" in found else ""
+    return f"{found[name]:.3f}{floor}" + (f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else "")

@@ -1,6 +1,6 @@
 """Figures of multi-label predictions, and of the constant predictors beside them.
 
-Legend: N examples, C labels, S sources (speakers or recordings).
+Legend: N examples, C labels.
 
 scikit-learn and torchmetrics compute; this file only decides what is asked of them and masks what is unknown.
 """
@@ -17,17 +17,15 @@ from sklearn.metrics import (
     average_precision_score,
     balanced_accuracy_score,
     f1_score,
-    hamming_loss,
     jaccard_score,
+    precision_score,
+    recall_score,
     roc_auc_score,
 )
 from torchmetrics.functional.classification import binary_calibration_error
 
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
-
-HEADLINES = ("macro_f1", "micro_f1", "accuracy", "uar", "map", "ece", "brier")
-"""Figures for which intervals are computed."""
 
 
 def presence(targets: Floats) -> Bools:
@@ -58,14 +56,15 @@ def figures(
         probabilities: (N, C) in [0, 1].
         targets: (N, C) in [0, 1].
         known: (N, C) bool; a label that is known for no example takes no part.
-        thresholds: (C,) probability from which a label counts as present.
+        thresholds: (C,) or (N, C) probability from which a label counts as present.
         answers: (N,) the right label by the corpus' own rule, -1 = the row does not count, C = a label that
             is not ours, always an error; None takes `single_answers`.
 
     Returns:
-        macro_f1, micro_f1, weighted_f1, samples_f1, jaccard (per example), hamming, map and auroc (means over
-        labels that occur), accuracy and uar (most probable known label against the answer), ece (15 bins,
-        mean over labels), brier (against the targets themselves).
+        macro_f1, micro_f1, weighted_f1 (by support), samples_f1, binary_weighted_f1 (mean over labels of the
+        F1 of presence and absence, weighted by their support: COGMEN's protocol), jaccard (per example),
+        hamming, map and auroc (means over labels that occur), accuracy and uar (most probable known label
+        against the answer), ece (15 bins, mean over labels), brier (against the targets themselves).
     """
     labels = np.flatnonzero(known.any(axis=0))
     truth, said = presence(targets), probabilities >= thresholds
@@ -91,6 +90,17 @@ def calibration_error(probabilities: Floats, truth: Bools, known: Bools) -> floa
     return float(np.mean(errors))
 
 
+def calibration_floor(probabilities: Floats, known: Bools, *, draws: int = 20) -> float:
+    """The calibration error that these probabilities would show on so few examples if every one were true.
+
+    Measured on few examples the error of even a perfect predictor is not 0: on 100 it may be .08. Labels are
+    drawn from the probabilities, `draws` times.
+    """
+    rng = np.random.default_rng(0)
+    drawn = (rng.random(probabilities.shape) < probabilities for _ in range(draws))
+    return float(np.mean([calibration_error(probabilities, truth, known) for truth in drawn]))
+
+
 def ranking(probabilities: Floats, truth: Bools, known: Bools) -> dict[str, float]:
     """Mean average precision and mean area under the ROC curve over labels that occur and do not always."""
     precisions, areas = [], []
@@ -108,17 +118,32 @@ def ranking(probabilities: Floats, truth: Bools, known: Bools) -> dict[str, floa
 def per_label(
     probabilities: Floats, targets: Floats, known: Bools, thresholds: Floats, names: Sequence[str]
 ) -> dict[str, dict[str, float]]:
-    """Precision of ranking, F1, calibration error, and base rate of each label that is known."""
+    """Figures of each label that is known; arguments as for `figures`, and the names of the labels.
+
+    Returns:
+        Label -> f1, precision, recall, binary_weighted_f1, ap, auroc (where it occurs and not always), ece,
+        brier, base_rate, threshold (mean over the examples), support.
+    """
     table = {}
     truth = presence(targets)
+    limits = np.broadcast_to(thresholds, probabilities.shape)
     for label in np.flatnonzero(known.any(axis=0)):
-        rows = known[:, [label]]
-        y, p = truth[:, label][rows[:, 0]], probabilities[:, label][rows[:, 0]]
+        rows = known[:, label]
+        y, p, limit = truth[rows, label], probabilities[rows, label], limits[rows, label]
+        said, one = p >= limit, np.ones((len(y), 1), np.bool_)
+        areas = ranking(p[:, None], y[:, None], one)
         table[names[int(label)]] = {
-            "f1": float(f1_score(y, p >= thresholds[label], zero_division=0)),
-            "ap": float(average_precision_score(y, p)) if y.any() else 0.0,
-            "ece": calibration_error(p[:, None], y[:, None], np.ones_like(y)[:, None]),
+            "f1": float(f1_score(y, said, zero_division=0)),
+            "precision": float(precision_score(y, said, zero_division=0)),
+            "recall": float(recall_score(y, said, zero_division=0)),
+            "binary_weighted_f1": _both_ways(y, said),
+            "ap": areas.get("map", float(y.any())),
+            **({"auroc": areas["auroc"]} if areas else {}),
+            "ece": calibration_error(p[:, None], y[:, None], one),
+            "brier": float(((p - targets[rows, label]) ** 2).mean()),
             "base_rate": float(y.mean()),
+            "threshold": float(limit.mean()),
+            "support": float(y.sum()),
         }
     return table
 
@@ -148,44 +173,10 @@ def constants(
     return {name: figures(p, targets, known, thresholds, answers) for name, p in predictors.items()}
 
 
-def intervals(
-    probabilities: Floats,
-    targets: Floats,
-    known: Bools,
-    thresholds: Floats,
-    sources: Sequence[str],
-    answers: NDArray[np.int64] | None = None,
-    *,
-    resamples: int = 200,
-    seed: int = 0,
-) -> dict[str, tuple[float, float]]:
-    """95 % bootstrap intervals of the headline figures; whole sources are resampled.
-
-    Args:
-        sources: N names; examples of one source stay together, because they are not independent.
-    """
-    rng = np.random.default_rng(seed)
-    _, number = np.unique(np.array(sources), return_inverse=True)
-    rows_of = np.split(np.argsort(number, kind="stable"), np.cumsum(np.bincount(number))[:-1])
-    drawn: dict[str, list[float]] = {name: [] for name in HEADLINES}
-    for _ in range(resamples):
-        chosen = rng.integers(0, len(rows_of), len(rows_of))
-        rows = np.concatenate([rows_of[i] for i in chosen])
-        chosen_answers = None if answers is None else answers[rows]
-        found = figures(probabilities[rows], targets[rows], known[rows], thresholds, chosen_answers)
-        for name in HEADLINES:
-            if name in found:
-                drawn[name].append(found[name])
-    return {
-        name: (float(np.percentile(values, 2.5)), float(np.percentile(values, 97.5)))
-        for name, values in drawn.items()
-        if values
-    }
-
-
 def _decisions(truth: Bools, said: Bools, known: Bools, labels: NDArray[np.int64]) -> dict[str, float]:
     y, p = truth[:, labels], said[:, labels]
-    per_class = [f1_score(truth[known[:, c], c], said[known[:, c], c], zero_division=0) for c in labels]
+    columns = [(truth[known[:, c], c], said[known[:, c], c]) for c in labels]
+    per_class = [f1_score(*column, zero_division=0) for column in columns]
     support = y.sum(axis=0)
     if len(labels) == 1:  # scikit-learn takes one column for no multi-label matrix; an empty one is harmless
         y, p = np.pad(y, ((0, 0), (0, 1))), np.pad(p, ((0, 0), (0, 1)))
@@ -196,9 +187,14 @@ def _decisions(truth: Bools, said: Bools, known: Bools, labels: NDArray[np.int64
             "micro_f1": float(f1_score(y, p, average="micro", zero_division=0)),
             "weighted_f1": float(np.average(per_class, weights=support)) if support.any() else 0.0,
             "samples_f1": float(f1_score(y, p, average="samples", zero_division=1)),
+            "binary_weighted_f1": float(np.mean([_both_ways(*column) for column in columns])),
             "jaccard": float(jaccard_score(y, p, average="samples", zero_division=1)),
-            "hamming": float(hamming_loss(y, p)),
+            "hamming": float((truth != said)[known].mean()),
         }
+
+
+def _both_ways(truth: Bools, said: Bools) -> float:
+    return float(f1_score(truth, said, average="weighted", zero_division=0))
 
 
 def _single_label(probabilities: Floats, known: Bools, answers: NDArray[np.int64]) -> dict[str, float]:

@@ -1,0 +1,1 @@
+"""The evaluation harness: what is asked of predictions, under which conditions, and how it is shown."""

@@ -1,0 +1,64 @@
+"""Bootstrap intervals: how far a figure could be off because other people might have been recorded.
+
+Legend: N examples, C labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.metrics import Bools, Floats, figures
+
+HEADLINES: Final = ("macro_f1", "micro_f1", "accuracy", "uar", "map", "ece", "brier")
+"""Figures for which intervals are computed."""
+
+_BIASED: Final = frozenset({"ece"})
+"""Figures that grow when examples are repeated: their interval is mirrored (the basic bootstrap)."""
+
+
+def intervals(
+    probabilities: Floats,
+    targets: Floats,
+    known: Bools,
+    thresholds: Floats,
+    sources: Sequence[str],
+    answers: NDArray[np.int64] | None = None,
+    *,
+    resamples: int = 200,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """95 % bootstrap intervals of the headline figures; whole sources are resampled.
+
+    Args:
+        probabilities, targets, known, answers: (N, C) and (N,), as for `train.metrics.figures`.
+        thresholds: (C,) or (N, C).
+        sources: N speakers or recordings; examples of one stay together, because they are not independent.
+        resamples: how many; more make the bounds steadier.
+        seed: of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    limits = np.broadcast_to(thresholds, probabilities.shape)
+    _, number = np.unique(np.array(sources), return_inverse=True)
+    rows_of = np.split(np.argsort(number, kind="stable"), np.cumsum(np.bincount(number))[:-1])
+    drawn: dict[str, list[float]] = {name: [] for name in HEADLINES}
+    for _ in range(resamples):
+        rows = np.concatenate([rows_of[i] for i in rng.integers(0, len(rows_of), len(rows_of))])
+        right = None if answers is None else answers[rows]
+        found = figures(probabilities[rows], targets[rows], known[rows], limits[rows], right)
+        for name in HEADLINES:
+            if name in found:
+                drawn[name].append(found[name])
+    whole = figures(probabilities, targets, known, limits, answers)
+    return {name: _bounds(name, values, whole) for name, values in drawn.items() if values}
+
+
+def _bounds(name: str, values: list[float], whole: dict[str, float]) -> tuple[float, float]:
+    low, high = (float(x) for x in np.percentile(values, (2.5, 97.5)))
+    if name not in _BIASED:
+        return low, high
+    middle = whole[name]
+    return max(0.0, min(middle, 2 * middle - high)), max(middle, 2 * middle - low)
