@@ -149,4 +149,8 @@ def _open_recorder(
 
 
 def _exit_code(end: End) -> int:
-    return FAILED_EXIT_CODE if end.reason == "failed" else 0
+    if end.reason != "failed":
+        return 0
+    for fault in end.faults:
+        tell(f"emotrack: {fault}")
+    return FAILED_EXIT_CODE

@@ -1,7 +1,7 @@
 """The recorder: everything that the engine of a live run is fed, kept so that the run can be had again.
 
-`inputs.mcap` is an MCAP file: records in small checksummed, compressed chunks, each handed to the operating
-system when it is full. A run that is killed can be read up to its last chunk, one second at most before the
+`inputs.mcap` is an MCAP file: records in small checksummed chunks, each handed to the operating system when
+it is full. A run that is killed can be read up to its last chunk, one second at most before the
 end. A thread of its own writes, so that a slow disk costs pictures in the recording, never the run.
 """
 
@@ -101,10 +101,16 @@ class Recorder:
             self._thread = None
 
     def _begin(self, head: dict[str, str]) -> Any:  # noqa: ANN401  (mcap is imported late)
-        from mcap.writer import IndexType, Writer
+        from mcap.writer import CompressionType, IndexType, Writer
 
-        # no indexes: they would be kept in memory until the end
-        writer = Writer(self._file, chunk_size=_CHUNK_BYTES, index_types=IndexType.NONE)
+        # No indexes: they would be kept in memory until the end. No compression: pictures are JPEG already,
+        # and the noise of a microphone hardly gets smaller.
+        writer = Writer(
+            self._file,
+            chunk_size=_CHUNK_BYTES,
+            compression=CompressionType.NONE,
+            index_types=IndexType.NONE,
+        )
         writer.start(profile="", library="emotrack")
         writer.add_metadata(HEAD, head)
         self._file.flush()

@@ -16,7 +16,7 @@ from realtime.preparation import checkpoint_folder, prepare
 from realtime.recorder import FILE_NAME
 from realtime.session import Session
 from realtime.sources.base import Source
-from realtime.sources.recorded_inputs import RecordedInputs, RecordedRun, is_recorded_run
+from realtime.sources.recorded_inputs import RecordedRun, RecordedSource, is_recorded_run
 from realtime.sources.recording import RecordingSource
 
 FAILED_EXIT_CODE = 4
@@ -63,7 +63,7 @@ def run_replay(path: Path, config: ReplayConfig, *, console: bool) -> int:
 
 
 def _open(path: Path) -> Source:
-    return RecordedInputs(path.parent) if path.name == FILE_NAME else RecordingSource(path)
+    return RecordedSource(path.parent) if path.name == FILE_NAME else RecordingSource(path)
 
 
 def _have_again(recorded: RecordedRun, config: ReplayConfig, *, console: bool) -> End:

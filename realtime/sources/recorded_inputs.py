@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,14 +13,17 @@ from typing import Any, Final, Self
 from core.engine import Input
 from core.errors import SourceError
 from core.events import End, StreamInfo
-from core.inputs import AudioChunk, EndOfStream, Gap, SourceInput, VideoFrame
+from core.inputs import EndOfStream, SourceInput
 from core.wire import decode
 from realtime.recorder import FILE_NAME, HEAD, TAIL
+from realtime.run_head import streams_of
 from realtime.sources.base import available_s
 from realtime.tape_codec import unpack
 
 _NANOSECONDS: Final = 1_000_000_000
 BREAKS_OFF: Final = "the recording breaks off: the run was not ended in order."
+_BEHIND_S: Final = 2.0
+"""Streams of a live run lie less than this apart."""
 _MOST_BYTES: Final = 64 * 1024 * 1024
 """Of one chunk, unpacked: a file that claims more is damaged, or meant to harm."""
 
@@ -73,8 +77,13 @@ class RecordedRun:
                 event, _ = decode(record.metadata["end"])
                 self.end = event if isinstance(event, End) else None
 
-    def _records(self) -> Iterator[Any]:
-        """Records of the file, those of chunks unpacked."""
+    def length_s(self) -> float:
+        """Stream second of the last whole chunk's end, found without unpacking anything."""
+        ends = [record.message_end_time for record in self._records(unpacked=False) if _is_chunk(record)]
+        return max(ends, default=0) / _NANOSECONDS
+
+    def _records(self, *, unpacked: bool = True) -> Iterator[Any]:
+        """Records of the file; those of chunks by themselves if `unpacked`."""
         from mcap.exceptions import McapError
         from mcap.records import Chunk
         from mcap.stream_reader import CRCValidationError, StreamReader, breakup_chunk
@@ -83,9 +92,9 @@ class RecordedRun:
             with self._path.open("rb") as file:
                 reader = StreamReader(file, emit_chunks=True, record_size_limit=_MOST_BYTES)
                 for record in reader.records:
-                    if not isinstance(record, Chunk):
+                    if not isinstance(record, Chunk) or not unpacked:
                         yield record
-                    elif record.uncompressed_size <= _MOST_BYTES:
+                    elif not record.compression:  # the recorder compresses nothing
                         yield from breakup_chunk(record, validate_crc=True)
         except OSError as error:
             raise SourceError(f"cannot be read ({error.strerror}).", where=str(self._path)) from error
@@ -93,7 +102,11 @@ class RecordedRun:
             return  # the end of what can be read: nothing behind it can be trusted
 
 
-class RecordedInputs:
+def _is_chunk(record: object) -> bool:
+    return type(record).__name__ == "Chunk"
+
+
+class RecordedSource:
     """A recorded run as a source: its sound and pictures, to be tracked anew.
 
     Args:
@@ -104,28 +117,29 @@ class RecordedInputs:
     """
 
     def __init__(self, folder: Path) -> None:
-        from realtime.run_head import streams_of
-
         self._run = RecordedRun(folder)
         self.name = f"recorded run {folder.name}"
         self.streams: tuple[StreamInfo, ...] = streams_of(self._run.head)
-        self.duration_s: float | None = None
+        self.duration_s: float | None = self._run.length_s()
         self.faults: list[str] = []
         self._closed = False
 
     def inputs(self) -> Iterator[SourceInput]:
-        """Sound, pictures, holes and ends, as they were recorded."""
-        reached = {stream.name: 0.0 for stream in self.streams}
+        """Sound, pictures, holes, states and ends, as they were recorded."""
         self.faults.clear()
-        for recorded in self._run.inputs():
+        for item in _merged(self._given()):
             if self._closed:
                 return
+            yield item
+
+    def _given(self) -> Iterator[SourceInput]:
+        reached = {stream.name: 0.0 for stream in self.streams}
+        for recorded in self._run.inputs():
             item = recorded.item
-            if isinstance(item, AudioChunk | VideoFrame | Gap | EndOfStream):
+            if isinstance(item, SourceInput):
+                reached[item.stream] = max(reached[item.stream], available_s(item))
                 if isinstance(item, EndOfStream):
                     del reached[item.stream]
-                else:
-                    reached[item.stream] = max(reached[item.stream], available_s(item))
                 yield item
         if reached:
             self.faults.append(BREAKS_OFF)
@@ -144,3 +158,14 @@ class RecordedInputs:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _merged(inputs: Iterator[SourceInput]) -> Iterator[SourceInput]:
+    """In the order of time over all streams: live, a stream may be a little behind another."""
+    waiting: list[tuple[float, int, SourceInput]] = []
+    for number, item in enumerate(inputs):
+        heapq.heappush(waiting, (available_s(item), number, item))
+        while waiting[0][0] < available_s(item) - _BEHIND_S:
+            yield heapq.heappop(waiting)[2]
+    while waiting:
+        yield heapq.heappop(waiting)[2]

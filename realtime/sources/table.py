@@ -10,6 +10,7 @@ from realtime.sources.base import Source
 
 SOURCES: Final[dict[str, str]] = {
     "memory": "realtime.sources.memory:MemorySource",
+    "recorded": "realtime.sources.recorded_inputs:RecordedSource",
     "recording": "realtime.sources.recording:RecordingSource",
 }
 

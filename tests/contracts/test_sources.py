@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from core.errors import ConfigError
-from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream, Gap, SourceInput, VideoFrame
+from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream, Gap, SourceInput, Tick, VideoFrame
+from realtime.recorder import Recorder
 from realtime.sources.base import Source, available_s
 from realtime.sources.memory import MemorySource
+from realtime.sources.recorded_inputs import RecordedSource
 from realtime.sources.recording import RecordingSource
 from realtime.sources.table import SOURCES, source_class
 from tests.realtime.media import damage, make
@@ -40,8 +42,25 @@ def damaged_recording(folder: Path) -> Source:
     return RecordingSource(damage(make(folder / "talk.mp4", seconds=4.0), folder / "damaged.mp4", 0.4, 0.5))
 
 
+def recorded(folder: Path) -> Source:
+    """A live run that was recorded: streams a little behind each other, a hole, and no end of one stream."""
+    streams = '[{"name":"me","kind":"audio","person":"me"},{"name":"video","kind":"video","person":null}]'
+    recorder = Recorder(folder, {"streams": streams}, lambda error: None)
+    picture = np.zeros((48, 64, 3), np.uint8)
+    for k in range(12):
+        recorder.write(k / 10 + 0.1, AudioChunk("me", 1_600 * k, np.full(1_600, k / 32, np.float32)))
+        recorder.write(k / 10 + 0.1, VideoFrame("video", k / 10 + 0.05, picture))
+        recorder.write(k / 10 + 0.1, Tick(k / 10))
+    recorder.write(1.4, Gap("me", 1.2, 1.4, "unplugged"))
+    recorder.write(1.5, AudioChunk("me", 22_400, np.ones(1_600, np.float32)))
+    recorder.write(1.5, EndOfStream("me", 1.5))
+    recorder.close()
+    return RecordedSource(folder)
+
+
 EXAMPLES: dict[str, list[Callable[[Path], Source]]] = {
     "memory": [memory],
+    "recorded": [recorded],
     "recording": [recording, damaged_recording],
 }
 ALL = [pytest.param(example, id=example.__name__) for examples in EXAMPLES.values() for example in examples]
@@ -62,7 +81,9 @@ def test_every_source_of_the_table_has_an_example_here_and_can_be_imported() -> 
 
 
 def test_an_unknown_source_is_refused_with_the_choices() -> None:
-    with pytest.raises(ConfigError, match=r"no source called 'tape'\. Available sources: memory, recording"):
+    with pytest.raises(
+        ConfigError, match=r"no source called 'tape'\. Available sources: memory, recorded, recording"
+    ):
         source_class("tape")
 
 

@@ -23,7 +23,7 @@ from realtime.pacing import Pace
 from realtime.recorder import FILE_NAME, Recorder
 from realtime.reenact import Reenactment
 from realtime.run_head import engine_of, head_of, hello_of, streams_of
-from realtime.sources.recorded_inputs import RecordedInputs, RecordedRun, is_recorded_run
+from realtime.sources.recorded_inputs import RecordedRun, RecordedSource, is_recorded_run
 from realtime.tape_codec import pack, unpack
 from tests.core import fakes
 from tests.core.conversations import BOTH, LIVE, engine
@@ -165,7 +165,7 @@ def test_a_recorded_run_is_had_again_with_the_same_events_stamps_and_ticks_inclu
 def test_it_is_also_a_recording_like_any_other(hello, tmp_path):
     inputs = conversation()
     record(tmp_path, hello, inputs)
-    with RecordedInputs(tmp_path) as source:
+    with RecordedSource(tmp_path) as source:
         assert source.streams == streams_of(RecordedRun(tmp_path).head) == BOTH
         given = list(source.inputs())
         assert source.faults == []
