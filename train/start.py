@@ -41,14 +41,16 @@ def new_network(
     """
     torch.manual_seed(config.optimisation.seed)
     sizes = config.sizes
-    own = {m: embedding(encoder, sizes.width) for m, encoder in spec.encoders.items()}
+    own = None
+    if is_raw(spec.encoders):
+        own = {m: embedding(encoder, sizes.width) for m, encoder in spec.encoders.items()}
     net = EmotionNet(
         {m: encoder.width for m, encoder in spec.encoders.items()},
         len(spec.labels),
         sizes.spec(),
         dropout=sizes.dropout,
         peer_gradient=sizes.peer_gradient,
-        embeddings=own if is_raw(spec.encoders) else None,
+        embeddings=own,
     )
     if config.peers == "first_stage":
         load_peers(net, encoders)
