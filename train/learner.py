@@ -216,7 +216,9 @@ class Learner:
 
 def _in_single(out: NetDetails) -> NetDetails:
     """In float32: losses have logarithms, which half precision would spoil."""
-    return NetDetails(*(None if part is None else part.float() for part in out))
+    affect = None if out.affect is None else out.affect.float()
+    rest = (out.logits.float(), out.peer_logits.float(), out.attribution.float())
+    return NetDetails(*rest, affect, out.summaries.float())
 
 
 def _full_view(net: EmotionNet, batch: Batch, full: Tensor, config: LossConfig, step: int) -> Tensor:

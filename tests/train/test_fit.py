@@ -72,7 +72,7 @@ class Killed(Exception):
 
 
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, monkeypatch):
-    losses = LossConfig(contrastive=0.1, full_view=0.1, collaboration=0.25)
+    losses = LossConfig(contrastive=0.1, contrastive_queue=10, full_view=0.1, collaboration=0.25)
     sets = [*singles(), corpus("paired", ("text", "audio", "visual"))]
     whole = weights(run(sets=sets, losses=losses).net)
     path = tmp_path / "state.pt"
@@ -187,9 +187,7 @@ def test_accumulation_over_smaller_parts_changes_nothing():
 def test_what_is_not_finite_stops_the_run_and_says_where():
     sets = singles()
     sets[1].tokens["audio"].values[:] = float("nan")
-    with pytest.raises(
-        ModelError, match=r"at step 0 \(.*peers nan.*the audio input.*damaged"
-    ):
+    with pytest.raises(ModelError, match=r"at step 0 \(.*peers nan.*the audio input.*damaged"):
         run(sets=sets)
 
 

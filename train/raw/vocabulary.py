@@ -32,8 +32,8 @@ def learn_vocabulary(texts: Iterable[str], size: int, folder: Path) -> Path:
         vocab_size=size, special_tokens=list(MARKS), show_progress=False, continuing_subword_prefix="##"
     )
     tokenizer.train_from_iterator(sorted(texts), trainer)
-    marks = [(mark, tokenizer.token_to_id(mark)) for mark in ("[SEP]", "[CLS]")]
-    tokenizer.post_processor = processors.BertProcessing(*marks)
+    end, begin = (MARKS.index(mark) for mark in ("[SEP]", "[CLS]"))  # special tokens come first, in order
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", end), ("[CLS]", begin))
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"{FILE}.part"
     tokenizer.save(str(partial), pretty=False)
