@@ -147,6 +147,7 @@ class Keeper:
 
     def _keep(self, port: Port) -> None:
         pause_s, growth, longest_s = BACK_OFF_S
+        surprise = ""
         while not port.closing.is_set():
             port.delivered = False
             try:
@@ -155,6 +156,12 @@ class Keeper:
                 if port.delivered:
                     pause_s = BACK_OFF_S[0]
                 self._tell_lost(port, lost)
+            except Exception as error:
+                # A library's surprise must not end the stream for good.
+                level = logging.DEBUG if repr(error) == surprise else logging.ERROR
+                surprise = repr(error)  # the same one again and again is told once
+                log.log(level, "%s failed", self._driver.label, exc_info=error)
+                self._tell_lost(port, DeviceLost("failed", type(error).__name__))
             if port.wait(pause_s):
                 break
             pause_s = min(longest_s, pause_s * growth)

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream, Gap, Samples, SourceInput
-from realtime.sources.base import available_s
+from core.inputs import (
+    SAMPLE_RATE,
+    AudioChunk,
+    ClockState,
+    DeviceState,
+    EndOfStream,
+    Gap,
+    Samples,
+    SourceInput,
+)
 from realtime.sources.echo_filter import BLOCK
 from realtime.sources.echo_guard import EchoGuard
 
@@ -41,7 +50,7 @@ class EchoLane:
         self._pending: Samples = np.zeros(0, np.float32)
         self._position = 0  # of the first pending sample
         self._observed = 0
-        self._marks: deque[SourceInput] = deque()
+        self._marks: deque[DeviceState | ClockState] = deque()
         self._unguarded = 0
 
     def carry(self, lanes: Sequence[Sequence[SourceInput]], now_s: float | None) -> list[SourceInput]:
@@ -81,15 +90,16 @@ class EchoLane:
             self._pending = np.concatenate([self._pending, item.samples])
             return []
         if isinstance(item, Gap | EndOfStream):
-            return [*self._flush(), *self._passed_marks(None), item]
-        self._marks.append(item)
+            return [*self._flush(), *self._passed_marks(), item]
+        if isinstance(item, DeviceState | ClockState):
+            self._marks.append(item)
         return []
 
     # -- what goes out --------------------------------------------------------------------------------
 
     def _advance(self, now_s: float | None) -> list[SourceInput]:
         if now_s is None:
-            return [*self._flush(), *self._passed_marks(None)]
+            return [*self._flush(), *self._passed_marks()]
         self._observe(now_s)
         if self._holds():
             return []
@@ -97,7 +107,7 @@ class EchoLane:
         while len(self._pending) - ready >= BLOCK and self._is_ready(self._position + ready + BLOCK, now_s):
             ready += BLOCK
         out = self._cleaned(ready)
-        return [*out, *self._passed_marks(self._position / SAMPLE_RATE)]
+        return [*out, *self._passed_marks()]
 
     def _observe(self, now_s: float) -> None:
         """Look for the delay in what has come of both."""
@@ -108,7 +118,8 @@ class EchoLane:
             before = self._guard.verdict
             if self._guard.observe(self._playing(at, BLOCK), near) and before == "unknown":
                 known = (at + BLOCK - self._position) // BLOCK * BLOCK
-                self._guard.learn(self._playing(self._position - self._guard.delay, known), self._pending)
+                far = self._playing(self._position - self._guard.delay, known)
+                self._guard.learn(far, self._pending[:known])
             at += BLOCK
         self._observed = at
 
@@ -146,10 +157,13 @@ class EchoLane:
         self._position = chunk.end_sample
         return [chunk]
 
-    def _passed_marks(self, until_s: float | None) -> list[SourceInput]:
+    def _passed_marks(self) -> list[SourceInput]:
+        """States whose time has come. They move to the end of the chunk that they fell into."""
+        here_s = self._position / SAMPLE_RATE
         passed: list[SourceInput] = []
-        while self._marks and (until_s is None or available_s(self._marks[0]) <= until_s + 1e-9):
-            passed.append(self._marks.popleft())
+        while self._marks and (not len(self._pending) or self._marks[0].t_s <= here_s):
+            mark = self._marks.popleft()
+            passed.append(replace(mark, t_s=max(here_s, mark.t_s)))
         return passed
 
     def _playing(self, start: int, count: int) -> Samples:

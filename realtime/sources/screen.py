@@ -49,7 +49,7 @@ def open_mss() -> Any:  # noqa: ANN401
     from mss.exception import ScreenShotError
 
     try:
-        return mss.mss()
+        return mss.MSS()
     except ScreenShotError as error:
         raise DeviceLost("unplugged", "the display cannot be opened") from error
 
