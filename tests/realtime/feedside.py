@@ -147,3 +147,31 @@ async def not_reading(feed, **options):
 def publish_all(feed, events, start=0, session="main"):
     for seq, event in enumerate(events, start):
         feed.publish(event, seq, session)
+
+
+class Target:
+    """Notes what it is asked, and fails as told."""
+
+    def __init__(self):
+        self.asked = []
+        self.error = None
+
+    def _do(self, *what):
+        if self.error is not None:
+            raise self.error
+        self.asked.append(what)
+
+    def start(self):
+        self._do("start")
+
+    def stop(self):
+        self._do("stop")
+
+    def mute(self, modality, *, muted):
+        self._do("mute", modality, muted)
+
+    def mark(self, label, t_s):
+        self._do("mark", label, t_s)
+
+    def correct(self, estimate, person, labels):
+        self._do("correct", estimate, person, labels)

@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from core.errors import FeedError, NotAvailable
-from core.events import PROTOCOL_VERSION, Correction, Marker, Status
+from core.events import PROTOCOL_VERSION, Status
 from core.testing import FakeClock
 from realtime.feed import admission
 from realtime.feed.admission import negotiated
-from realtime.feed.answers import Ack
-from realtime.feed.closing import Close, Refusal
+from realtime.feed.closing import Close
 from realtime.feed.codec import read_client, write
-from realtime.feed.control import MAX_WAITING, RunControl
-from realtime.feed.requests import (
-    Correct,
-    Finish,
-    Identify,
-    Ingest,
-    IngestStream,
-    Mark,
-    Mute,
-    Ping,
-    Start,
-    Stop,
-)
+from realtime.feed.requests import Identify, Ping
 from realtime.feed.tokens import Tokens
-from realtime.sinks.memory import MemorySink
 from tests.realtime.feedside import (
     LIMITS,
+    Target,
     asynchronous,
     connected,
     joined,
     publish_all,
     serving,
-    until,
     watching,
 )
 
@@ -165,291 +148,6 @@ async def test_after_too_many_wrong_tokens_an_address_has_to_wait():
         async with joined(feed):
             pass
         assert feed.counts().bad_tokens == 3
-
-
-# --- control -----------------------------------------------------------------------------------------
-
-
-class Target:
-    """Notes what it is asked, and fails as told."""
-
-    def __init__(self):
-        self.asked = []
-        self.error = None
-
-    def _do(self, *what):
-        if self.error is not None:
-            raise self.error
-        self.asked.append(what)
-
-    def start(self):
-        self._do("start")
-
-    def stop(self):
-        self._do("stop")
-
-    def mute(self, modality, *, muted):
-        self._do("mute", modality, muted)
-
-    def mark(self, label, t_s):
-        self._do("mark", label, t_s)
-
-    def correct(self, estimate, person, labels):
-        self._do("correct", estimate, person, labels)
-
-
-REQUESTS = [
-    Start(1),
-    Stop(2),
-    Mute(3, "audio", True),
-    Mark(4, "laughs", 1.5),
-    Correct(5, "u1", "p1", ("fear",)),
-]
-
-
-@asynchronous
-async def test_a_client_with_the_right_to_it_controls_the_run():
-    target = Target()
-    async with serving(control=target) as feed, joined(feed, "control") as client:
-        for request in REQUESTS:
-            await client.say(request)
-            result = await client.hear()
-            assert result == {"type": "result", "id": request.id, "ok": True, "code": "done", "message": ""}
-        target.error = NotAvailable("A recording cannot be muted.")
-        await client.say(REQUESTS[2])
-        unsupported = await client.hear()
-        target.error = FeedError("There is no run.")
-        await client.say(REQUESTS[1])
-        refused = await client.hear()
-    assert target.asked == [
-        ("start",), ("stop",), ("mute", "audio", True), ("mark", "laughs", 1.5),
-        ("correct", "u1", "p1", ("fear",)),
-    ]  # fmt: skip
-    assert (unsupported["ok"], unsupported["code"]) == (False, "unsupported")
-    assert (refused["code"], refused["message"]) == ("refused", "There is no run.")
-
-
-@pytest.mark.parametrize("request_", REQUESTS, ids=[request.type for request in REQUESTS])
-@asynchronous
-async def test_a_viewer_can_request_nothing_and_keeps_its_connection(request_):
-    target = Target()
-    async with serving(control=target) as feed, joined(feed, "view") as client:
-        await client.say(request_)
-        result = await client.hear()
-        await client.say(Ping(1))
-        assert (await client.hear())["type"] == "pong"
-    assert (result["id"], result["ok"], result["code"]) == (request_.id, False, "forbidden")
-    assert target.asked == []
-
-
-@asynchronous
-async def test_a_failure_of_the_program_ends_the_connection_that_met_it_and_no_other(caplog):
-    target = Target()
-    target.error = RuntimeError("a bug of ours")
-    async with serving(control=target) as feed, joined(feed) as other, joined(feed, "control") as client:
-        await client.say(Stop(1))
-        assert await client.code() == Close.INTERNAL_ERROR
-        await other.say(Ping(1))
-        assert (await other.hear())["type"] == "pong"
-    assert "could not be handled" in caplog.text
-
-
-@asynchronous
-async def test_without_anybody_to_carry_them_out_requests_are_answered_so():
-    async with serving() as feed, joined(feed, "control") as client:
-        await client.say(Stop(1))
-        assert (await client.hear())["code"] == "unsupported"
-
-
-# --- the control of a run ----------------------------------------------------------------------------
-
-
-def test_without_requests_a_run_passes_as_it_is(conversation):
-    sink = MemorySink()
-    through = RunControl(threading.Event()).before(sink)
-    for seq, event in enumerate(conversation):
-        through.write(event, seq)
-    through.close()
-    assert sink.events == [(event, seq) for seq, event in enumerate(conversation)]
-
-
-def test_marks_and_corrections_come_between_the_events_and_numbers_stay_without_holes(conversation):
-    written = []
-
-    class Noting:
-        def write(self, event, seq):
-            written.append((seq, event))
-
-        def close(self):
-            written.append("closed")
-
-    control = RunControl(threading.Event())
-    through = control.before(Noting())
-    for seq, event in enumerate(conversation):
-        if seq == 10:
-            control.mark("now", None)
-            control.mark("then", 0.25)
-        if seq == 20:
-            control.correct("u1", "p1", ("fear", "surprise"))
-        through.write(event, seq)
-    through.close()
-    assert written.pop() == "closed"
-    assert [seq for seq, _ in written] == list(range(len(conversation) + 3))
-    mine = [event for seq, event in written if seq in {10, 11, 22}]
-    now_s = mine[0].t_s
-    assert mine[:2] == [Marker(now_s, "now"), Marker(0.25, "then")]
-    assert (type(mine[2]), mine[2].labels, mine[2].estimate) == (Correction, ("fear", "surprise"), "u1")
-    assert 0.25 < now_s < mine[2].t_s
-    assert [event for _, event in written if event not in mine] == list(conversation)
-
-
-def test_what_a_replay_cannot_do_or_not_now_is_refused(conversation, hello):
-    interrupted = threading.Event()
-    control = RunControl(interrupted)
-    through = control.before(MemorySink())
-    for ask in (control.stop, lambda: control.mark("", None), lambda: control.correct("u1", "p1", None)):
-        with pytest.raises(FeedError, match="no run"):
-            ask()
-    through.write(hello, 0)
-    for ask in (control.start, lambda: control.mute("audio", muted=True)):
-        with pytest.raises(NotAvailable):
-            ask()
-    with pytest.raises(FeedError, match="not come yet"):
-        control.mark("later", 99.0)
-    with pytest.raises(FeedError, match="does not know"):
-        control.correct("u1", "p1", ("hunger",))
-    for _ in range(MAX_WAITING):
-        control.mark("", None)
-    with pytest.raises(FeedError, match="Too many"):
-        control.mark("", None)
-    assert not interrupted.is_set()
-    control.stop()
-    assert interrupted.is_set()
-    through.write(conversation[-1], 1)
-    with pytest.raises(FeedError, match="no run"):
-        control.stop()
-
-
-# --- ingest ------------------------------------------------------------------------------------------
-
-
-class Sessions:
-    """Takes in what is sent and lets the test look at it."""
-
-    def __init__(self):
-        self.feed = None
-        self.opened = []
-        self.full = False
-
-    def open(self, request, tell, over):
-        if self.full:
-            raise Refusal(Close.TRY_AGAIN_LATER, "all sessions are taken.")
-        session = Session(f"s{len(self.opened) + 1}", request, tell, over)
-        self.feed.open_session(session.name)
-        self.opened.append(session)
-        return session
-
-
-class Session:
-    def __init__(self, name, request, tell, over):
-        self.name, self.request, self.tell, self.over = name, request, tell, over
-        self.frames, self.ended = [], []
-
-    def frame(self, data):
-        if data == b"bad":
-            raise Refusal(Close.BAD_MESSAGE, "the header has another version.")
-        self.frames.append(data)
-
-    def finish(self):
-        self.ended.append("finish")
-
-    def lost(self):
-        self.ended.append("lost")
-
-
-MICROPHONE = Ingest("test", (IngestStream("microphone", "audio", 16000, "p1"),))
-
-
-@asynchronous
-async def test_a_client_with_the_right_to_it_begins_a_session_that_others_can_follow(hello):
-    sessions = Sessions()
-    async with serving(ingest=sessions) as feed:
-        sessions.feed = feed
-        async with connected(feed) as early:
-            await early.say(Identify("1.0", feed.tokens.view))
-            assert await early.code() == Close.UNKNOWN_SESSION
-        async with (
-            joined(feed, "ingest", url=feed.ingest_url, ingest=MICROPHONE) as client,
-            joined(feed) as viewer,
-        ):
-            [session] = sessions.opened
-            assert session.request == MICROPHONE
-            assert client.identified["session"] == viewer.identified["session"] == "s1"
-            await client.say(b"frame" * 100_000)
-            await until(lambda: session.frames)
-            await asyncio.to_thread(session.tell, Ack(0, 1, 0.1, 0.0, 0))
-            assert (await client.hear())["frame"] == 1
-            feed.publish(hello, 0, "s1")
-            for each in (client, viewer):
-                assert [m["type"] for m in await each.hear_many(2)] == ["snapshot", "hello"]
-            await client.say(Finish())
-            await until(lambda: session.ended)
-            feed.publish(Status(1.0, "gap", "info", "The last words."), 1, "s1")
-            await asyncio.to_thread(session.over)
-            messages, code = await client.rest()
-            assert ([m["message"] for m in messages], code) == (["The last words."], Close.SESSION_OVER)
-            feed.close_session("s1")
-            assert await viewer.code() == Close.SESSION_OVER
-        assert session.ended == ["finish"]
-
-
-@asynchronous
-async def test_a_session_whose_client_is_lost_is_told_so_and_bad_frames_end_the_connection():
-    sessions = Sessions()
-    async with serving(ingest=sessions) as feed:
-        sessions.feed = feed
-        async with joined(feed, "ingest", url=feed.ingest_url, ingest=MICROPHONE) as client:
-            await client.say(b"bad")
-            assert await client.code() == Close.BAD_MESSAGE
-        await until(lambda: sessions.opened[0].ended == ["lost"])
-        sessions.full = True
-        async with watching(feed, "ingest", url=feed.ingest_url, ingest=MICROPHONE) as client:
-            assert (client.identified["code"], await client.code()) == (1013, Close.TRY_AGAIN_LATER)
-
-
-@pytest.mark.parametrize(
-    ("right", "options", "said", "code"),
-    [
-        ("control", {"ingest": MICROPHONE}, None, Close.FORBIDDEN),
-        ("ingest", {}, None, Close.BAD_MESSAGE),
-        ("ingest", {"ingest": MICROPHONE, "resume": ("r", 1)}, None, Close.OUT_OF_TURN),
-    ],
-)
-@asynchronous
-async def test_the_ingest_path_is_for_those_with_the_right_to_it(right, options, said, code):
-    sessions = Sessions()
-    async with serving(ingest=sessions) as feed:
-        sessions.feed = feed
-        async with watching(feed, right, url=feed.ingest_url, **options) as client:
-            assert await client.code() == code
-    assert sessions.opened == []
-
-
-@asynchronous
-async def test_audio_has_no_place_before_identification_nor_on_the_stream():
-    sessions = Sessions()
-    async with serving(ingest=sessions) as feed:
-        sessions.feed = feed
-        async with connected(feed, feed.ingest_url) as client:
-            await client.say(b"frame")
-            assert await client.code() == Close.OUT_OF_TURN
-        async with connected(feed) as client:
-            await client.say(b"frame")
-            assert await client.code() == Close.UNSUPPORTED_DATA
-        async with joined(feed, "ingest", url=feed.ingest_url, ingest=MICROPHONE) as client:
-            await client.say(Finish())
-            await client.say(Finish())
-            assert await client.code() == Close.OUT_OF_TURN
 
 
 # --- old clients, new servers ------------------------------------------------------------------------
