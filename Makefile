@@ -2,6 +2,7 @@
 # make demo    a real recording, replayed in real time: terminal, web page, run folder
 # make test    the tests
 # make check   style, types and layer rules
+# make test-packages  what the tests of devices need from Debian or Ubuntu: a sound server, a display (as root)
 # make bench   speed and memory on this machine
 # make fuzz    hostile messages against the feed's decoder, for FUZZ_S seconds
 # make golden  write the golden files of the tests anew; look at the difference before you commit it
@@ -10,8 +11,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.emotrack-setup
+TEST_PACKAGES := pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins xvfb
 
-.PHONY: setup demo test check bench fuzz golden clean
+.PHONY: setup demo test test-packages check bench fuzz golden clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -32,6 +34,10 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+test-packages:
+	@dpkg --status $(TEST_PACKAGES) >/dev/null 2>&1 || { \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends $(TEST_PACKAGES); }
 
 check: setup
 	$(BIN)/ruff check .
