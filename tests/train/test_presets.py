@@ -12,7 +12,7 @@ from train.config import read_config
 FOLDER = Path(__file__).parents[2] / "configs" / "train"
 
 
-@pytest.mark.parametrize("name", ["default", "semul_pcd"])
+@pytest.mark.parametrize("name", ["default", "own", "semul_pcd"])
 def test_a_preset_is_valid_and_its_peers_fit_its_fusion(name):
     path = FOLDER / f"{name}.yaml"
     config = read_config(path, [])
