@@ -23,7 +23,11 @@ def missing(
         present: modalities used.
         record: the utterance it belongs to, None while the person does not speak.
     """
-    reasons = {"text": _text(state, record), "audio": _audio(record), "visual": _visual(state)}
+    reasons: dict[Modality, str] = {
+        "text": _text(state, record),
+        "audio": _audio(record),
+        "visual": _visual(state),
+    }
     reasons |= lost(state, person)
     if not state.speech:
         reasons["text"] = reasons["audio"] = "no audio"

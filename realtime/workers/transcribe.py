@@ -156,7 +156,7 @@ class Transcriber:
             decoded = self._recogniser.decode(
                 encoded, language, most_tokens=most_tokens, beams=beams, hot_words=self._hot_words
             )
-            doubt = objection(decoded, encoded.speech_s)
+            doubt = objection(decoded, encoded.speech_s, self._hot_words)
             if doubt is None:
                 self.language = state
                 return self._recogniser.align(encoded, decoded, language), language

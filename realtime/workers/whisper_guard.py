@@ -22,6 +22,7 @@ _MOST_REPETITIONS = 5
 _LONGEST_PHRASE_WORDS = 8
 _FASTEST_WORDS_PER_S = 7.0
 _WORDS_FREE = 3
+_RECITED_WORDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +38,19 @@ class Objection:
     loop: bool
 
 
-def objection(decoded: Decoded, speech_s: float) -> Objection | None:
+def objection(decoded: Decoded, speech_s: float, hot_words: str = "") -> Objection | None:
     """Why this must not be shown, or None.
 
     Args:
         decoded: what was written.
         speech_s: length of the speech it was written for, seconds.
+        hot_words: what the decoder was told to expect; where it hears nothing, it likes to repeat that.
     """
     words = [same_word(word) for word in decoded.text.split()]
     if not any(c.isalnum() for c in decoded.text):
         return Objection("nothing was said", loop=False)
+    if _recites(words, [same_word(word) for word in hot_words.split()]):
+        return Objection("only the expected words are repeated", loop=False)
     if not decoded.complete:
         return Objection("the text does not come to an end", loop=True)
     if decoded.log_probability < _LEAST_LOG_PROBABILITY:
@@ -58,6 +62,14 @@ def objection(decoded: Decoded, speech_s: float) -> Objection | None:
     if _compression(decoded.text) > _MOST_COMPRESSION or _repetitions(words) > _MOST_REPETITIONS:
         return Objection("the text repeats itself", loop=True)
     return None
+
+
+def _recites(words: list[str], expected: list[str]) -> bool:
+    """Whether the words are a piece of what was expected, in its order, too long to be chance."""
+    length = len(words)
+    if length < min(_RECITED_WORDS, len(expected)) or length < 2:
+        return False
+    return any(expected[i : i + length] == words for i in range(len(expected) - length + 1))
 
 
 def _compression(text: str) -> float:

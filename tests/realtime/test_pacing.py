@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from core.errors import ConfigError
 from core.inputs import AudioChunk, EndOfStream, Gap, SourceInput, VideoFrame
 from core.testing import FakeClock
-from realtime.pacing import Pace, Pacer, paced
+from realtime.pacing import Pace, PacedSource, Pacer, paced
+from realtime.sources.memory import MemorySource
 
 
 def pacer_at(factor: float | None, clock: FakeClock, interrupted: threading.Event | None = None) -> Pacer:
@@ -121,3 +122,23 @@ def test_nothing_is_read_ahead_of_its_time() -> None:
     running = paced(counted(), pacer_at(1.0, clock))
     next(running)
     assert read == 1
+
+
+def test_a_paced_source_gives_a_recording_as_devices_would_and_knows_its_time() -> None:
+    clock = FakeClock()
+    source = PacedSource(MemorySource(five_inputs()), clock)
+    source._pacer._sleep = clock.sleep
+    assert source.now_s() == 0.0
+    seen = [(type(item).__name__, round(source.now_s(), 3)) for item in source.inputs()]
+    assert [t for _, t in seen] == [0.0, 0.1, 0.5, 0.6, 1.0, 1.0][: len(seen)]
+    source.close()
+
+
+def test_a_paced_source_that_is_stopped_gives_nothing_more() -> None:
+    clock = FakeClock()
+    with PacedSource(MemorySource(five_inputs()), clock) as source:
+        source._pacer._sleep = clock.sleep
+        running = source.inputs()
+        next(running)
+        source.stop()
+        assert list(running) == []

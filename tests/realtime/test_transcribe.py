@@ -45,7 +45,7 @@ class Scripted:
     def language_probabilities(self, encoded):
         return self.heard
 
-    def decode(self, encoded, language, *, most_tokens, beams):
+    def decode(self, encoded, language, *, most_tokens, beams, hot_words=""):
         self.decoded_in.append(language)
         text = (
             self.texts[encoded.features] if beams == 1 else self.several_beams or self.texts[encoded.features]

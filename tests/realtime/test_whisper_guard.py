@@ -41,6 +41,25 @@ def test_what_is_invented_gives_itself_away(wrong, speech_s, reason):
     assert reason in objection(wrong, speech_s).reason
 
 
+HOT = "Zoltan Kodaly, Bela Bartok, the Mikrokosmos"
+
+
+@pytest.mark.parametrize(
+    ("text", "believed"),
+    [
+        ("Zoltan Kodaly, Bela Bartok, the Mikrokosmos.", False),
+        ("Kodaly, Bela Bartok, the", False),
+        ("Bela Bartok.", True),
+        ("I like Bela Bartok, the Mikrokosmos!", True),
+        ("Bartok, Bela", True),
+    ],
+)
+def test_who_only_repeats_the_expected_words_has_heard_nothing(text, believed):
+    found = objection(decoded(text), 4.0, HOT)
+    assert (found is None) == believed
+    assert objection(decoded(text), 4.0) is None
+
+
 @given(
     st.lists(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=6),
     st.integers(6, 12),
