@@ -79,6 +79,7 @@ class Feed:
         self._lines: set[Line] = set()
         self._dialogues: dict[Line, Dialogue] = {}
         self._counts = Counts()
+        self._past: list[tuple[int, int, int]] = []  # what sessions that are forgotten have counted
         self._gate: Gate | None = None
         self._server: Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -183,6 +184,9 @@ class Feed:
     def close_session(self, name: str) -> None:
         """Forget a session; who follows it may take what waits and is closed with 4011. On the event loop."""
         channel = self._house.channels.remove(name)
+        if channel is not None:
+            self._past.append(channel.totals())
+            self._past = [_sums(self._past)]
         for line, dialogue in self._dialogues.items():
             if channel is not None and dialogue.channel is channel:
                 line.end((Close.SESSION_OVER, "the session is over."))
@@ -266,12 +270,16 @@ class Feed:
         """What has been counted so far."""
         counts = self._counts
         totals = [channel.totals() for channel in self._house.channels]
-        sums = [sum(column) for column in zip((0, 0, 0), *totals, strict=True)]
-        counts.sent, counts.conflated, counts.filtered = sums
+        counts.sent, counts.conflated, counts.filtered = _sums([*self._past, *totals])
         counts.refused = self._gate.refused if self._gate is not None else {}
         counts.bad_tokens = self._house.failures.total
         counts.viewers, counts.sockets, counts.sessions = self.viewers, len(self._lines), len(totals)
         return counts
+
+
+def _sums(totals: list[tuple[int, int, int]]) -> tuple[int, int, int]:
+    first, second, third = (sum(column) for column in zip((0, 0, 0), *totals, strict=True))
+    return first, second, third
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

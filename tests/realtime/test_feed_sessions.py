@@ -78,8 +78,10 @@ async def test_a_client_with_the_right_to_it_begins_a_session_that_others_can_fo
             await asyncio.to_thread(session.over)
             messages, code = await client.rest()
             assert ([m["message"] for m in messages], code) == (["The last words."], Close.SESSION_OVER)
+            counted = feed.counts().sent
             feed.close_session("s1")
             assert await viewer.code() == Close.SESSION_OVER
+            assert feed.counts().sent == counted > 0  # counters never go back
         assert session.ended == ["finish"]
 
 

@@ -68,6 +68,7 @@ def test_the_numbers_and_addresses_are_those_of_the_program():
         f"the {limits.max_log} newest",
         f"more than {limits.max_backlog} such",
         f"takes nothing for {limits.stall_s:.0f} s",
+        f"at most {limits.flush_s:.0f} s until",
         f"heard nothing for {limits.ping_s:.0f} s",
         f"within another {limits.pong_s:.0f} s",
         f"within {limits.identify_s:.0f} s",
