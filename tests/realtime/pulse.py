@@ -125,7 +125,7 @@ class PulseDaemon:
                 self.control("info")
             except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
                 assert time.monotonic() < deadline_s, (
-                    "pulseaudio does not start; see the Makefile's test set-up"
+                    "pulseaudio does not start; `make test-packages` installs it"
                 )
                 time.sleep(0.05)
             else:

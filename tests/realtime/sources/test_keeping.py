@@ -1,0 +1,264 @@
+"""Keeping devices open: rings, hung threads, back-off, the end; and the live source over scripted devices."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from core.errors import ConfigError, SourceError
+from core.events import StreamInfo
+from core.inputs import AudioChunk, EndOfStream, Gap, SourceInput
+from core.testing import FakeClock
+from realtime.sources.audio_track import AudioTrack
+from realtime.sources.base import Source
+from realtime.sources.capture import Capture
+from realtime.sources.config import SourcesConfig
+from realtime.sources.device_items import REASONS, Block, DeviceItem, DeviceLost, Lost, Opened
+from realtime.sources.driver import HUNG_AFTER_S, Keeper, Port
+from realtime.sources.jumps import JumpWatch
+from realtime.sources.live import LiveSource
+from realtime.sources.open import open_sources
+from realtime.sources.ring import Ring
+from tests.realtime.sources.listener import Listener, check_contract
+
+PATIENCE_S = 5.0
+
+
+class Script:
+    """A driver that does what the test says, attempt by attempt."""
+
+    label = "scripted"
+
+    def __init__(self, *attempts: Callable[[Port], None]) -> None:
+        self._attempts = list(attempts)
+        self.ran = 0
+
+    def run(self, port: Port) -> None:
+        attempt = self._attempts[min(self.ran, len(self._attempts) - 1)]
+        self.ran += 1
+        attempt(port)
+
+
+def refuse(port: Port) -> None:
+    raise DeviceLost("busy", "by another")
+
+
+def deliver(port: Port) -> None:
+    """A quarter of a second of sound, then nothing until the end."""
+    port.put(Opened(port.clock(), "Scripted", 16_000))
+    for n in range(25):
+        port.put(Block(port.clock(), n * 160, np.full((160, 1), 0.1, np.float32)))
+        port.wait(0.01)
+    port.closing.wait()
+
+
+def kept(
+    driver: Script, clock: Callable[[], float] = time.perf_counter
+) -> tuple[Keeper, list[DeviceItem], threading.Event]:
+    items: list[DeviceItem] = []
+    came = threading.Event()
+
+    def put(item: DeviceItem) -> None:
+        items.append(item)
+        came.set()
+
+    return Keeper(driver, clock, put), items, came
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline_s, "it did not happen"
+        threading.Event().wait(0.005)
+
+
+# --- ring --------------------------------------------------------------------------------------------
+
+
+def test_a_full_ring_drops_the_oldest_and_counts() -> None:
+    told = []
+    ring = Ring(3, lambda: told.append(1))
+    for n in range(5):
+        ring.put(Lost(float(n), "busy"))
+    assert [item.at_s for item in ring.drain()] == [2.0, 3.0, 4.0]
+    assert (ring.dropped, len(told)) == (2, 5)
+    assert ring.drain() == []
+
+
+def test_nothing_is_lost_or_doubled_between_a_fast_writer_and_a_reader() -> None:
+    ring = Ring(100_000, lambda: None)
+    writer = threading.Thread(target=lambda: [ring.put(Lost(float(n), "busy")) for n in range(20_000)])
+    writer.start()
+    taken: list[DeviceItem] = []
+    while writer.is_alive() or len(taken) < 20_000:
+        taken += ring.drain()
+    assert [item.at_s for item in taken] == list(range(20_000))
+
+
+# --- keeper ------------------------------------------------------------------------------------------
+
+
+def test_a_device_that_refuses_is_told_and_tried_again_until_it_delivers() -> None:
+    driver = Script(refuse, refuse, deliver)
+    keeper, items, _ = kept(driver)
+    keeper.start()
+    until(lambda: any(isinstance(item, Block) for item in items))
+    keeper.stop()
+    assert [type(item) for item in items[:3]] == [Lost, Lost, Opened]
+    assert keeper.reopened == 2
+
+
+def test_a_hung_thread_is_left_behind_and_who_delivers_first_is_heard() -> None:
+    clock, release = FakeClock(), threading.Event()
+
+    def hang(port: Port) -> None:
+        port.put(Opened(port.clock(), "first"))
+        release.wait(PATIENCE_S)
+        port.put(Lost(port.clock(), "failed", "from the grave"))
+
+    driver = Script(hang, deliver)
+    keeper, items, _ = kept(driver, clock)
+    keeper.start()
+    until(lambda: len(items) == 1)
+    keeper.check(clock())
+    assert driver.ran == 1
+    clock.advance(HUNG_AFTER_S + 0.1)
+    keeper.check(clock())
+    until(lambda: any(isinstance(item, Block) for item in items))
+    release.set()
+    keeper.stop()
+    assert not any(isinstance(item, Lost) for item in items)
+
+
+def test_a_thread_that_was_hung_and_delivers_again_wins_over_the_attempt_that_does_not() -> None:
+    clock, release, give_up = FakeClock(), threading.Event(), threading.Event()
+
+    def pause(port: Port) -> None:
+        port.put(Opened(port.clock(), "first"))
+        release.wait(PATIENCE_S)
+        port.put(Block(port.clock(), 0, np.zeros((1, 1), np.float32)))
+        port.closing.wait()
+
+    def hang(port: Port) -> None:
+        give_up.wait(PATIENCE_S)
+        port.put(Opened(port.clock(), "second"))
+
+    driver = Script(pause, hang)
+    keeper, items, _ = kept(driver, clock)
+    keeper.start()
+    until(lambda: len(items) == 1)
+    clock.advance(HUNG_AFTER_S + 0.1)
+    keeper.check(clock())
+    until(lambda: driver.ran == 2)
+    release.set()
+    until(lambda: len(items) == 2)
+    give_up.set()
+    keeper.stop()
+    assert [getattr(item, "device", "block") for item in items] == ["first", "block"]
+
+
+def test_a_stop_while_it_tries_again_is_not_undone_by_the_attempt() -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def slow(port: Port) -> None:
+        entered.set()
+        go_on.wait(PATIENCE_S)
+        port.put(Opened(port.clock(), "too late"))
+
+    driver = Script(slow)
+    keeper, items, _ = kept(driver)
+    keeper.start()
+    assert entered.wait(PATIENCE_S)
+    keeper.stop(join_s=0.0)
+    go_on.set()
+    keeper.start()
+    keeper.stop()
+    assert items == []
+    assert driver.ran == 1
+
+
+def test_a_librarys_surprise_is_a_loss_and_no_end(caplog: pytest.LogCaptureFixture) -> None:
+    def surprise(port: Port) -> None:
+        raise ZeroDivisionError("oops")
+
+    keeper, items, _ = kept(Script(surprise, surprise, deliver))
+    keeper.start()
+    until(lambda: any(isinstance(item, Block) for item in items))
+    keeper.stop()
+    assert isinstance(items[0], Lost)
+    assert (items[0].reason, items[0].detail) == ("failed", "ZeroDivisionError")
+    assert len([record for record in caplog.records if record.levelname == "ERROR"]) == 1
+
+
+# --- jumps -------------------------------------------------------------------------------------------
+
+
+def test_sleep_and_a_set_clock_are_told_apart() -> None:
+    watch = JumpWatch()
+    assert watch.look(100.0, 1e9) is None
+    assert watch.look(100.05, 1e9 + 0.05) is None
+    set_back = watch.look(100.1, 1e9 - 3600)
+    assert set_back is not None
+    assert (set_back.silent_s, round(set_back.set_s)) == (0.0, -3600)
+    slept = watch.look(400.1, 1e9 - 3300)
+    assert slept is not None
+    assert (round(slept.silent_s), slept.set_s) == (300, 0.0)
+    stood_still = watch.look(400.2, 1e9 - 3300 + 7200)  # a steady clock that does not count sleep
+    assert stood_still is not None
+    assert round(stood_still.set_s) == 7200
+
+
+# --- live source -------------------------------------------------------------------------------------
+
+
+def scripted(*attempts: Callable[[Port], None], capacity: int = 1500) -> LiveSource:
+    capture = Capture(StreamInfo("me", "audio"), Script(*attempts), AudioTrack("me", "scripted"), capacity)
+    return LiveSource([capture])
+
+
+def test_stop_gives_what_was_captured_and_then_the_end() -> None:
+    source = scripted(deliver)
+    assert isinstance(source, Source)
+    with Listener(source) as listener:
+        listener.state("me", "", PATIENCE_S)
+    items = [item for _, item in listener.heard]
+    check_contract(items)
+    assert isinstance(items[-1], EndOfStream)
+    assert source.now_s() > 0
+
+
+def test_close_ends_an_iteration_at_once_and_it_does_not_begin_again() -> None:
+    source = scripted(refuse)
+    with Listener(source) as listener:
+        listener.state("me", "busy", PATIENCE_S)
+        source.close()
+    assert not any(isinstance(item, EndOfStream) for _, item in listener.heard)
+    assert list(source.inputs()) == []
+
+
+def test_a_reader_that_is_held_up_loses_nothing_that_fits_in_the_ring() -> None:
+    source = scripted(deliver)
+    items: list[SourceInput] = []
+    iterator = source.inputs()
+    items.append(next(iterator))
+    until(lambda: any(t.name.startswith("device") for t in threading.enumerate()))
+    threading.Event().wait(0.5)  # all of it is captured meanwhile
+    for item in iterator:
+        items.append(item)
+        if isinstance(item, Gap) and item.reason == REASONS["no_data"]:
+            source.stop()
+    source.close()
+    check_contract(items)
+    heard = sum(len(item.samples) for item in items if isinstance(item, AudioChunk))
+    assert heard == pytest.approx(4000, abs=2)
+
+
+def test_nothing_configured_and_keys_that_do_not_exist_are_errors() -> None:
+    with pytest.raises(SourceError, match="no device is configured"):
+        open_sources(SourcesConfig(microphone=None, camera=None))
+    with pytest.raises(ConfigError, match="mikrophone"):
+        SourcesConfig.from_mapping({"mikrophone": "x"}, where="test")
