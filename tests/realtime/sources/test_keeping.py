@@ -50,23 +50,16 @@ def refuse(port: Port) -> None:
 def deliver(port: Port) -> None:
     """A quarter of a second of sound, then nothing until the end."""
     port.put(Opened(port.clock(), "Scripted", 16_000))
+    port.wait(0.1)  # what is older than the stream is left out
     for n in range(25):
         port.put(Block(port.clock(), n * 160, np.full((160, 1), 0.1, np.float32)))
         port.wait(0.01)
     port.closing.wait()
 
 
-def kept(
-    driver: Script, clock: Callable[[], float] = time.perf_counter
-) -> tuple[Keeper, list[DeviceItem], threading.Event]:
+def kept(driver: Script, clock: Callable[[], float] = time.perf_counter) -> tuple[Keeper, list[DeviceItem]]:
     items: list[DeviceItem] = []
-    came = threading.Event()
-
-    def put(item: DeviceItem) -> None:
-        items.append(item)
-        came.set()
-
-    return Keeper(driver, clock, put), items, came
+    return Keeper(driver, clock, items.append), items
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -104,7 +97,7 @@ def test_nothing_is_lost_or_doubled_between_a_fast_writer_and_a_reader() -> None
 
 def test_a_device_that_refuses_is_told_and_tried_again_until_it_delivers() -> None:
     driver = Script(refuse, refuse, deliver)
-    keeper, items, _ = kept(driver)
+    keeper, items = kept(driver)
     keeper.start()
     until(lambda: any(isinstance(item, Block) for item in items))
     keeper.stop()
@@ -121,7 +114,7 @@ def test_a_hung_thread_is_left_behind_and_who_delivers_first_is_heard() -> None:
         port.put(Lost(port.clock(), "failed", "from the grave"))
 
     driver = Script(hang, deliver)
-    keeper, items, _ = kept(driver, clock)
+    keeper, items = kept(driver, clock)
     keeper.start()
     until(lambda: len(items) == 1)
     keeper.check(clock())
@@ -148,7 +141,7 @@ def test_a_thread_that_was_hung_and_delivers_again_wins_over_the_attempt_that_do
         port.put(Opened(port.clock(), "second"))
 
     driver = Script(pause, hang)
-    keeper, items, _ = kept(driver, clock)
+    keeper, items = kept(driver, clock)
     keeper.start()
     until(lambda: len(items) == 1)
     clock.advance(HUNG_AFTER_S + 0.1)
@@ -170,7 +163,7 @@ def test_a_stop_while_it_tries_again_is_not_undone_by_the_attempt() -> None:
         port.put(Opened(port.clock(), "too late"))
 
     driver = Script(slow)
-    keeper, items, _ = kept(driver)
+    keeper, items = kept(driver)
     keeper.start()
     assert entered.wait(PATIENCE_S)
     keeper.stop(join_s=0.0)
@@ -185,7 +178,7 @@ def test_a_librarys_surprise_is_a_loss_and_no_end(caplog: pytest.LogCaptureFixtu
     def surprise(port: Port) -> None:
         raise ZeroDivisionError("oops")
 
-    keeper, items, _ = kept(Script(surprise, surprise, deliver))
+    keeper, items = kept(Script(surprise, surprise, deliver))
     keeper.start()
     until(lambda: any(isinstance(item, Block) for item in items))
     keeper.stop()
