@@ -7,10 +7,14 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+
+if TYPE_CHECKING:
+    from benchmarks.live_figures import Observed
 
 _TARGETS: Final = {
     "speech_end_to_final_ms": {"p50": 500.0, "p95": 1000.0},
@@ -33,6 +37,9 @@ def live(
     soak: Annotated[float | None, typer.Option(metavar="MINUTES", help="One long run instead.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Draw age and memory into this file.")] = None,
     paced: Annotated[bool, typer.Option("--paced", help="Without a microphone.")] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Say how many words a replay of what was heard has otherwise.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the JSON to this file too.")] = None,
 ) -> None:
@@ -47,7 +54,9 @@ def live(
     length_s = seconds if soak is None else soak * 60.0
     words = _words(language, checkpoint, set_ or [])
     runs = {
-        size: _measured(recording, [*words, "--whisper", size], size, length_s, paced=paced, picture=picture)
+        size: _measured(
+            Setup(recording, [*words, "--whisper", size], size, length_s, paced, compare), picture
+        )
         for size in whisper or ["base"]
     }
     figures = {
@@ -74,25 +83,49 @@ def _words(language: str | None, checkpoint: Path | None, settings: list[str]) -
     return [*words, *(word for setting in settings for word in ("--set", setting))]
 
 
-def _measured(
-    recording: Path, words: list[str], size: str, seconds: float, *, paced: bool, picture: Path | None
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is run: a recording, options of the command, size of the recogniser, seconds, and how."""
+
+    recording: Path
+    words: list[str]
+    size: str
+    seconds: float
+    paced: bool
+    compare: bool
+
+
+def _measured(setup: Setup, picture: Path | None) -> dict[str, Any]:
     """A short cold start, then the run that is measured."""
     from benchmarks.live_figures import figures
-    from benchmarks.live_run import observe
     from realtime.live_config import LiveConfig
 
     pause_s = LiveConfig().engine.voice.end_pause_s
-    _forget_files(size)
-    with _heard(recording, min(seconds, _HALF_MINUTE_S), paced=paced) as (options, environment):
-        cold = observe([*options, *words], min(seconds, _HALF_MINUTE_S), environment)
-    with _heard(recording, seconds, paced=paced) as (options, environment):
-        observed = observe([*options, *words], seconds, environment)
+    _forget_files(setup.size)
+    cold, _ = _observed(replace(setup, seconds=min(setup.seconds, _HALF_MINUTE_S), compare=False))
+    observed, unlike = _observed(setup)
     if picture is not None:
-        _draw(observed, picture.with_stem(f"{picture.stem}-{size}"))
+        _draw(observed, picture.with_stem(f"{picture.stem}-{setup.size}"))
     found = figures(observed, pause_s)
     found["start_cold_ms"], found["start_warm_ms"] = figures(cold, pause_s)["start_ms"], found.pop("start_ms")
-    return found
+    return {**found, "words_unlike_replay": unlike}
+
+
+def _observed(setup: Setup) -> tuple[Observed, float | None]:
+    """One run, and how many of its words a replay has otherwise, if that is asked for."""
+    from benchmarks.live_run import observe
+    from benchmarks.live_words import words_unlike_replay
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _heard(setup.recording, setup.seconds, paced=setup.paced) as (options, environment),
+    ):
+        record = ["--record", folder] if setup.compare else []
+        observed = observe([*options, *setup.words, *record], setup.seconds, environment)
+        if not setup.compare:
+            return observed, None
+        events = [event for _, event in observed.messages]
+        return observed, words_unlike_replay(Path(folder), setup.words, events)
 
 
 @contextmanager
@@ -149,7 +182,7 @@ def _forget_files(size: str) -> None:
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def _draw(observed: Any, path: Path) -> None:  # noqa: ANN401
+def _draw(observed: Observed, path: Path) -> None:
     """Age of the rolling estimates and memory over the run."""
     import matplotlib as mpl
 
