@@ -5,6 +5,7 @@
 # make test-packages  what the tests of devices need from Debian or Ubuntu: a sound server, a display (as root)
 # make bench   speed and memory on this machine
 # make fuzz    hostile messages against the feed's decoder, for FUZZ_S seconds
+# make soak    ten minutes of live speech: lag and memory over time, as figures and as a picture in runs/
 # make golden  write the golden files of the tests anew; look at the difference before you commit it
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.emotrack-setup
 TEST_PACKAGES := pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins xvfb
 
-.PHONY: setup demo test test-packages check bench fuzz golden clean
+.PHONY: setup demo test test-packages check bench soak fuzz golden clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -55,6 +56,10 @@ fuzz: setup
 	mkdir -p runs/fuzz/feed
 	PYTHONPATH=. $(BIN)/python tests/fuzz/feed_decoder.py -max_total_time=$(FUZZ_S) -max_len=1024 \
 	    -dict=tests/fuzz/feed.dict -artifact_prefix=runs/fuzz/ runs/fuzz/feed tests/fuzz/seeds
+
+soak: setup
+	mkdir -p runs
+	$(BIN)/emotrack bench live --soak 10 --picture runs/soak.png --out runs/soak.json
 
 golden: setup
 	EMOTRACK_GOLDEN=write $(BIN)/python -m pytest tests/golden tests/contracts
