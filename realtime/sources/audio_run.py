@@ -14,8 +14,8 @@ from realtime.sources.drift_resampler import DriftResampler
 _HORIZON_S: Final = 20.0
 """An error of position is worked off at such a rate that it would be gone after this long."""
 
-_DEAD_ZONE_S: Final = 0.001
-_GENTLE: Final = 0.0005
+_DEAD_ZONE_S: Final = 0.003
+_GENTLE: Final = 0.0002
 _ROUGH_FROM_S: Final = 0.05
 
 

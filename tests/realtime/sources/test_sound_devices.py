@@ -104,8 +104,8 @@ def test_both_sides_are_recorded_apart_and_sound_as_they_were_played(
         listener.wait_for(is_loud("them"), 2.0)
     check_contract([item for _, item in listener.heard])
     me, them = listener.sound("me"), listener.sound("them")
-    assert match(me, mine) > 0.98
-    assert match(them, theirs) > 0.98
+    assert match(me, mine) > 0.95
+    assert match(them, theirs) > 0.95
     assert match(me, theirs) < 0.5
     assert listener.source.counters()["me"]["overflow_samples"] == 0
 
