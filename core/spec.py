@@ -61,6 +61,7 @@ class FusionSpec(Strict):
         peer_layers, fusion_layers: number of blocks.
         queries: "labels" = one query per label; "token" = the paper's single fusion token.
         valence_arousal: whether there is a head for the two.
+        statistics: modalities whose peers add a linear reading of their tokens' mean and deviation.
         file, file_sha256: the weights beside the spec.
     """
 
@@ -71,6 +72,7 @@ class FusionSpec(Strict):
     feedforward: int = Field(gt=0)
     queries: Literal["labels", "token"] = "labels"
     valence_arousal: bool = False
+    statistics: tuple[Modality, ...] = Field((), exclude_if=lambda value: not value)
     file: str = "model.safetensors"
     file_sha256: str = ""
 

@@ -60,6 +60,7 @@ class SizesConfig(Strict):
     feedforward: int = Field(320, gt=0)
     queries: Literal["labels", "token"] = "labels"
     valence_arousal: bool = False
+    statistics: tuple[Modality, ...] = ()
     dropout: float = Field(0.1, ge=0, lt=1)
     peer_gradient: float = Field(0.1, ge=0, le=1)
 
@@ -134,7 +135,11 @@ class TrainingConfig(Strict):
         if self.peers != "fresh" and not any(CORPORA[name].form != "features" for name in self.corpora):
             raise ValueError("peers are fresh where all corpora are features: set peers to fresh")
         own = (self.sizes.width, self.sizes.heads, self.sizes.peer_layers, self.sizes.feedforward)
-        for stage in (self.text, self.audio, self.visual):
+        recipes = {"text": self.text, "audio": self.audio, "visual": self.visual}
+        read = tuple(m for m in MODALITIES if recipes[m].peer.statistics)
+        if self.peers == "first_stage" and set(read) != set(self.sizes.statistics):
+            raise ValueError(f"sizes.statistics is {self.sizes.statistics}, but {read} in the first stage")
+        for stage in recipes.values():
             peer = (stage.peer.width, stage.peer.heads, stage.peer.layers, stage.peer.feedforward)
             if self.peers == "first_stage" and peer != own:
                 raise ValueError(

@@ -156,6 +156,7 @@ class EmotionNet(nn.Module):
                     num_labels=num_labels,
                     dropout=dropout,
                     embedding=(embeddings or {}).get(m),
+                    statistics=m in sizes.statistics,
                 )
                 for m in MODALITIES
             }

@@ -1,7 +1,8 @@
-"""Trains the adapters of the truncated Whisper encoder and the audio peer together on acted speech.
+"""Trains the audio peer, and where wanted adapters of the truncated Whisper encoder, on acted speech.
 
 The first blocks stay as released; what they make of several augmented views of each clip is computed once.
-The adapters of the remaining blocks and the peer are trained on these views.
+The adapters of the remaining blocks, if any, and the peer's attention are trained on these views. Then the
+peer's linear reading of the tokens' moments is solved.
 
 Legend: B batch, T tokens, D = 512, C = 7 labels.
 """
@@ -22,8 +23,9 @@ from core.encoders.silero import SileroVoice
 from core.encoders.weight_files import write_tensors
 from core.strict import Strict
 from train.encoders.audio_data import FOLDERS, Clip, View, pad_tokens, read_clips, view_of
+from train.encoders.moments import solve_statistics
 from train.encoders.optimisation import Log, masked_bce
-from train.encoders.peer_training import PeerSizes, new_peer
+from train.encoders.peer_training import PeerSizes, new_peer, set_statistics
 from train.encoders.resume import Progress
 from train.encoders.scores import uar
 from train.optim import Best, MovingAverage, device_of, optimiser, warm_up_and_cosine
@@ -43,6 +45,8 @@ class AudioTraining(Strict):
         dropped: share of the tokens that are hidden.
         mixed: share of the batches in which each clip's tokens are blended with another's (mix-up).
         every: take one clip in so many, for a quick try.
+        strength, parts: of `solve_statistics`, if the peer reads its tokens' moments.
+        share: what the attention's logits count for beside it.
         peer: sizes of the peer.
         seed, device: "auto" takes the GPU where there is one.
     """
@@ -62,6 +66,9 @@ class AudioTraining(Strict):
     dropped: float = Field(0.15, ge=0, lt=1)
     mixed: float = Field(0.4, ge=0, le=1)
     every: int = Field(1, ge=1)
+    strength: float = Field(0.003, gt=0)
+    parts: int = Field(3, ge=0)
+    share: float = Field(0.5, ge=0, le=1)
     peer: PeerSizes = PeerSizes(dropout=0.3)
     seed: int = 0
     device: str = "auto"
@@ -78,6 +85,9 @@ class AudioModel(nn.Module):
         self.frozen = config.frozen_blocks
         self.encoder.norm.requires_grad_(self.frozen < audio_encoder.LAYERS)
         self.peer = new_peer(audio_encoder.WIDTH, config.peer)
+        if self.peer.statistics is not None:  # solved at the end; until then it says nothing
+            self.peer.statistics.requires_grad_(False).linear.weight.zero_()
+            self.peer.statistics.linear.bias.zero_()
 
     def tokens(self, views: list[View]) -> list[Tensor]:
         """(W * newest, D) tokens of each view, in time order; all views have the same `newest`."""
@@ -113,7 +123,12 @@ def train_audio(config: AudioTraining, data: Path, weights: Path, voice: Path, o
     ]
     held = _live_views(model, [clip for clip in clips if clip.example.split == "validation"])
     log.write(stage="views", train=len(train), validation=len(held))
+    whole = _live_views(model, train) if model.peer.statistics is not None else []
+    if whole:
+        set_statistics(model.peer, torch.cat(_spoken_tokens(model, [view for _, view in whole])))
     model = _fit(config, model, train, seen, held, log, out / "audio_state.pt")
+    if whole:
+        _add_statistics(config, model, whole, chance)
     test = _live_views(model, [clip for clip in clips if clip.example.split == "test"])
     figures = audio_figures(model, held, "validation") | audio_figures(model, test, "test")
     log.write(stage="figures", **figures)
@@ -121,6 +136,30 @@ def train_audio(config: AudioTraining, data: Path, weights: Path, voice: Path, o
     write_tensors(model.peer.state_dict(), out / "peer_audio.safetensors")
     (out / "audio_state.pt").unlink(missing_ok=True)  # done: the next run starts afresh
     return figures
+
+
+def _add_statistics(
+    config: AudioTraining, model: AudioModel, live: list[tuple[Clip, View]], chance: np.random.Generator
+) -> None:
+    """Solve the linear reading on whole training utterances as live; the attention keeps its share."""
+    tokens = _spoken_tokens(model, [view for _, view in live])
+    classes = np.array([clip.example.labels.target.argmax() for clip, _ in live])
+    solve_statistics(model.peer, tokens, classes, strength=config.strength, parts=config.parts, chance=chance)
+    with torch.no_grad():
+        model.peer.head.weight.mul_(config.share)
+        model.peer.head.bias.mul_(config.share)
+
+
+@torch.no_grad()
+def _spoken_tokens(model: AudioModel, views: list[View]) -> list[Tensor]:
+    """(T, D) tokens of each view's speech; all of them where there is none."""
+    found = []
+    for at in range(0, len(views), 16):
+        some = views[at : at + 16]
+        with torch.autocast(some[0].states.device.type, torch.bfloat16):
+            tokens = model.tokens(some)
+        found += [t[v.spoken] if v.spoken.any() else t for t, v in zip(tokens, some, strict=True)]
+    return found
 
 
 def _live_views(model: AudioModel, clips: list[Clip]) -> list[tuple[Clip, View]]:
@@ -193,7 +232,10 @@ def _blend(
     share = 0.5 + 0.5 * float(torch.rand((), generator=generator))
     both = (mask & mask[order])[..., None]
     mixed = torch.where(both, share * values + (1 - share) * values[order], values)
-    return mixed, share * target + (1 - share) * target[order], available & available[order]
+    known = available & available[order]
+    target = (share * target + (1 - share) * target[order]) * known
+    # what falls on labels that one of the two does not know is spread over the rest
+    return mixed, target / target.sum(dim=1, keepdim=True).clamp(min=1e-6), known
 
 
 def _hide(config: AudioTraining, spoken: Tensor, generator: torch.Generator) -> Tensor:

@@ -15,13 +15,17 @@ from core.strict import Strict
 
 
 class PeerSizes(Strict):
-    """Sizes of a peer; all three peers of a checkpoint share them, because the fusion attends to all."""
+    """Sizes of a peer; all three peers of a checkpoint share them, because the fusion attends to all.
+
+    Only `statistics`, the linear reading of the tokens' moments, may differ from peer to peer.
+    """
 
     width: int = Field(160, gt=0)
     heads: int = Field(4, gt=0)
     layers: int = Field(2, gt=0)
     feedforward: int = Field(320, gt=0)
     dropout: float = Field(0.2, ge=0, lt=1)
+    statistics: bool = False
 
 
 def new_peer(width_in: int, sizes: PeerSizes) -> Peer:
@@ -34,6 +38,7 @@ def new_peer(width_in: int, sizes: PeerSizes) -> Peer:
         feedforward=sizes.feedforward,
         num_labels=len(EMOTIONS),
         dropout=sizes.dropout,
+        statistics=sizes.statistics,
     )
 
 

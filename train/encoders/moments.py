@@ -1,0 +1,77 @@
+"""The linear reading of a peer's tokens by their mean and deviation, solved rather than trained.
+
+Legend: N utterances, T tokens, D token width, C labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+from core.models.peers import Peer
+
+_FEWEST: Final = 5
+"""Tokens of the shortest part: one block of the live loop."""
+
+_UNSEEN: Final = 4.0
+"""How far the logit of a label without examples lies below the lowest bias of the others."""
+
+
+def solve_statistics(
+    peer: Peer,
+    tokens: Sequence[Tensor],
+    classes: NDArray[np.int64],
+    *,
+    strength: float,
+    parts: int,
+    chance: np.random.Generator,
+) -> None:
+    """Give `peer.statistics` the weights of a multinomial logistic regression on its standardised tokens.
+
+    Args:
+        peer: with statistics; its input statistics are set already.
+        tokens: N utterances, each (T, D).
+        classes: (N,) the label of each.
+        strength: inverse of the penalty on the weights.
+        parts: random parts of each utterance that are learned beside the whole, as in a rolling window.
+        chance: chooses the parts.
+    """
+    assert peer.statistics is not None
+    wholes = [(t.float().cpu() - peer.input_mean.cpu()) * peer.input_scale.cpu() for t in tokens]
+    runs = wholes + [_part(x, chance) for _ in range(parts) for x in wholes]
+    features = np.concatenate([_moments(peer, x) for x in runs])  # (N * (1 + parts), 2 D)
+    scaler = StandardScaler().fit(features)
+    solution = LogisticRegression(C=strength, max_iter=500).fit(
+        scaler.transform(features), np.tile(classes, 1 + parts)
+    )
+    # the standardisation is folded into the linear map
+    weight = solution.coef_ / scaler.scale_
+    bias = solution.intercept_ - weight @ scaler.mean_
+    linear = peer.statistics.linear
+    # a label that no utterance has stays improbable
+    whole, offset = torch.zeros_like(linear.weight), torch.full_like(linear.bias, float(bias.min()) - _UNSEEN)
+    rows = torch.from_numpy(solution.classes_)
+    whole[rows] = torch.from_numpy(weight).to(whole)
+    offset[rows] = torch.from_numpy(bias).to(offset)
+    peer.statistics.set_weights(whole, offset)
+
+
+@torch.no_grad()
+def _moments(peer: Peer, x: Tensor) -> NDArray[np.float64]:
+    assert peer.statistics is not None
+    everything = torch.ones(1, len(x), dtype=torch.bool)
+    return peer.statistics.moments(x[None], everything).double().numpy()
+
+
+def _part(x: Tensor, chance: np.random.Generator) -> Tensor:
+    """At least half of (T, D), in one piece."""
+    length = min(len(x), max(_FEWEST, round(len(x) * chance.uniform(0.5, 1.0))))
+    begin = int(chance.integers(0, len(x) - length + 1))
+    return x[begin : begin + length]
