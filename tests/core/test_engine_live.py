@@ -227,3 +227,37 @@ def test_the_time_at_which_a_worker_was_done_is_the_stamp():
     assert final.stages.words_s == pytest.approx(decided_s + 0.2)
     assert final.stages.fused_s >= decided_s + 0.3
     assert final.stages.sent_s is None  # that is for the session to say
+
+
+# --- everything at once ------------------------------------------------------------------------------
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    conversation=conversations(),
+    seed=st.integers(0, 10_000),
+    eagerness=st.sampled_from([0.0, 0.3, 0.9]),
+    failing=st.sampled_from([0.0, 0.2, 0.9]),
+    config=st.sampled_from([LIVE, EARLY]),
+)
+def test_whatever_load_devices_and_workers_do_every_utterance_has_its_final_estimate(
+    conversation, seed, eagerness, failing, config
+):
+    rng = np.random.default_rng(seed)
+
+    def unreliable(work: Work):
+        return Failed(f"{work.kind}: no") if rng.random() < failing else fakes.compute(work)
+
+    player = Player(conversation.engine(config), rng=rng, eagerness=eagerness, compute=unreliable)
+    streams = [stream.name for stream in conversation.streams]
+    for item in rechunk(conversation.inputs, rng):
+        player.feed([item])
+        t_s = player.engine.now_s
+        if rng.random() < 0.3:
+            player.push(QueueAges(t_s, {"words": float(rng.choice([0.0, 0.1, 9.0]))}))
+        if rng.random() < 0.05:
+            there = bool(rng.random() < 0.5)
+            player.push(DeviceState(str(rng.choice(streams)), t_s, there, "" if there else "busy", "well"))
+    events = player.finish()
+    check(events)
+    check_order_of_finals(events)
