@@ -48,7 +48,7 @@ class _Mistakes:
 
     table: Path
     found: list[str] = field(default_factory=list)
-    fix: str | None = None
+    hint: str = ""
 
     def add(self, line: int, column: str, what: str) -> None:
         self.found.append(f"line {line}, column {column}: {what}")
@@ -59,7 +59,7 @@ class _Mistakes:
             shown = "\n".join(f"  {mistake}" for mistake in self.found[:_SHOWN])
             rest = len(self.found) - _SHOWN
             more = f"\n  and {rest} more" if rest > 0 else ""
-            raise ConfigError(f"cannot be used:\n{shown}{more}", where=str(self.table), fix=self.fix)
+            raise ConfigError(f"cannot be used:\n{shown}{more}{self.hint}", where=str(self.table))
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +283,7 @@ def _check_apart(
             if split != first and split not in told[name]:
                 told[name].add(split)
                 if column == "speaker":
-                    mistakes.fix = _SHARED
+                    mistakes.hint = _SHARED
                 mistakes.add(row.line, column, f"{name} is in {split}, and in {first} above")
 
 

@@ -73,5 +73,5 @@ def test_arrays_of_another_shape_are_refused(tmp_path: Path, change: dict, messa
 
 
 def test_a_video_in_two_parts_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="vidA is in"):
+    with pytest.raises(SourceError, match="vidA is in"):
         mosei_pickle.read(write(tmp_path, {**PARTS, "test": part(["vidA$_$7"], SEVEN[:1])}))

@@ -11,7 +11,7 @@ from train.corpora.recordings import (
     RecordingExample,
     by_source,
     media_of,
-    pieces,
+    parts_of,
     split_by_source,
     with_validation,
 )
@@ -25,19 +25,18 @@ def example(
 
 
 @given(st.floats(1.1, 400.0), st.floats(1.0, 20.0))
-def test_pieces_cover_a_stretch_without_hole_and_none_is_too_long(t1_s: float, longest_s: float) -> None:
-    parts = pieces(example("e", t1_s=t1_s), longest_s)
-    assert parts[0].t0_s == 1.0
-    assert parts[-1].t1_s == t1_s
-    assert [p.t1_s for p in parts[:-1]] == [p.t0_s for p in parts[1:]]
-    assert all(p.t1_s is not None and p.t1_s - p.t0_s <= longest_s + 1e-9 for p in parts)
-    assert len({p.id for p in parts}) == len(parts)
+def test_parts_cover_a_stretch_without_hole_and_none_is_too_long(t1_s: float, longest_s: float) -> None:
+    parts = parts_of(1.0, t1_s, None, longest_s)
+    assert parts[0][0] == 1.0
+    assert parts[-1][1] == t1_s
+    assert [end for _, end in parts[:-1]] == [begin for begin, _ in parts[1:]]
+    assert all(end is not None and end - begin <= longest_s + 1e-9 for begin, end in parts)
 
 
-def test_the_text_of_a_whole_belongs_to_none_of_its_pieces() -> None:
-    assert [p.text for p in pieces(example("e", t1_s=20.0))] == [None, None]
-    assert pieces(example("e", t1_s=9.0))[0].text == "words"
-    assert len(pieces(example("e", t1_s=None))) == 1
+def test_a_stretch_without_an_end_is_cut_by_the_recordings_length_and_its_last_part_stays_open() -> None:
+    assert parts_of(0.0, None, 30.0) == [(0.0, 10.0), (10.0, 20.0), (20.0, None)]
+    assert parts_of(0.0, None, 9.0) == [(0.0, None)]
+    assert parts_of(0.0, None, None) == [(0.0, None)]
 
 
 @given(st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=30))
@@ -67,3 +66,7 @@ def test_missing_recordings_are_counted_and_the_first_is_named(tmp_path: Path) -
     assert media_of(["one"], tmp_path) == {"one": tmp_path / "deep" / "one.MP4"}
     with pytest.raises(SourceError, match="lacks 2 of 3 recordings, two"):
         media_of(["one", "two", "three"], tmp_path)
+    found = media_of(["one", "two"], tmp_path, lenient=True)
+    assert not found["two"].exists()
+    with pytest.raises(SourceError, match="lacks 1 of 1"):
+        media_of(["two"], tmp_path, lenient=True)
