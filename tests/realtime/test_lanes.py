@@ -6,11 +6,12 @@ import logging
 import threading
 from collections import defaultdict
 
+import numpy as np
 import pytest
 
 from core.errors import ModelError
 from core.testing import FakeClock
-from core.work import Failed, Hypothesis, Work
+from core.work import Failed, Hypothesis, Transcribe, Work
 from realtime.workers.lanes import LANES, Lanes
 
 KINDS = tuple(LANES)
@@ -138,3 +139,89 @@ def test_closing_finishes_the_order_at_hand_and_drops_the_rest():
     assert done == [0]
     lanes.close()  # again: nothing happens
     assert not [t for t in threading.enumerate() if t.name.startswith("lane-")]
+
+
+# --- live --------------------------------------------------------------------------------------------
+
+
+def speech(number: int, *, final: bool) -> Work:
+    return order(number, "transcribe", Transcribe(f"u{number}", 0, np.zeros(1, np.float32), final))
+
+
+class Gate:
+    """A worker that is busy until it is let go, order by order."""
+
+    def __init__(self):
+        self.inside, self.go_on, self.done = threading.Semaphore(0), threading.Semaphore(0), []
+
+    def __call__(self, payload):
+        self.inside.release()
+        assert self.go_on.acquire(timeout=10)
+        self.done.append(payload.utterance)
+        return answer(payload)
+
+
+@pytest.mark.parametrize(("finals_first", "done"), [(True, ["u1", "u3", "u4", "u2"]), (False, None)])
+def test_live_final_words_go_before_partial_ones_that_wait(lanes_of, finals_first, done):
+    gate = Gate()
+    lanes = lanes_of({"transcribe": gate}, finals_first=finals_first)
+    lanes.submit(speech(1, final=False))
+    assert gate.inside.acquire(timeout=10)
+    for number, final in ((2, False), (3, True), (4, True)):
+        lanes.submit(speech(number, final=final))
+    gate.go_on.release(4)
+    results(lanes, 4)
+    assert gate.done == (done or ["u1", "u2", "u3", "u4"])
+
+
+def test_the_age_of_a_lane_is_that_of_its_oldest_order_waiting_or_not(lanes_of):
+    clock, gate = FakeClock(), Gate()
+    lanes = lanes_of({"transcribe": gate}, clock=clock)
+    assert set(lanes.ages_s()) == set(LANES.values())
+    assert not any(lanes.ages_s().values())
+    lanes.submit(speech(1, final=True))
+    clock.advance(2.0)
+    lanes.submit(speech(2, final=True))
+    clock.advance(1.0)
+    assert lanes.ages_s() == {"words": 3.0, "sight": 0.0, "sound": 0.0}
+    gate.go_on.release(2)
+    results(lanes, 2)
+    assert not any(lanes.ages_s().values())
+
+
+def test_orders_that_are_given_up_are_dropped_and_a_late_answer_is_not_delivered(lanes_of):
+    clock, gate = FakeClock(), Gate()
+    lanes = lanes_of({"transcribe": gate}, clock=clock)
+    lanes.submit(speech(1, final=True))
+    assert gate.inside.acquire(timeout=10)
+    lanes.submit(speech(2, final=True))
+    clock.advance(20.0)
+    lanes.submit(speech(3, final=True))
+    assert lanes.give_up(10.0) == [1, 2]
+    assert lanes.give_up(10.0) == []
+    gate.go_on.release(2)
+    assert lanes.result(10).id == 3
+    assert gate.done == ["u1", "u3"]
+
+
+def test_results_are_delivered_at_once_with_the_time_at_which_they_were_done(lanes_of):
+    delivered, come = [], threading.Event()
+
+    def deliver(result):
+        delivered.append((result.id, result.done_s))
+        come.set()
+
+    lanes = lanes_of({"fuse": answer}, deliver=deliver, stamp=lambda: 12.5)
+    lanes.submit(order(1, "fuse"))
+    assert come.wait(10)
+    assert delivered == [(1, 12.5)]
+    assert lanes.result() is None
+
+
+def test_closing_does_not_wait_for_ever_for_a_computation_that_hangs():
+    gate = Gate()
+    lanes = Lanes({"transcribe": gate})
+    lanes.submit(speech(1, final=True))
+    assert gate.inside.acquire(timeout=10)
+    lanes.close(timeout_s=0.01)
+    gate.go_on.release()
