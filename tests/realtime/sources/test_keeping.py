@@ -255,3 +255,53 @@ def test_nothing_configured_and_keys_that_do_not_exist_are_errors() -> None:
         open_sources(SourcesConfig(microphone=None, camera=None))
     with pytest.raises(ConfigError, match="mikrophone"):
         SourcesConfig.from_mapping({"mikrophone": "x"}, where="test")
+
+
+# --- sleep -------------------------------------------------------------------------------------------
+
+
+def steered(clock: FakeClock) -> tuple[Capture, Callable[[float], None]]:
+    """A capture whose device delivers what the test asks for, at the fake clock's time."""
+    given: list[Port] = []
+
+    def hold(port: Port) -> None:
+        port.put(Opened(port.clock(), "Scripted", 16_000))
+        given.append(port)
+        port.closing.wait()
+
+    capture = Capture(StreamInfo("me", "audio"), Script(hold), AudioTrack("me", "scripted"), 1500)
+    capture.start(clock, lambda: None)
+    until(lambda: bool(given))
+    frames = 0
+
+    def say(seconds: float) -> None:
+        nonlocal frames
+        for _ in range(round(seconds / 0.05)):
+            clock.advance(0.05)
+            given[0].put(Block(clock(), frames, np.full((800, 1), 0.1, np.float32)))
+            frames += 800
+
+    return capture, say
+
+
+@pytest.mark.parametrize("asleep", [True, False])
+def test_a_machine_that_slept_has_a_gap_and_a_reader_that_was_held_up_has_none(asleep: bool) -> None:
+    clock = FakeClock()
+    capture, say = steered(clock)
+    say(1.0)
+    out = capture.advance(clock())
+    if asleep:
+        clock.advance(600.0)
+    else:
+        say(600.0 / 40)  # the reader comes back after 15 s; the ring has kept them
+    silent_s = 600.0 if asleep else 15.0
+    out += capture.advance(clock(), silent_s=silent_s)
+    say(2.0)
+    out += capture.advance(clock())
+    capture.stop()
+    out += capture.finish(clock())
+    check_contract(out)
+    gaps = [item for item in out if isinstance(item, Gap)]
+    reasons = {gap.reason for gap in gaps if gap.t1_s - gap.t0_s > 1}
+    assert reasons == ({REASONS["suspended"]} if asleep else set())
+    assert out[-1].t_s == pytest.approx(clock(), abs=0.3)
