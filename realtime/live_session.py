@@ -103,7 +103,7 @@ class LiveSession:
         self._fed = threading.Event()
         self._broken: str | None = None
         self._muting, self._roll_call = Muting(()), RollCall(())
-        self._next_tick_s = self._next_measure_s = 0.0
+        self._next_tick_s = self._next_measure_s = self._oldest_s = 0.0
         self._seq = 0
 
     @property
@@ -171,6 +171,7 @@ class LiveSession:
 
     def _turn(self, timeout_s: float) -> None:
         """Take in what waits, and let time pass."""
+        self._oldest_s = max(self._oldest_s, self._mailbox.age_s())
         for item in self._mailbox.take(timeout_s):
             self._take(item)
         now_s = self._now_s()
@@ -179,7 +180,8 @@ class LiveSession:
             self._push(Tick(max(0.0, now_s - TICK_LAG_S)))
         if now_s >= self._next_measure_s:
             self._next_measure_s = now_s + MEASURE_S
-            ages_s = {**self._lanes.ages_s(), "input": self._mailbox.age_s()}
+            ages_s = {**self._lanes.ages_s(), "input": self._oldest_s}
+            self._oldest_s = 0.0
             self._push(QueueAges(now_s, ages_s))
             self._give_up(GIVE_UP_S)
 
@@ -207,8 +209,9 @@ class LiveSession:
             self._open[item.stream] = max(self._open[item.stream], available_s(item))
 
     def _give_up(self, older_than_s: float) -> None:
+        when = f"within {older_than_s:.0f} s" if older_than_s else "before the end of the run"
         for number in self._lanes.give_up(older_than_s):
-            self._push(WorkResult(number, Failed(f"overload: no answer within {older_than_s:.0f} s")))
+            self._push(WorkResult(number, Failed(f"overload: no answer {when}")))
 
     # -- the end --------------------------------------------------------------------------------------
 
