@@ -267,7 +267,7 @@ class AudioTrack:
         self._clock_told_s = t_s
         fit = self._line.fit
         unknown_s = 0.005 + self._opened.latency_s / 2
-        drift_ppm = -fit.slope * 1e6
+        drift_ppm = 0.0 - fit.slope * 1e6
         return [ClockState(self._stream, t_s, drift_ppm, -self._run.error_s, fit.spread_s + unknown_s)]
 
     def _lateness_s(self, block: Block) -> float:

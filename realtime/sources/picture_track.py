@@ -160,7 +160,7 @@ class PictureTrack:
         self._clock_told_s = self._reached_s
         slope = self._line.fit.slope if self._line is not None else 0.0
         uncertainty_s = _LATENCY_UNKNOWN_S + self._spread_s
-        return [ClockState(self._stream, self._reached_s, -slope * 1e6, 0.0, uncertainty_s)]
+        return [ClockState(self._stream, self._reached_s, 0.0 - slope * 1e6, 0.0, uncertainty_s)]
 
     def _follow(self, now_s: float) -> list[SourceInput]:
         end_s = now_s - MARGIN_S

@@ -188,3 +188,22 @@ def test_what_the_loudspeaker_plays_into_the_microphone_is_not_mine(
     assert end - begin > 2 * SAMPLE_RATE
     assert 10 * np.log10(np.mean(them[begin:end] ** 2) / np.mean(me[begin:end] ** 2)) > 25
     assert listener.source.counters()["echo"]["silenced_samples"] > SAMPLE_RATE
+
+
+def test_a_loudspeaker_that_is_pulled_out_takes_only_the_other_side_away(pulse: PulseDaemon) -> None:
+    headset = ["module-null-sink", "sink_name=headset", "rate=48000", "channels=2"]
+    module = pulse.control("load-module", *headset)
+    with Listener(sources(microphone="default", loopback="headset")) as listener:
+        listener.state("me", "", SLOW_MACHINE_S)
+        listener.state("them", "", SLOW_MACHINE_S)
+        before = listener.mark()
+        pulse.control("unload-module", module)
+        _, lost = listener.state("them", "unplugged", LOST_WITHIN_S, since=before)
+        assert "no loudspeaker 'headset'" in lost.message
+        module = pulse.control("load-module", *headset)
+        listener.state("them", "", BACK_WITHIN_S, since=before)
+        pulse.play(chirp(0.5), "headset")
+        listener.wait_for(is_loud("them"), 2.0, since=before)
+    pulse.control("unload-module", module)
+    assert [state.reason for state in listener.told() if state.stream == "me"] == ["starting", ""]
+    check_contract([item for _, item in listener.heard])
