@@ -9,7 +9,9 @@ from core.events import StreamInfo
 from core.inputs import AudioChunk, DeviceState, SourceInput, VideoFrame
 
 WAIT_S: Final = 4.0
-"""How long devices may take to begin. Once one has worked, a run goes on without any: they may come back."""
+"""How long devices may take to say that they are not there. Once one has worked, a run goes on without any: they may come back."""
+OPENING_S: Final = 30.0
+"""How long one may take to be opened: on a busy machine that is long."""
 
 
 class RollCall:
@@ -22,6 +24,7 @@ class RollCall:
     def __init__(self, streams: Iterable[StreamInfo]) -> None:
         self._waiting = {stream.name for stream in streams}
         self._absent: dict[str, str] = {}
+        self._opening: set[str] = set()
         self._answered = False
 
     def note(self, item: SourceInput) -> None:
@@ -30,11 +33,14 @@ class RollCall:
             self._answered = True
         elif isinstance(item, DeviceState) and not item.present:
             self._absent[item.stream] = item.message
+            self._opening.discard(item.stream)
+            if item.reason == "starting":
+                self._opening.add(item.stream)
 
     def failed(self, now_s: float) -> bool:
         """Whether every device was given its time and none has answered."""
         silent = bool(self._waiting) and self._waiting == set(self._absent)
-        return silent and not self._answered and now_s >= WAIT_S
+        return silent and not self._answered and now_s >= (OPENING_S if self._opening else WAIT_S)
 
     def reasons(self) -> str:
         """Why, device by device."""
