@@ -32,7 +32,7 @@ def observe(words: Sequence[str], seconds: float, environment: dict[str, str]) -
         environment: of the process.
 
     Raises:
-        EmotrackError: it does not start, or ends by itself.
+        EmotrackError: it does not start, or fails.
     """
     command = [sys.executable, str(_ROOT / "emotrack.py"), "live", *words, "--port", "0", "--no-console"]
     observed = Observed(time.time())
@@ -44,7 +44,17 @@ def observe(words: Sequence[str], seconds: float, environment: dict[str, str]) -
         if process.poll() is None:
             process.kill()
         process.wait()
+    _check(observed)
     return observed
+
+
+def _check(observed: Observed) -> None:
+    """Figures of a run that did not run would be wrong. Raises EmotrackError."""
+    if not observed.of("hello"):
+        raise EmotrackError("emotrack live said nothing; what it wrote stands above.")
+    for _, end in observed.of("end"):
+        if end["reason"] == "failed":
+            raise EmotrackError(f"the measured run failed: {' '.join(end['faults'])}")
 
 
 def _page(process: subprocess.Popen[str]) -> str:

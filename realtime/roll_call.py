@@ -9,7 +9,8 @@ from core.events import StreamInfo
 from core.inputs import AudioChunk, DeviceState, SourceInput, VideoFrame
 
 WAIT_S: Final = 4.0
-"""How long devices may take to say that they are not there. Once one has worked, a run goes on without any: they may come back."""
+"""How long devices may take to say that they are not there. Once one has worked, a run goes on without any:
+they may come back."""
 OPENING_S: Final = 30.0
 """How long one may take to be opened: on a busy machine that is long."""
 
