@@ -8,7 +8,7 @@ scikit-learn and torchmetrics compute; this file only decides what is asked of t
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -66,17 +66,35 @@ def figures(
         hamming, map and auroc (means over labels that occur), accuracy and uar (most probable known label
         against the answer), ece (15 bins, mean over labels), brier (against the targets themselves).
     """
-    labels = np.flatnonzero(known.any(axis=0))
-    truth, said = presence(targets), probabilities >= thresholds
-    return (
-        _decisions(truth & known, said & known, known, labels)
-        | _single_label(probabilities, known, single_answers(targets, known) if answers is None else answers)
-        | ranking(probabilities, truth, known)
-        | {
-            "ece": calibration_error(probabilities, truth, known),
-            "brier": float(((probabilities - targets) ** 2)[known].mean()),
-        }
-    )
+    truth, said = presence(targets) & known, (probabilities >= thresholds) & known
+    return headlines(probabilities, targets, known, thresholds, answers) | {
+        **_further_decisions(truth, said, known),
+        **({"auroc": area} if (area := mean_area(probabilities, truth, known)) is not None else {}),
+    }
+
+
+def headlines(
+    probabilities: Floats,
+    targets: Floats,
+    known: Bools,
+    thresholds: Floats,
+    answers: NDArray[np.int64] | None = None,
+) -> dict[str, float]:
+    """The figures of which intervals are told; arguments as for `figures`.
+
+    Returns:
+        macro_f1, micro_f1, accuracy, uar, map, ece, brier.
+    """
+    truth, said = presence(targets) & known, (probabilities >= thresholds) & known
+    precision = mean_precision(probabilities, truth, known)
+    return {
+        "macro_f1": float(_f1(truth, said)[known.any(axis=0)].mean()),
+        "micro_f1": float(f1_score(truth.ravel(), said.ravel(), zero_division=0)),
+        **_single_label(probabilities, known, single_answers(targets, known) if answers is None else answers),
+        **({"map": precision} if precision is not None else {}),
+        "ece": calibration_error(probabilities, truth, known),
+        "brier": float(((probabilities - targets) ** 2)[known].mean()),
+    }
 
 
 def calibration_error(probabilities: Floats, truth: Bools, known: Bools) -> float:
@@ -103,16 +121,32 @@ def calibration_floor(probabilities: Floats, known: Bools, *, draws: int = 20) -
 
 def ranking(probabilities: Floats, truth: Bools, known: Bools) -> dict[str, float]:
     """Mean average precision and mean area under the ROC curve over labels that occur and do not always."""
-    precisions, areas = [], []
+    found = {
+        "map": mean_precision(probabilities, truth, known),
+        "auroc": mean_area(probabilities, truth, known),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def mean_precision(probabilities: Floats, truth: Bools, known: Bools) -> float | None:
+    """Mean average precision over labels that occur and do not always; None where there is none."""
+    return _mean_over_labels(average_precision_score, probabilities, truth, known)
+
+
+def mean_area(probabilities: Floats, truth: Bools, known: Bools) -> float | None:
+    """Mean area under the ROC curve, likewise."""
+    return _mean_over_labels(roc_auc_score, probabilities, truth, known)
+
+
+def _mean_over_labels(
+    measure: Callable[[Bools, Floats], float], probabilities: Floats, truth: Bools, known: Bools
+) -> float | None:
+    values = []
     for label in np.flatnonzero(known.any(axis=0)):
-        rows = known[:, label]
-        y, p = truth[rows, label], probabilities[rows, label]
+        y, p = truth[known[:, label], label], probabilities[known[:, label], label]
         if y.any() and not y.all():
-            precisions.append(average_precision_score(y, p))
-            areas.append(roc_auc_score(y, p))
-    if not precisions:
-        return {}
-    return {"map": float(np.mean(precisions)), "auroc": float(np.mean(areas))}
+            values.append(measure(y, p))
+    return float(np.mean(values)) if values else None
 
 
 def per_label(
@@ -173,24 +207,30 @@ def constants(
     return {name: figures(p, targets, known, thresholds, answers) for name, p in predictors.items()}
 
 
-def _decisions(truth: Bools, said: Bools, known: Bools, labels: NDArray[np.int64]) -> dict[str, float]:
+def _further_decisions(truth: Bools, said: Bools, known: Bools) -> dict[str, float]:
+    """What is not known must be False in both."""
+    labels = known.any(axis=0)
+    present, absent = _f1(truth, said), _f1(known & ~truth, known & ~said)
+    support, count = truth.sum(axis=0), known.sum(axis=0)
+    both_ways = (support * present + (count - support) * absent) / np.maximum(count, 1)
     y, p = truth[:, labels], said[:, labels]
-    columns = [(truth[known[:, c], c], said[known[:, c], c]) for c in labels]
-    per_class = [f1_score(*column, zero_division=0) for column in columns]
-    support = y.sum(axis=0)
-    if len(labels) == 1:  # scikit-learn takes one column for no multi-label matrix; an empty one is harmless
+    if labels.sum() == 1:  # scikit-learn takes one column for no multi-label matrix; an empty one is harmless
         y, p = np.pad(y, ((0, 0), (0, 1))), np.pad(p, ((0, 0), (0, 1)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # rows without any label have no F1; counted as 1 when none is said
         return {
-            "macro_f1": float(np.mean(per_class)),
-            "micro_f1": float(f1_score(y, p, average="micro", zero_division=0)),
-            "weighted_f1": float(np.average(per_class, weights=support)) if support.any() else 0.0,
+            "weighted_f1": float(np.average(present, weights=support)) if support.any() else 0.0,
             "samples_f1": float(f1_score(y, p, average="samples", zero_division=1)),
-            "binary_weighted_f1": float(np.mean([_both_ways(*column) for column in columns])),
+            "binary_weighted_f1": float(both_ways[labels].mean()),
             "jaccard": float(jaccard_score(y, p, average="samples", zero_division=1)),
             "hamming": float((truth != said)[known].mean()),
         }
+
+
+def _f1(truth: Bools, said: Bools) -> NDArray[np.float64]:
+    """(C,) F1 of each label; an example where neither says so changes nothing."""
+    wide = ((0, 0), (0, 1))  # a label that never is, so that one column is a matrix too
+    return np.asarray(f1_score(np.pad(truth, wide), np.pad(said, wide), average=None, zero_division=0)[:-1])
 
 
 def _both_ways(truth: Bools, said: Bools) -> float:

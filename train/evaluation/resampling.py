@@ -5,16 +5,14 @@ Legend: N examples, C labels.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from train.metrics import Bools, Floats, figures
-
-HEADLINES: Final = ("macro_f1", "micro_f1", "accuracy", "uar", "map", "ece", "brier")
-"""Figures for which intervals are computed."""
+from train.metrics import Bools, Floats, headlines
 
 _BIASED: Final = frozenset({"ece"})
 """Figures that grow when examples are repeated: their interval is mirrored (the basic bootstrap)."""
@@ -31,7 +29,7 @@ def intervals(
     resamples: int = 200,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
-    """95 % bootstrap intervals of the headline figures; whole sources are resampled.
+    """95 % bootstrap intervals of `train.metrics.headlines`; whole sources are resampled.
 
     Args:
         probabilities, targets, known, answers: (N, C) and (N,), as for `train.metrics.figures`.
@@ -44,16 +42,15 @@ def intervals(
     limits = np.broadcast_to(thresholds, probabilities.shape)
     _, number = np.unique(np.array(sources), return_inverse=True)
     rows_of = np.split(np.argsort(number, kind="stable"), np.cumsum(np.bincount(number))[:-1])
-    drawn: dict[str, list[float]] = {name: [] for name in HEADLINES}
+    drawn: defaultdict[str, list[float]] = defaultdict(list)
     for _ in range(resamples):
         rows = np.concatenate([rows_of[i] for i in rng.integers(0, len(rows_of), len(rows_of))])
         right = None if answers is None else answers[rows]
-        found = figures(probabilities[rows], targets[rows], known[rows], limits[rows], right)
-        for name in HEADLINES:
-            if name in found:
-                drawn[name].append(found[name])
-    whole = figures(probabilities, targets, known, limits, answers)
-    return {name: _bounds(name, values, whole) for name, values in drawn.items() if values}
+        found = headlines(probabilities[rows], targets[rows], known[rows], limits[rows], right)
+        for name, value in found.items():
+            drawn[name].append(value)
+    whole = headlines(probabilities, targets, known, limits, answers)
+    return {name: _bounds(name, values, whole) for name, values in drawn.items() if name in whole}
 
 
 def _bounds(name: str, values: list[float], whole: dict[str, float]) -> tuple[float, float]:
