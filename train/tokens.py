@@ -97,9 +97,15 @@ class Ragged:
 
     @classmethod
     def of(cls, rows: list[Tokens], timing: Timing) -> Ragged:
-        """Join token sequences; at least one of them must have a token, for the width."""
+        """Join token sequences of our encoders, in half precision unless a value is too large for it.
+
+        At least one of them must have a token, for the width. Unscaled features do not belong here: see
+        `train.corpora.numeric.feature_tokens`.
+        """
         offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
-        values = np.concatenate([row.values for row in rows if len(row)]).astype(np.float16)
+        values = np.concatenate([row.values for row in rows if len(row)])
+        if float(np.abs(values).max()) <= float(np.finfo(np.float16).max):
+            values = values.astype(np.float16)
         times_s = np.concatenate([row.times_s for row in rows]).astype(np.float32)
         return cls(values, times_s, offsets, timing)
 
