@@ -31,7 +31,8 @@ def recipe_key(recipe: Recipe) -> str:
     encoders = read_spec(recipe.checkpoint).model_dump(mode="json")["encoders"]
     for encoder in encoders.values():
         del encoder["max_tokens"]
-    parts = [VERSION, encoders, EngineConfig().model_dump(mode="json"), recipe.whisper, recipe.language]
+    engine = EngineConfig().model_dump(mode="json", exclude={"purpose"})  # a purpose changes no token
+    parts = [VERSION, encoders, engine, recipe.whisper, recipe.language]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

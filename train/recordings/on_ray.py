@@ -28,17 +28,12 @@ def on_ray(address: str, workers: int) -> Runner:
     """
 
     def run(recipe: Recipe, jobs: list[Job]) -> Iterator[tuple[int, Result]]:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before the import: Ray would report its use
-        try:
-            import ray
-            from ray.util import ActorPool
-        except ImportError as error:
-            raise NotAvailable("Ray is not installed.", fix="Run: pip install 'emotrack[ray]'.") from error
-        joined = _join(ray, address, workers)
+        ray = import_ray()
+        joined = join(address, workers)
         try:
             count = min(workers or int(ray.cluster_resources().get("CPU", 1)), len(jobs))
             actor = ray.remote(num_cpus=1, max_restarts=2, max_task_retries=2)(_Actor)
-            pool = ActorPool([actor.remote(recipe) for _ in range(max(1, count))])
+            pool = ray.util.ActorPool([actor.remote(recipe) for _ in range(max(1, count))])
             yield from pool.map_unordered(lambda a, numbered: a.cut.remote(*numbered), [*enumerate(jobs)])
         except ray.exceptions.RayTaskError as error:
             raise error.cause or error from error
@@ -47,6 +42,36 @@ def on_ray(address: str, workers: int) -> Runner:
                 ray.shutdown()
 
     return run
+
+
+def join(address: str, workers: int) -> bool:
+    """Join a cluster, or start one; arguments and errors as for `on_ray`.
+
+    Returns:
+        Whether it has to be left again: False where this process was in one already.
+    """
+    ray = import_ray()
+    if ray.is_initialized():
+        return False
+    own = {"num_cpus": workers or None, "include_dashboard": False} if address == "local" else {}
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level="error", **own)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise NotAvailable(
+            f"no Ray cluster answers ({error}).", where=address, fix="Start one with `ray start --head`."
+        ) from error
+    return True
+
+
+def import_ray() -> Any:  # noqa: ANN401  (a module)
+    """Ray, with its report of usage switched off. Raises NotAvailable where it is not installed."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before the import
+    try:
+        import ray
+        import ray.util
+    except ImportError as error:
+        raise NotAvailable("Ray is not installed.", fix="Run: pip install 'emotrack[ray]'.") from error
+    return ray
 
 
 class _Actor:
@@ -59,17 +84,3 @@ class _Actor:
     def cut(self, number: int, job: Job) -> tuple[int, Result]:
         self._knife = self._knife or self._recipe.load()
         return number, self._knife(job)
-
-
-def _join(ray: Any, address: str, workers: int) -> bool:  # noqa: ANN401  (a module)
-    """Join the cluster; whether it has to be left again."""
-    if ray.is_initialized():
-        return False
-    own = {"num_cpus": workers or None, "include_dashboard": False} if address == "local" else {}
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level="error", **own)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise NotAvailable(
-            f"no Ray cluster answers ({error}).", where=address, fix="Start one with `ray start --head`."
-        ) from error
-    return True
