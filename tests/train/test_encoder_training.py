@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from core.encoders import text as text_encoder
 from core.encoders.text_tokens import PieceTokenizer
 from core.encoders.visual import ExpressionNet
 from core.encoders.weight_files import read_tensors
@@ -28,6 +29,7 @@ from train.encoders.scores import choose_thresholds, macro_f1, uar
 from train.encoders.text import TextTraining
 from train.encoders.visual import Faces, VisualTraining, face_figures, train_network
 from train.optim import MovingAverage
+from train.raw.vocabulary import learn_vocabulary
 
 SMALL = PeerSizes(width=16, heads=2, layers=1, feedforward=16)
 
@@ -157,12 +159,20 @@ class TestFaces:
             train_encoder(config, tmp_path, tmp_path / "out", [])
 
 
-def test_all_peers_speak_the_seven_emotions():
-    assert new_peer(8, SMALL).head.out_features == len(EMOTIONS)
+class SmallEncoder(torch.nn.Module):
+    """Tokens of the width of MiniLM's, with dropout, whose chance must be resumed as well."""
+
+    def __init__(self):
+        super().__init__()
+        self.words = torch.nn.Embedding(100, text_encoder.WIDTH)
+        self.dropout = torch.nn.Dropout(0.1)
+
+    def forward(self, ids, mask):
+        return self.dropout(self.words(ids))
 
 
 class TestTexts:
-    """The text encoder and peer on a dozen sentences, with MiniLM's real weights."""
+    """The text encoder and peer on a dozen sentences; a small network stands for MiniLM."""
 
     CONFIG = TextTraining(
         epochs=2, batch=4, shares={"goemotions": 1.0, "xed": 1.0, "brighter": 1.0}, peer=SMALL
@@ -184,14 +194,15 @@ class TestTexts:
         ]
 
     def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(
-        self, examples, weights, tmp_path
+        self, examples, monkeypatch, tmp_path
     ):
-        folder = weights("minilm")
-        tokenizer = PieceTokenizer(folder)
+        learn_vocabulary([example.text for example in examples], 100, tmp_path)
+        tokenizer = PieceTokenizer(tmp_path)
+        monkeypatch.setattr(text.TextEncoder, "adaptable", lambda folder: SmallEncoder())
 
         def fit(log: Log, state: Path) -> dict[str, torch.Tensor]:
             torch.manual_seed(0)
-            model = text.TextModel(folder, SMALL)
+            model = text.TextModel(tmp_path, SMALL)
             return text._fit(self.CONFIG, model, examples, tokenizer, log, state).state_dict()
 
         whole = fit(Log(tmp_path / "a.jsonl"), tmp_path / "a.pt")
@@ -214,32 +225,32 @@ class TestTexts:
 KILLED = """
     import sys
     from pathlib import Path
-    import torch
     from train.encoders.command import train_encoder
-    torch.set_num_threads(1)
     train_encoder(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), [])
 """
 
 
 def test_an_encoder_training_killed_with_signal_9_ends_with_the_same_files(tmp_path):
     write_faces(tmp_path / "ferplus")
-    recipe = tmp_path / "visual.yaml"
+    recipe, whole, broken = tmp_path / "visual.yaml", tmp_path / "whole", tmp_path / "broken"
     small = "epochs: 3, batch: 8, limit: 16, views: 1, device: cpu, peer_steps: 3, peer_batch: 4"
     recipe.write_text(f"modality: visual\nvisual: {{{small}}}\n", encoding="utf-8")
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(KILLED))
-    root = str(Path(__file__).parents[2])
-    environment = os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(script), str(recipe), str(tmp_path)]
-    options = {"env": environment, "stdout": subprocess.PIPE, "text": True}
-    subprocess.run([*command, str(tmp_path / "whole")], check=True, **options)
-    with subprocess.Popen([*command, str(tmp_path / "broken")], **options) as process:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, str(script), str(recipe), str(tmp_path), str(broken)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         next(line for line in process.stdout if '"epoch": 2' in line)
         process.send_signal(signal.SIGKILL)
-    assert not (tmp_path / "broken" / "visual.safetensors").exists()
-    subprocess.run([*command, str(tmp_path / "broken")], check=True, **options)
+    assert not (broken / "visual.safetensors").exists()
+    train_encoder(recipe, tmp_path, broken, [])
+    train_encoder(recipe, tmp_path, whole, [])
     for name in ("visual.safetensors", "peer_visual.safetensors"):
-        assert (tmp_path / "broken" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    log = [json.loads(line) for line in (tmp_path / "broken" / "visual_log.jsonl").read_text().splitlines()]
+        assert (broken / name).read_bytes() == (whole / name).read_bytes()
+    log = [json.loads(line) for line in (broken / "visual_log.jsonl").read_text().splitlines()]
     epochs = [line["epoch"] for line in log if line["stage"] == "network"]
     assert epochs in ([1, 2, 3], [1, 2, 2, 3]), "what was finished was not repeated"
+
+
+def test_all_peers_speak_the_seven_emotions():
+    assert new_peer(8, SMALL).head.out_features == len(EMOTIONS)
