@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from core.policy import Purpose
 from core.strict import Strict
 from core.work import WorkKind
 
@@ -120,11 +121,13 @@ class EngineConfig(Strict):
     """Everything that the engine's behaviour depends on besides the checkpoint.
 
     Attributes:
+        purpose: what the run is for; some purposes withhold voice and face (`core.policy`).
         deterministic: results are taken in exactly `latency_s` after their order, and stream time waits
             for them: the same input gives the same events, byte for byte. Live runs take them as they come.
         latency_s: stream seconds allowed for each kind of work in a deterministic run.
     """
 
+    purpose: Purpose = "personal"
     voice: VoiceConfig = VoiceConfig()
     transcript: TranscriptConfig = TranscriptConfig()
     faces: FaceConfig = FaceConfig()

@@ -27,6 +27,7 @@ from core.inputs import (
     VideoFrame,
 )
 from core.orders import OrderDesk
+from core.policy import Policy, settled
 from core.questions import KEEP_S, conclude, roll, utterance_event
 from core.spec import ModelSpec
 from core.stages.estimator import Estimator
@@ -78,17 +79,18 @@ class Engine:
         )
         lanes = {stream.name: -1 for stream in streams}
         timeline = Timeline(config.deterministic, lanes)
+        desk = OrderDesk(config, timeline)
         self.state = EngineState(
             config=config,
             timeline=timeline,
-            desk=OrderDesk(config, timeline),
+            desk=desk,
             speech={
                 s.name: SpeechBranch.create(s, config, blocks, network) for s in streams if s.kind == "audio"
             },
             sight=_sight(streams, config),
             estimator=Estimator.create(config.estimates, spec.labels, spec.calibration.thresholds),
             faces=FaceTokens(KEEP_S),
-            load=LoadLadder(config.load, _steps(streams, config)),
+            load=LoadLadder(config.load, _steps(streams, config, desk.policy)),
         )
         self._network = network
         self._schedule_hop()
@@ -123,11 +125,23 @@ class Engine:
         return self._copied(self.state)
 
     def restore(self, state: EngineState) -> None:
-        """Go on from a snapshot, which stays untouched."""
+        """Go on from a snapshot, which stays untouched.
+
+        Raises:
+            PolicyError: it is of a run for another purpose, and one of the two withholds something.
+        """
+        here, there = self.policy.purpose, state.desk.policy.purpose
+        settled((here, there), there)
+        settled((here, there), here)
         self.state = self._copied(state)
 
     def _copied(self, state: EngineState) -> EngineState:
         return copy.deepcopy(state, {id(self._network): self._network})
+
+    @property
+    def policy(self) -> Policy:
+        """What is withheld in this run."""
+        return self.state.desk.policy
 
     @property
     def finished(self) -> bool:
@@ -176,7 +190,8 @@ class Engine:
                     timeline.deliver(end_us, Rank.AUDIO, Heard(item.stream, frame), stream=item.stream)
                 timeline.reach(item.stream, microseconds(item.end_sample / SAMPLE_RATE))
             case VideoFrame():
-                timeline.deliver(microseconds(item.t_s), Rank.VIDEO, item, stream=item.stream)
+                if self.policy.allows("visual"):  # else it is not even kept
+                    timeline.deliver(microseconds(item.t_s), Rank.VIDEO, item, stream=item.stream)
                 timeline.reach(item.stream, microseconds(item.t_s))
             case Gap():
                 if item.stream in self.state.speech:
@@ -193,7 +208,7 @@ class Engine:
                 timeline.deliver(at_us, Rank.END, StreamEnded(item.stream), stream=item.stream)
                 timeline.reach(item.stream, NEVER)
             case WorkResult():
-                timeline.arrive(item.id, item.outcome, item.done_s)
+                timeline.arrive(item.id, self.policy.admitted(item.outcome), item.done_s)
 
     def _schedule_hop(self) -> None:
         self.state.hop += 1
@@ -273,14 +288,15 @@ def _sight(streams: tuple[StreamInfo, ...], config: EngineConfig) -> dict[str, S
     return branches
 
 
-def _steps(streams: tuple[StreamInfo, ...], config: EngineConfig) -> tuple[LoadStep, ...]:
-    """The load steps that make a difference for these streams."""
+def _steps(streams: tuple[StreamInfo, ...], config: EngineConfig, policy: Policy) -> tuple[LoadStep, ...]:
+    """The load steps that make a difference for these streams; words stay where there is nothing else."""
     kinds = {stream.kind for stream in streams}
+    heard, seen = "audio" in kinds, "video" in kinds and policy.allows("visual")
     possible = {
-        LoadStep.FEWER_FACES: "video" in kinds,
-        LoadStep.NO_PARTIALS: "audio" in kinds and config.transcript.partials,
-        LoadStep.SMALL_WHISPER: "audio" in kinds and config.load.small_whisper,
-        LoadStep.NO_TEXT: "audio" in kinds,
-        LoadStep.AUDIO_ONLY: "video" in kinds,
+        LoadStep.FEWER_FACES: seen,
+        LoadStep.NO_PARTIALS: heard and config.transcript.partials,
+        LoadStep.SMALL_WHISPER: heard and config.load.small_whisper,
+        LoadStep.NO_TEXT: heard and policy.allows("audio"),
+        LoadStep.AUDIO_ONLY: seen and policy.allows("audio"),
     }
     return tuple(step for step in LoadStep if possible.get(step, True))

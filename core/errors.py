@@ -10,6 +10,8 @@
     - `FeedError`: the feed cannot be served, or a client broke the protocol.
     - `SinkError`: a file of the run folder cannot be written.
     - `NotAvailable`: the verb or option exists in name only so far.
+    - `ConsentError`: nobody has agreed to be captured, or no longer does.
+    - `PolicyError`: what is asked for is withheld for the purpose of the run.
 """
 
 from __future__ import annotations
@@ -89,3 +91,15 @@ class SinkError(EmotrackError):
     """A file of the run folder cannot be written."""
 
     exit_code = 9
+
+
+class ConsentError(EmotrackError):
+    """Nobody has agreed to be captured, or no longer does."""
+
+    exit_code = 10
+
+
+class PolicyError(EmotrackError):
+    """What is asked for is withheld for the purpose of the run."""
+
+    exit_code = 11

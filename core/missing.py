@@ -31,6 +31,7 @@ def missing(
     reasons |= lost(state, person)
     if not state.speech:
         reasons["text"] = reasons["audio"] = "no audio"
+    reasons |= state.desk.policy.missing
     return {m: reasons[m] for m in MODALITIES if m not in present}
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core.config import EngineConfig
+from core.policy import Policy, policy_of
 from core.stages.load_ladder import Effort
 from core.timeline import Timeline, microseconds
 from core.work import Payload, Work, WorkKind
@@ -14,23 +15,48 @@ from core.work import Payload, Work, WorkKind
 class OrderDesk:
     """Issues orders and keeps what has not been handed out yet.
 
+    Everything that is ever computed is ordered here, so here is refused what the run's purpose withholds.
+    Stages do not ask: they order what `effort` leaves them.
+
     Attributes:
         config: how much stream time each kind of work is given.
         timeline: told what to expect.
-        effort: what may be ordered at present.
+        policy: what may never be ordered, by the purpose in `config`.
         issued: orders since the last `collect`.
         left_out: how often something was not ordered because the one before it was not answered yet.
     """
 
     config: EngineConfig
     timeline: Timeline
-    effort: Effort = field(default_factory=Effort)
+    policy: Policy = field(init=False)
     issued: list[Work] = field(default_factory=list)
     left_out: dict[WorkKind, int] = field(default_factory=dict)
+    _effort: Effort = field(init=False)
     _count: int = 0
 
+    def __post_init__(self) -> None:
+        self.policy = policy_of(self.config.purpose)
+        self.effort = Effort()
+
+    @property
+    def effort(self) -> Effort:
+        """What may be ordered at present: what the machine is able to do, less what is withheld."""
+        return self._effort
+
+    @effort.setter
+    def effort(self, able: Effort) -> None:
+        allows = self.policy.allows
+        self._effort = replace(
+            able, faces=able.faces and allows("visual"), voices=able.voices and allows("audio")
+        )
+
     def order(self, kind: WorkKind, payload: Payload, now_s: float) -> int:
-        """Ask for `payload` to be computed; returns the order's id."""
+        """Ask for `payload` to be computed; returns the order's id.
+
+        Raises:
+            PolicyError: it is withheld. A stage that comes here with it has a defect, and goes no further.
+        """
+        self.policy.check(kind, payload)
         self._count += 1
         due_s = now_s + self.config.latency_s[kind]
         self.timeline.expect(self._count, microseconds(due_s))

@@ -53,6 +53,7 @@ class Effort:
         small_whisper: the smaller recogniser.
         text: words at all.
         faces: faces at all.
+        voices: how something is said; on every step, but not for every purpose (`core.policy`).
     """
 
     face_share: float = 1.0
@@ -60,6 +61,7 @@ class Effort:
     small_whisper: bool = False
     text: bool = True
     faces: bool = True
+    voices: bool = True
 
     @classmethod
     def of(cls, step: LoadStep) -> Effort:

@@ -201,6 +201,8 @@ class SpeechBranch:
             if record.end_sample is not None and start >= record.end_sample:
                 return
             record.next_block += 1
+            if not desk.effort.voices:
+                continue
             begin = max(0, start - self.blocks.context)
             samples = self.buffer.read(begin, start + block)
             samples[max(0, heard - begin) :] = 0.0
