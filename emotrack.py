@@ -28,6 +28,7 @@ FOREIGN_EXIT_CODE = 20
 VERBS = {
     "replay": ("realtime.cli", "track a recording: terminal, web page, websocket, run folder"),
     "live": ("realtime.cli", "track a conversation: microphone, camera, the other side's sound and screen"),
+    "serve": ("realtime.cli", "track what clients send: a page's microphone and camera, or a program's"),
     "demo": ("realtime.cli", "fetch a real recording and replay it in real time"),
     "models": ("realtime.models_cli", "list, pull, verify and locate the weights"),
     "doctor": ("realtime.doctor_cli", "check devices, levels, models and back ends; say what to fix"),
@@ -39,7 +40,6 @@ VERBS = {
 """Verb -> module whose `app` serves it, what it does. `realtime.cli` serves several verbs."""
 
 LATER = {
-    "serve": "A server that several programs feed and watch",
     "desktop": "The tracker window",
     "report": "The report on a finished run",
 }

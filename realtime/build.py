@@ -63,14 +63,18 @@ def load_checkpoint(spec: ModelSpec, export: Path, config: TrackingConfig) -> Ne
     return Networks(spec, loaded.runners, locate)
 
 
+def load_faces(spec: ModelSpec, config: TrackingConfig) -> FaceDetector:
+    """The face detector, which is for one thread. Raises WeightsError when it was not pulled."""
+    crop = round(spec.encoders["visual"].options["crop_size"])
+    return FaceDetector(locate("yunet") / FACE_FILE, crop, config.engine.faces.max_faces)
+
+
 def load_workers(spec: ModelSpec, export: Path, config: TrackingConfig) -> LoadedWorkers:
     """Load every network. Raises as `load_lanes` does."""
-    engine = config.engine
     with ThreadPoolExecutor(2) as pool:  # the recogniser takes as long to load as all others together
         loading = pool.submit(load_transcriber, config.whisper)
         networks = pool.submit(load_checkpoint, spec, export, config)
-        crop = round(spec.encoders["visual"].options["crop_size"])
-        faces = FaceDetector(locate("yunet") / FACE_FILE, crop, engine.faces.max_faces)
+        faces = load_faces(spec, config)
         workers = NetworkWorkers(networks.result())
         transcriber = loading.result()
     mapping: dict[WorkKind, Run] = {
@@ -109,11 +113,18 @@ def hello(spec: ModelSpec, config: TrackingConfig, source: Source) -> Hello:
 
 def load_transcriber(config: WhisperConfig) -> Transcriber:
     """The recogniser. Raises WeightsError when it was not pulled, ModelError when it cannot be loaded."""
+    return transcriber_of(load_whisper(config), config, load_voice())
+
+
+def load_whisper(config: WhisperConfig) -> Whisper:
+    """The recogniser's network, which remembers nothing. Raises as `load_transcriber` does."""
     # Threads that spin while they wait for each other would take the other stages' cores: on a busy machine
     # thirteen times the processor time. OpenMP reads it when CTranslate2 is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     threads = config.threads or max(1, (os.cpu_count() or 2))
-    whisper = Whisper(locate(f"whisper-{config.size}"), cpu_threads=threads)
-    return Transcriber(
-        whisper, language=config.language, voice=load_voice(), hot_words=", ".join(config.hot_words)
-    )
+    return Whisper(locate(f"whisper-{config.size}"), cpu_threads=threads)
+
+
+def transcriber_of(whisper: Whisper, config: WhisperConfig, voice: SileroVoice) -> Transcriber:
+    """One run's recogniser: the network, and the memory of the run's language."""
+    return Transcriber(whisper, language=config.language, voice=voice, hot_words=", ".join(config.hot_words))

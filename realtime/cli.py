@@ -1,4 +1,4 @@
-"""The verbs that run the live loop: replay, live, demo, schema. `emotrack.py` hands over to `app`."""
+"""The verbs that run the live loop: replay, live, serve, demo, schema. `emotrack.py` hands over to `app`."""
 
 from __future__ import annotations
 
@@ -166,6 +166,47 @@ def live(
     from realtime.live import run_live
 
     raise typer.Exit(run_live(resolved, play=play, console=console))
+
+
+@app.command()
+def serve(
+    config: Annotated[
+        Path | None, typer.Option("--config", help="YAML file, see configs/serve.yaml.")
+    ] = None,
+    capacity: Annotated[
+        int | None, typer.Option(help="Sessions at a time; else one for every two cores.")
+    ] = None,
+    whisper: Whisper = None,
+    language: Language = None,
+    out: Out = None,
+    checkpoint: Checkpoint = None,
+    backend: Backend = None,
+    host: Host = None,
+    port: Port = None,
+    set_: Set = None,
+) -> None:
+    """Serve clients that send sound and pictures: a page with a microphone and a camera, or a program.
+
+    Each client has a session of its own; a page shows it, and others can follow it. Ctrl-C ends the server.
+    What is given later wins: the defaults, --config, the options, --set.
+    """
+    from realtime.config import resolve_as
+    from realtime.serve_config import ServeConfig
+
+    options = {
+        "sessions.capacity": capacity,
+        "whisper.size": whisper,
+        "whisper.language": language,
+        "run.out": out,
+        "checkpoint": checkpoint,
+        "networks.backend": backend,
+        "feed.host": host,
+        "feed.port": port,
+    }
+    resolved = resolve_as(ServeConfig, config, options, set_ or [])
+    from realtime.serve import run_serve
+
+    raise typer.Exit(run_serve(resolved))
 
 
 class Contract(StrEnum):

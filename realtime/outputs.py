@@ -46,11 +46,12 @@ def open_outputs(
 
         sinks["console"] = ConsoleSink(pace=pace)
     if config.run.out is not None:
-        sinks.update(_open_run_folder(config.run.out, config))
+        sinks.update(open_run_folder(config.run.out, config))
     return FanOut(sinks, _report)
 
 
-def _open_run_folder(out: Path, config: TrackingConfig) -> dict[str, Sink]:
+def open_run_folder(out: Path, config: TrackingConfig) -> dict[str, Sink]:
+    """Every sink that writes into a run's folder, and the configuration beside. Raises SinkError."""
     sinks = {name: open_sink(name, out) for name in RUN_FOLDER}
     try:
         (out / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")

@@ -1,0 +1,82 @@
+"""`emotrack serve`: a server without devices of its own, which clients feed with sound and pictures."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+
+from core.errors import ConfigError
+from core.spec import ModelSpec
+from realtime.build import hello
+from realtime.feed.limits import Limits
+from realtime.feed.server import Feed
+from realtime.feed.sink import tls_of
+from realtime.outputs import tell
+from realtime.preparation import checkpoint_folder, prepare
+from realtime.serve_config import ServeConfig
+from realtime.serve_networks import SharedNetworks
+from realtime.serve_sessions import Sessions
+from realtime.sources.memory import MemorySource
+
+INGEST_PAGE = "/ingest"
+
+
+def run_serve(config: ServeConfig) -> int:
+    """Serve until Ctrl-C.
+
+    Returns:
+        The process's exit code, 0.
+
+    Raises:
+        EmotrackError: the server cannot begin.
+    """
+    if config.engine.deterministic:
+        raise ConfigError("a live session cannot be deterministic.", where="engine.deterministic")
+    if not config.feed.enabled:
+        raise ConfigError("a server without its feed serves nothing.", where="feed.enabled")
+    spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
+    spec = spec.at(config.operating_point)
+    sessions = open_sessions(config, spec, SharedNetworks.load(spec, export, config))
+    asyncio.run(_serve(config, sessions))
+    return 0
+
+
+def open_sessions(config: ServeConfig, spec: ModelSpec, networks: SharedNetworks) -> Sessions:
+    """The sessions of a server; the feed is still to be given to them."""
+    return Sessions(config, networks, hello(spec, config, MemorySource([], streams=())))
+
+
+async def _serve(config: ServeConfig, sessions: Sessions) -> None:
+    feed = Feed(
+        config.feed.host,
+        config.feed.port,
+        limits=Limits(max_viewers=config.feed.max_viewers),
+        ingest=sessions,
+        tls=tls_of(config.feed),
+    )
+    sessions.feed = feed
+    await feed.start()
+    try:
+        tell(f"Watch: {feed.page(config.feed.page)}")
+        tell(f"Send:  {feed.page('ingest', INGEST_PAGE)}")
+        places = "1 session" if sessions.capacity == 1 else f"{sessions.capacity} sessions"
+        tell(f"Room for {places} at a time. Ctrl-C ends.")
+        await _interrupted()
+        await sessions.close()
+    finally:
+        await feed.close()
+
+
+async def _interrupted() -> None:
+    """Wait for Ctrl-C or SIGTERM; a second one ends the process at once."""
+    loop, event = asyncio.get_running_loop(), asyncio.Event()
+    with suppress(NotImplementedError):  # Windows: Ctrl-C cancels this task instead
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, event.set)
+    try:
+        await event.wait()
+    except asyncio.CancelledError:
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.remove_signal_handler(number)

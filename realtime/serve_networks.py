@@ -1,0 +1,89 @@
+"""The networks of a server: loaded once, used by all sessions."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from core.encoders.silero import SileroVoice
+from core.spec import ModelSpec
+from core.stages.voice import VoiceNetwork
+from core.work import Outcome, WorkKind
+from realtime.build import load_checkpoint, load_faces, load_voice, load_whisper, transcriber_of
+from realtime.config import TrackingConfig
+from realtime.workers.lanes import Run
+from realtime.workers.networks import NetworkWorkers
+from realtime.workers.whisper import Whisper
+
+
+class SessionNetworks(Protocol):
+    """What a session needs of the networks."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Of the checkpoint."""
+        ...
+
+    @property
+    def voice(self) -> VoiceNetwork:
+        """The voice network, which remembers nothing."""
+        ...
+
+    def workers(self) -> dict[WorkKind, Run]:
+        """Kind of order -> who computes it, for one session."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SharedNetworks:
+    """One copy of every network. What a session has of its own is the memory of its language, and a detector.
+
+    Attributes:
+        spec: of the checkpoint.
+        config: how the networks are run.
+        encoders: kind of order -> who computes it, one order at a time.
+        whisper: the recogniser, which lets its callers wait for each other.
+        voice: the voice network.
+    """
+
+    spec: ModelSpec
+    config: TrackingConfig
+    encoders: Mapping[WorkKind, Run]
+    whisper: Whisper
+    voice: SileroVoice
+
+    @classmethod
+    def load(cls, spec: ModelSpec, export: Path, config: TrackingConfig) -> SharedNetworks:
+        """Load all. Raises WeightsError when a weight was not pulled, ModelError when one is damaged."""
+        with ThreadPoolExecutor(2) as pool:
+            loading = pool.submit(load_whisper, config.whisper)
+            networks = NetworkWorkers(load_checkpoint(spec, export, config))
+            load_faces(spec, config)  # sessions load their own; whether it is there has to be known now
+            encoders: dict[WorkKind, Run] = {
+                "encode_visual": one_at_a_time(networks.encode_visual),
+                "encode_audio": one_at_a_time(networks.encode_audio),
+                "encode_text": one_at_a_time(networks.encode_text),
+                "fuse": one_at_a_time(networks.fuse),
+            }
+            return cls(spec, config, encoders, loading.result(), load_voice())
+
+    def workers(self) -> dict[WorkKind, Run]:
+        """Kind of order -> who computes it, for one session."""
+        transcriber = transcriber_of(self.whisper, self.config.whisper, self.voice)
+        faces = load_faces(self.spec, self.config)
+        return {**self.encoders, "transcribe": transcriber.run, "faces": faces.run}
+
+
+def one_at_a_time(run: Run) -> Run:
+    """The same for many threads: some back ends compute into buffers that they have once."""
+    lock = threading.Lock()
+
+    def guarded(payload: Any) -> Outcome:  # noqa: ANN401  (as `Run` has it)
+        with lock:
+            return run(payload)
+
+    return guarded
