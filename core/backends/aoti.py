@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import platform
 import shutil
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -59,7 +60,8 @@ class AotInductor:
 
         dynamic: Any = dynamic_shapes("text") if network == "text" else None
         module = source.module(network, precision)
-        with torch.no_grad():
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")  # the compiler warns of its own deprecations
             program = torch.export.export(module, source.fixed_inputs(network), dynamic_shapes=dynamic)
             aoti_compile_and_package(program, package_path=str(path), inductor_configs=options())
 

@@ -3,7 +3,7 @@
     python tests/core/backends/tensorrt_dry_run.py CHECKPOINT NETWORK...
 
 prints one line of JSON: network -> how many operators there are, how many TensorRT takes, into how many
-engines, and what would be left to torch. The card is a shim: its description is made up, and nothing runs on it.
+engines, and what would be left to torch. The card is a shim: its description is made up, nothing runs on it.
 """
 
 from __future__ import annotations
