@@ -83,7 +83,10 @@ def _network(spec: ModelSpec) -> str:
 
 def _data(corpora: Sequence[str]) -> str:
     lines = ["## Training data", "", "| corpus | modality | licence |", "|---|---|---|"]
-    lines += [f"| {name} | {corpus(name).modality} | {corpus(name).licence} |" for name in corpora]
+    lines += [
+        f"| {name} | {corpus(name).modality or corpus(name).form} | {corpus(name).licence} |"
+        for name in corpora
+    ]
     return "\n".join(lines)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from rich import box
 from rich.table import Table
 
 from core.errors import ConfigError
@@ -20,6 +21,7 @@ from train.corpora.label_space import LabelSpace, in_common
 from train.evaluation.branches import FUSION, branches_of
 from train.evaluation.judging import Figures, judge
 from train.evaluation.ready import Ready
+from train.report import SHORT
 from train.tokens import TokenSet
 
 SHOWN: Final = ("macro_f1", "map", "ece")
@@ -76,15 +78,16 @@ def cross_corpus(
 def table(matrix: Matrix) -> Table:
     """For the terminal: one line for each row, macro-F1, mAP and ECE for each corpus."""
     shown = Table(
-        title=f"Cross-corpus matrix ({matrix.split}), {' / '.join(SHOWN)}",
+        title=f"Cross-corpus matrix ({matrix.split}), {', '.join(SHORT[name] for name in SHOWN)}",
+        box=box.SIMPLE_HEAD,
         caption=f"Labels in common: {', '.join(matrix.labels)}.",
     )
     shown.add_column("checkpoint, operating point")
     for name in matrix.rows[0].corpora:
-        shown.add_column(name, justify="right")
+        shown.add_column(name, justify="right", no_wrap=True)
     for row in matrix.rows:
         cells = [
-            " / ".join(f"{figures[c]:.3f}" if c in figures else "-" for c in SHOWN)
+            " ".join(f"{figures[c]:.3f}" if c in figures else "-" for c in SHOWN)
             for figures in row.corpora.values()
         ]
         shown.add_row(f"{row.checkpoint}, {row.operating_point}", *cells)
