@@ -121,12 +121,18 @@ def test_a_precision_that_a_backend_does_not_know_is_refused(source, fake, tmp_p
         compile_networks(source, fake, "fp16", root=tmp_path)
 
 
-@pytest.mark.parametrize("backend", [Onnx(), Eager()], ids=lambda b: b.name)
-def test_backends_without_artifacts_are_judged_and_write_nothing(backend, source, tmp_path):
-    compiled = compile_networks(source, backend, root=tmp_path, clock=Clock())
+@pytest.mark.parametrize("form", ["export", "checkpoint"])
+def test_backends_without_artifacts_are_judged_and_write_nothing(form, source, fake, tmp_path):
+    fake.runs = form
+    compiled = compile_networks(source, fake, root=tmp_path, clock=Clock())
+    assert fake.lowered == []
     assert compiled.folder is None
     assert set(compiled.parity) == set(compiled.benchmark) == set(NETWORKS)
     assert nothing_written(tmp_path)
+
+
+@pytest.mark.parametrize("backend", [Onnx(), Eager()], ids=lambda b: b.name)
+def test_what_runs_the_export_or_the_checkpoint_has_nothing_to_lower(backend, source, tmp_path):
     with pytest.raises(ModelError, match="nothing to compile"):
         backend.lower(source, "text", "fp32", tmp_path / "x")
 
