@@ -62,6 +62,7 @@ class FusionSpec(Strict):
         queries: "labels" = one query per label; "token" = the paper's single fusion token.
         valence_arousal: whether there is a head for the two.
         statistics: modalities whose peers add a linear reading of their tokens' mean and deviation.
+        alone: who answers where only one modality is present and there is nothing to fuse.
         file, file_sha256: the weights beside the spec.
     """
 
@@ -73,6 +74,7 @@ class FusionSpec(Strict):
     queries: Literal["labels", "token"] = "labels"
     valence_arousal: bool = False
     statistics: tuple[Modality, ...] = Field((), exclude_if=lambda value: not value)
+    alone: Literal["fusion", "peer"] = Field("fusion", exclude_if=lambda value: value == "fusion")
     file: str = "model.safetensors"
     file_sha256: str = ""
 

@@ -61,6 +61,7 @@ class SizesConfig(Strict):
     queries: Literal["labels", "token"] = "labels"
     valence_arousal: bool = False
     statistics: tuple[Modality, ...] = ()
+    alone: Literal["fusion", "peer"] = "fusion"
     dropout: float = Field(0.1, ge=0, lt=1)
     peer_gradient: float = Field(0.1, ge=0, le=1)
 

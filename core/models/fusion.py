@@ -163,6 +163,7 @@ class EmotionNet(nn.Module):
         )
         self.fusion = Fusion(sizes, num_labels, dropout)
         self.peer_gradient = peer_gradient
+        self.peer_answers_alone = sizes.alone == "peer"
 
     @classmethod
     def from_spec(cls, spec: ModelSpec) -> EmotionNet:
@@ -182,11 +183,16 @@ class EmotionNet(nn.Module):
             mask: modality -> (B, T_m) bool.
 
         Returns:
-            (B, C) fusion logits, (B, M, C) peer logits, (B, M) attribution; with a valence/arousal head also
-            (B, 2) in [-1, 1].
+            (B, C) logits of the fusion, or of the only peer that is present where the spec wants it so;
+            (B, M, C) peer logits; (B, M) attribution; with a valence/arousal head also (B, 2) in [-1, 1].
         """
         out = self.details(values, times_s, mask)
-        answer = (out.logits, out.peer_logits, out.attribution)
+        logits = out.logits
+        if self.peer_answers_alone:
+            present = torch.stack([mask[m].any(dim=1) for m in MODALITIES], dim=1)  # (B, M)
+            own = (out.peer_logits * present[..., None]).sum(dim=1)  # (B, C)
+            logits = torch.where(present.sum(dim=1, keepdim=True) == 1, own, logits)
+        answer = (logits, out.peer_logits, out.attribution)
         return answer if out.affect is None else (*answer, out.affect)
 
     def details(

@@ -172,3 +172,11 @@ def test_the_network_exports_with_static_shapes():
     values, times, mask = batch(rows=1)
     program = torch.export.export(model, (values, times, mask), strict=False)
     torch.testing.assert_close(program.module()(values, times, mask)[0], model(values, times, mask)[0])
+
+
+@pytest.mark.parametrize("present", PATTERNS, ids=pattern)
+def test_the_only_peer_answers_where_the_sizes_say_so_and_the_fusion_everywhere_else(present):
+    fused, peers, _ = net()(*batch(present=present))
+    logits, _, _ = net(SIZES.model_copy(update={"alone": "peer"}))(*batch(present=present))
+    expected = peers[:, MODALITIES.index(present[0])] if len(present) == 1 else fused
+    torch.testing.assert_close(logits, expected)
