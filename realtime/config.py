@@ -64,6 +64,7 @@ class FeedConfig(Strict):
     """
 
     enabled: bool = True
+        origins: other pages that may read the feed, with a token too ("http://127.0.0.1:8000").
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8765, ge=0, le=65535)
     linger_s: float = Field(0.0, ge=0)
@@ -75,6 +76,7 @@ class FeedConfig(Strict):
 
 
 class NetworksConfig(Strict):
+    origins: tuple[str, ...] = ()
     """What runs the checkpoint's networks.
 
     Attributes:

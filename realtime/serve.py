@@ -67,6 +67,7 @@ async def _serve(config: ServeConfig, sessions: Sessions) -> None:
     finally:
         await feed.close()
 
+        origins=config.feed.origins,
 
 async def _interrupted() -> None:
     """Wait for Ctrl-C or SIGTERM; a second one ends the process at once."""

@@ -16,6 +16,7 @@ LOOPBACK: Final = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "::1": ":
 LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
+_ORIGIN = re.compile(rf"https?://({_NAME.pattern})(:[0-9]{{1,5}})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,13 @@ class Endpoint:
         host: an address of the loopback interface, or with `tls` any address of this machine.
         port: TCP port; 0 takes any that is free.
         tls: needed for addresses other than loopback.
+        origins: whose pages may read the feed besides its own ("http://127.0.0.1:8000").
 
     Raises:
-        FeedError: the address would be open to the network without TLS, or a name is none.
+        FeedError: the address would be open to the network without TLS, or a name or an origin is none.
     """
 
-    def __init__(self, host: str, port: int, tls: Tls | None) -> None:
+    def __init__(self, host: str, port: int, tls: Tls | None, origins: tuple[str, ...] = ()) -> None:
         self.on_loopback = host in LOOPBACK
         if not self.on_loopback and tls is None:
             raise FeedError(
@@ -60,6 +62,14 @@ class Endpoint:
         wrong = [name for name in self.names if not _NAME.fullmatch(name)]
         if wrong or not self.names:
             raise FeedError("needs the names by which clients reach it.", where=", ".join(wrong) or host)
+        self._origins = frozenset(origins)
+        strange = [origin for origin in origins if not _ORIGIN.fullmatch(origin)]
+        if strange:
+            raise FeedError(
+                "is no origin of a page.",
+                where=", ".join(strange),
+                fix="Write scheme, host and port as browsers do: http://127.0.0.1:8000",
+            )
 
     @property
     def secure(self) -> bool:
@@ -75,8 +85,10 @@ class Endpoint:
 
     @property
     def origins(self) -> frozenset[str]:
-        """What a request's `Origin` may be: exactly the feed's own pages."""
-        return frozenset(f"{'https' if self.secure else 'http'}://{host}" for host in self.hosts)
+        """What a request's `Origin` may be: exactly the feed's own pages, and those that were named."""
+        return self._origins | frozenset(
+            f"{'https' if self.secure else 'http'}://{host}" for host in self.hosts
+        )
 
     def url(self, scheme: str, path: str) -> str:
         """An address of the feed; `scheme` is "http" or "ws" and gains its s with TLS."""

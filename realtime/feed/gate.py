@@ -36,6 +36,7 @@ def pages() -> dict[str, tuple[str, bytes]]:
     """Path -> media type and content of every file of the page. Nothing else can be asked for."""
     files = {f"/{file.name}": file for file in sorted(WEB.iterdir()) if file.suffix in _KINDS}
     files["/"] = files.pop("/index.html")
+    files["/ingest"] = files.pop("/ingest.html")
     return {path: (_KINDS[file.suffix], file.read_bytes()) for path, file in files.items()}
 
 
@@ -74,6 +75,8 @@ class Gate:
         self._failures = failures
         self._desk = desk
         self._files = pages()
+        if not desk.offers_ingest:
+            del self._files["/ingest"]
         self.refused: dict[int, int] = {}
         # Some browsers do not count ws: as 'self'; none takes an IPv6 address in a policy.
         scheme = "wss" if endpoint.secure else "ws"

@@ -51,6 +51,7 @@ class Feed:
         ingest: who takes in audio and video from clients; None offers no ingest path. The session `main` is
             there from the start only without it.
         tls: what an address other than loopback needs.
+        origins: whose pages may read the feed besides its own.
         clock: monotonic seconds.
 
     Raises:
@@ -67,9 +68,10 @@ class Feed:
         control: ControlTarget | None = None,
         ingest: IngestTarget | None = None,
         tls: Tls | None = None,
+        origins: tuple[str, ...] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._endpoint = Endpoint(host, port, tls)
+        self._endpoint = Endpoint(host, port, tls, origins)
         self._limits = limits or Limits()
         self.tokens = tokens or Tokens.drawn()
         failures = Failures(self._limits.failures_per_s, self._limits.failures, clock)

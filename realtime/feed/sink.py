@@ -30,7 +30,7 @@ class FeedSink:
     """Serves the feed from a thread of its own, so that neither side can hold up the other.
 
     Args:
-        host, port, limits, tokens, control, tls: as for `Feed`.
+        host, port, limits, tokens, control, tls, origins: as for `Feed`.
 
     Raises:
         FeedError: the feed cannot be served there.
@@ -45,8 +45,9 @@ class FeedSink:
         tokens: Tokens | None = None,
         control: ControlTarget | None = None,
         tls: Tls | None = None,
+        origins: tuple[str, ...] = (),
     ) -> None:
-        self._feed = Feed(host, port, limits=limits, tokens=tokens, control=control, tls=tls)
+        self._feed = Feed(host, port, limits=limits, tokens=tokens, control=control, tls=tls, origins=origins)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="feed", daemon=True)
         self._thread.start()
@@ -60,7 +61,14 @@ class FeedSink:
     def configured(cls, config: FeedConfig, control: ControlTarget | None = None) -> Self:
         """The feed that a configuration describes. Raises FeedError as the class does."""
         limits = Limits(max_viewers=config.max_viewers)
-        return cls(config.host, config.port, limits=limits, control=control, tls=tls_of(config))
+        return cls(
+            config.host,
+            config.port,
+            limits=limits,
+            control=control,
+            tls=tls_of(config),
+            origins=config.origins,
+        )
 
     @property
     def port(self) -> int:

@@ -13,7 +13,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from websockets.asyncio.client import connect
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidMessage
+from websockets.exceptions import InvalidMessage, InvalidStatus
 from websockets.http11 import Request
 
 from core.errors import FeedError
@@ -62,7 +62,7 @@ def fetch(feed, path="/", *, method="GET", **headers):
         ("/", "text/html"),
         ("/?from=link", "text/html"),
         ("/app.js", "text/javascript"),
-        ("/link.js", "text/javascript"),
+        ("/client.js", "text/javascript"),
         ("/style.css", "text/css"),
         ("/icon.svg", "image/svg+xml"),
     ],
@@ -88,7 +88,8 @@ def test_the_page_puts_text_in_as_text_only():
 @pytest.mark.parametrize(
     "path",
     ["/../server.py", "/%2e%2e/server.py", "/..%2fserver.py", "//etc/passwd", "/app.js/", "/v1/", "/.git",
-     "/index.html%00", "/app.js%00.css", "/./app.js", "/\\..\\server.py", "/v1/ingest", "/index.html"],
+     "/index.html%00", "/app.js%00.css", "/./app.js", "/\\..\\server.py", "/v1/ingest", "/index.html",
+     "/ingest", "/ingest.html"],
 )  # fmt: skip
 def test_nothing_but_the_page_s_files_can_be_fetched(feed, path):
     response, _ = fetch(feed, path)
@@ -159,6 +160,22 @@ def test_a_page_of_another_site_can_neither_fetch_anything_nor_open_the_stream(f
         assert "Access-Control-Allow-Origin" not in response.headers
     response, _ = fetch(feed, "/v1/stream", **headers, **UPGRADE)
     assert response.status == (101 if status == 200 else status)
+
+
+@asynchronous
+async def test_another_page_may_read_the_feed_only_if_its_exact_address_was_named():
+    async with serving(origins=("http://127.0.0.1:8000",)) as feed:
+        async with joined(feed, origin="http://127.0.0.1:8000"):
+            pass
+        for origin in ("http://127.0.0.1:8001", "https://127.0.0.1:8000", "http://127.0.0.1", "null"):
+            with pytest.raises(InvalidStatus):
+                await connect(feed.url, proxy=None, origin=origin)
+
+
+@pytest.mark.parametrize("origin", ["*", "null", "127.0.0.1:8000", "http://a/path", "http://*.a", "file://"])
+def test_what_is_no_address_of_a_page_is_refused(origin):
+    with pytest.raises(FeedError, match="no origin"):
+        Feed(origins=(origin,))
 
 
 def test_a_token_in_the_address_is_refused_and_never_lets_anybody_in(feed):
