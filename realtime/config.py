@@ -61,10 +61,10 @@ class FeedConfig(Strict):
         max_viewers: clients at the same time.
         certificate, key: PEM files; with them TLS is spoken. Without, `host` has to be on loopback.
         names: with a certificate, the hosts by which clients reach the feed.
+        origins: other pages that may read the feed, with a token too ("http://127.0.0.1:8000").
     """
 
     enabled: bool = True
-        origins: other pages that may read the feed, with a token too ("http://127.0.0.1:8000").
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8765, ge=0, le=65535)
     linger_s: float = Field(0.0, ge=0)
@@ -73,10 +73,10 @@ class FeedConfig(Strict):
     certificate: Path | None = None
     key: Path | None = None
     names: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
 
 
 class NetworksConfig(Strict):
-    origins: tuple[str, ...] = ()
     """What runs the checkpoint's networks.
 
     Attributes:

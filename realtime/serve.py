@@ -54,6 +54,7 @@ async def _serve(config: ServeConfig, sessions: Sessions) -> None:
         limits=Limits(max_viewers=config.feed.max_viewers),
         ingest=sessions,
         tls=tls_of(config.feed),
+        origins=config.feed.origins,
     )
     sessions.feed = feed
     await feed.start()
@@ -67,7 +68,6 @@ async def _serve(config: ServeConfig, sessions: Sessions) -> None:
     finally:
         await feed.close()
 
-        origins=config.feed.origins,
 
 async def _interrupted() -> None:
     """Wait for Ctrl-C or SIGTERM; a second one ends the process at once."""
