@@ -113,7 +113,7 @@ def _figures(reports: Sequence[Report]) -> str:
         "Measured with `emotrack train eval CHECKPOINT --corpus NAME --data DIR --split test`, on speakers",
         "and texts that were in no training part, with the stored thresholds and calibration: at the point",
         "`default`, and at the corpus' own. In brackets: 95 % bootstrap intervals over speakers or",
-        "recordings. In parentheses after ece: what a perfectly calibrated predictor would show on so few",
+        "recordings (over examples, and so too narrow, where fewer than four speakers are there). In parentheses after ece: what a perfectly calibrated predictor would show on so few",
         "examples. Constants do not look at the input.",
         "",
         f"| corpus (n) | predictor | point | {' | '.join(COLUMNS)} |",

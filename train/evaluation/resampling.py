@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from train.metrics import Bools, Floats, headlines
 
+FEWEST_SOURCES: Final = 4
+"""With fewer speakers than this, their resamples are too alike to tell anything."""
+
 _BIASED: Final = frozenset({"ece"})
 """Figures that grow when examples are repeated: their interval is mirrored (the basic bootstrap)."""
 
@@ -31,6 +34,8 @@ def intervals(
 ) -> dict[str, tuple[float, float]]:
     """95 % bootstrap intervals of `train.metrics.headlines`; whole sources are resampled.
 
+    With fewer than `FEWEST_SOURCES`, single examples are: such intervals leave out how people differ.
+
     Args:
         probabilities, targets, known, answers: (N, C) and (N,), as for `train.metrics.figures`.
         thresholds: (C,) or (N, C).
@@ -40,7 +45,9 @@ def intervals(
     """
     rng = np.random.default_rng(seed)
     limits = np.broadcast_to(thresholds, probabilities.shape)
-    _, number = np.unique(np.array(sources), return_inverse=True)
+    names, number = np.unique(np.array(sources), return_inverse=True)
+    if len(names) < FEWEST_SOURCES:
+        number = np.arange(len(number))
     rows_of = np.split(np.argsort(number, kind="stable"), np.cumsum(np.bincount(number))[:-1])
     drawn: defaultdict[str, list[float]] = defaultdict(list)
     for _ in range(resamples):

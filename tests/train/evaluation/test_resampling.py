@@ -39,7 +39,17 @@ def test_speakers_who_differ_widen_the_interval():
         low, high = intervals(p, targets, known, HALF, sources, resamples=40)["accuracy"]
         return high - low
 
-    assert width([str(i // 100) for i in range(200)]) > 1.5 * width([str(i) for i in range(200)])
+    assert width([str(i // 50) for i in range(200)]) > 1.5 * width([str(i) for i in range(200)])
+
+
+def test_two_speakers_cannot_tell_how_speakers_differ_so_examples_are_resampled():
+    rng = np.random.default_rng(0)
+    targets = np.eye(3, dtype=np.float32)[rng.integers(0, 3, 80)]
+    p = np.where((rng.random(80) < 0.7)[:, None], targets * 0.9, rng.random((80, 3)))
+    known = np.ones((80, 3), bool)
+    two = intervals(p, targets, known, HALF, [str(i % 2) for i in range(80)], resamples=30)
+    each = intervals(p, targets, known, HALF, [f"{i:02}" for i in range(80)], resamples=30)
+    assert two == each
 
 
 def test_the_interval_of_the_calibration_error_does_not_lie_above_it():
