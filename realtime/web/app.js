@@ -1,23 +1,46 @@
-// Reads the feed of the server that this page came from, and shows it.
+// The dashboard: reads the feed of the server that this page came from, shows it, and controls it where it may.
 
 import { FeedClient, ownAddress, takeToken } from "./client.js";
-import { receive, run, state } from "./view.js";
+import { Control } from "./control.js";
+import { allow, byId, receive, run, state } from "./view.js";
 
 const NEXT_SESSION_MS = 2000;
+
+class Seat extends FeedClient {
+  identified(message) {
+    super.identified(message);
+    offer(message.rights.includes("control"));
+  }
+}
+
+// Buttons are there for those who may press them, and while there is something to control.
+function offer(may) {
+  byId("controls").hidden = !may;
+  allow(may ? (person, estimate) => control.wrong(person, estimate, run.hello.labels) : null);
+}
+
+function follow(message) {
+  receive(message);
+  if (message.type === "end") offer(false);
+  if (message.type === "status" && run.instruments) {
+    for (const button of document.querySelectorAll("[data-mute]")) {
+      const kind = button.dataset.mute === "visual" ? "video" : "audio";
+      button.setAttribute("aria-pressed", String(run.instruments.muted(kind)));
+    }
+  }
+}
 
 function connection(name, reason) {
   if (name === "live") state("live", "Connected");
   else if (name === "refused") state("lost", `Refused: ${reason}`);
   else if (run.over || name === "over") state("over", "Over");
   else state("lost", "Not connected, trying again");
+  if (name !== "live") offer(false);
   if (name === "over") setTimeout(() => feed.connect(), NEXT_SESSION_MS); // there may be another
 }
 
 const token = takeToken();
-const feed = new FeedClient(ownAddress("/v1/stream"), token, {
-  onEvent: receive,
-  onState: connection,
-  client: "page",
-});
+const feed = new Seat(ownAddress("/v1/stream"), token, { onEvent: follow, onState: connection, client: "page" });
+const control = new Control(feed, () => run.timeline?.at ?? null);
 if (token === null) state("lost", "Open the whole address that emotrack printed: it ends in #token=…");
 else feed.connect();

@@ -30,18 +30,3 @@ export function clock(seconds) {
 export function percent(probability) {
   return `${Math.round(probability * 100)}%`;
 }
-
-// Okabe and Ito's palette; every use has its label in text beside it.
-const HUES = {
-  anger: "vermillion",
-  disgust: "green",
-  fear: "purple",
-  happiness: "orange",
-  sadness: "blue",
-  surprise: "sky",
-  neutral: "grey",
-};
-
-export function hue(label, index) {
-  return HUES[label] ?? Object.values(HUES)[index % 7];
-}

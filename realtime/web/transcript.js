@@ -1,37 +1,52 @@
-// The conversation: who said what, what is not settled yet, and the final estimate of each utterance.
+// The conversation: who said what, what is not settled yet, and beside the words what they were said with.
 
-import { clock, element, hue, percent, setText } from "./dom.js";
+import { clock, element, percent, setText } from "./dom.js";
+import { glyph, hue } from "./labels.js";
 
 const MAX_UTTERANCES = 500;
+const NEAR_END_PX = 40;
 
 export class Conversation {
-  constructor(root, hello) {
+  // `onSeek(t)` is called when a time is chosen. `onWrong`, when set, is called with a person and an estimate.
+  constructor(root, hello, onSeek = () => {}) {
     this.root = root;
     this.hello = hello;
+    this.onSeek = onSeek;
+    this.onWrong = null;
     this.entries = new Map();
+    this.following = true;
+    this.current = null;
     root.replaceChildren();
+    root.onscroll = () => {
+      this.following = root.scrollHeight - root.scrollTop - root.clientHeight < NEAR_END_PX;
+    };
   }
 
   utterance(message) {
-    this.keepAtEnd(() => this.entry(message.id, message.t0_s).who(message));
+    this.entry(message.id, message.t0_s).who(message);
   }
 
   transcript(message) {
-    this.keepAtEnd(() => this.entry(message.utterance, message.t0_s).words(message));
+    this.entry(message.utterance, message.t0_s).words(message);
   }
 
   estimate(message) {
-    if (!message.final || message.utterance === null) return;
-    this.keepAtEnd(() => this.entry(message.utterance, message.t0_s).finding(message));
+    const known = message.utterance !== null && (message.final || this.entries.has(message.utterance));
+    if (known) this.entry(message.utterance, message.t0_s).finding(message);
+  }
+
+  correction(message) {
+    this.entries.get(message.estimate)?.corrected(message);
   }
 
   entry(id, start) {
     let entry = this.entries.get(id);
     if (!entry) {
-      entry = new Entry(start, this.hello);
+      entry = new Entry(start, this);
       this.entries.set(id, entry);
-      const next = [...this.entries.values()].filter((e) => e.start > start).sort((a, b) => a.start - b.start)[0];
-      this.root.insertBefore(entry.root, next ? next.root : null);
+      let next = this.root.lastElementChild;
+      while (next && Number(next.dataset.start) > start) next = next.previousElementSibling;
+      this.root.insertBefore(entry.root, next ? next.nextElementSibling : this.root.firstElementChild);
       if (this.entries.size > MAX_UTTERANCES) this.forgetOldest();
     }
     return entry;
@@ -43,28 +58,49 @@ export class Conversation {
     this.entries.delete(id);
   }
 
-  // Follows the newest words unless the reader has scrolled back.
-  keepAtEnd(change) {
-    const { root } = this;
-    const atEnd = root.scrollHeight - root.scrollTop - root.clientHeight < 40;
-    change();
-    if (atEnd) root.scrollTop = root.scrollHeight;
+  // Shows the utterance of the moment `at`, or follows the newest words unless the reader has scrolled back.
+  draw(at, live) {
+    if (live) {
+      this.point(null);
+      if (this.following) this.root.scrollTop = this.root.scrollHeight;
+      return;
+    }
+    let found = null;
+    for (const entry of this.entries.values()) {
+      if (entry.start <= at && (found === null || entry.start > found.start)) found = entry;
+    }
+    if (this.point(found) && found) this.root.scrollTop = found.root.offsetTop - this.root.offsetTop;
+  }
+
+  point(entry) {
+    if (entry === this.current) return false;
+    this.current?.root.removeAttribute("aria-current");
+    entry?.root.setAttribute("aria-current", "true");
+    this.current = entry;
+    return true;
   }
 }
 
 class Entry {
-  constructor(start, hello) {
+  constructor(start, conversation) {
     this.start = start;
-    this.hello = hello;
+    this.conversation = conversation;
+    this.hello = conversation.hello;
+    this.estimate = null;
     this.root = element("li", "utterance open");
+    this.root.dataset.start = start;
     this.speaker = element("span", "speaker");
-    this.time = element("span", "time", clock(start));
+    this.time = element("button", "time", clock(start));
+    this.time.type = "button";
+    this.time.title = "look back to this moment";
+    this.time.addEventListener("click", () => conversation.onSeek(this.end ?? this.start));
     this.committed = element("span", "committed");
     this.pending = element("span", "pending");
     this.pending.title = "may still change";
     this.note = element("span", "listening", "listening …");
     this.findings = element("ul", "findings");
     const meta = element("div", "meta");
+    this.meta = meta;
     meta.append(this.speaker, this.time);
     const text = element("p");
     text.append(this.committed, this.pending, this.note);
@@ -74,6 +110,7 @@ class Entry {
   who(message) {
     setText(this.speaker, message.person);
     setText(this.time, clock(message.t0_s));
+    this.end = message.t1_s;
     if (message.final) this.root.classList.remove("open");
   }
 
@@ -86,20 +123,52 @@ class Entry {
     setText(this.note, message.final ? "no words recognised" : "listening …");
   }
 
+  // A rolling estimate is shown as such; the final one takes its place and stays.
   finding(message) {
-    const labels = this.hello.labels;
-    if (message.abstained) {
-      this.findings.replaceChildren(element("li", "finding none", "not enough evidence"));
-    } else if (message.active.length === 0) {
-      this.findings.replaceChildren(element("li", "finding none", "no label above its threshold"));
-    } else {
-      this.findings.replaceChildren(
-        ...message.active.map((label) => {
-          const node = element("li", "finding", `${label} ${percent(message.probabilities[label] ?? 0)}`);
-          node.dataset.hue = hue(label, labels.indexOf(label));
-          return node;
-        }),
-      );
-    }
+    if (this.estimate?.final && !message.final) return;
+    const state = [message.final, message.abstained, message.active].join();
+    const same = !message.final && state === this.state;
+    this.estimate = message;
+    this.state = state;
+    this.findings.classList.toggle("rolling", !message.final);
+    if (!same) this.findings.replaceChildren(...this.found(message));
+    if (message.final && this.conversation.onWrong) this.offer();
+  }
+
+  found(message) {
+    if (message.abstained) return [element("li", "finding none", "not enough evidence")];
+    if (message.active.length === 0) return [element("li", "finding none", "no label above its threshold")];
+    return message.active.map((label) => {
+      const index = this.hello.labels.indexOf(label);
+      const share = message.final ? ` ${percent(message.probabilities[label] ?? 0)}` : "";
+      const node = element("li", "finding");
+      node.append(glyph(label, index), document.createTextNode(`${label}${share}`));
+      node.dataset.hue = hue(label, index);
+      return node;
+    });
+  }
+
+  // A button to call the final estimate wrong.
+  offer() {
+    if (this.wrong || !this.estimate?.final) return;
+    this.wrong = element("button", "quiet", "Wrong?");
+    this.wrong.type = "button";
+    this.wrong.setAttribute("aria-label", `The estimate at ${clock(this.start)} is wrong`);
+    this.wrong.addEventListener("click", () => {
+      const { person, id, t1_s, active } = this.estimate;
+      this.conversation.onWrong?.(person, { id, t: t1_s, active: this.hello.labels.map((l) => active.includes(l)) });
+    });
+    this.meta.append(this.wrong);
+  }
+
+  withdraw() {
+    this.wrong?.remove();
+    this.wrong = null;
+  }
+
+  corrected(message) {
+    const said = message.labels === null ? "wrong" : `right: ${message.labels.join(", ") || "none of the labels"}`;
+    this.said ??= this.root.appendChild(element("p", "corrected"));
+    setText(this.said, `✎ called ${said}`);
   }
 }

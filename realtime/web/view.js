@@ -1,28 +1,34 @@
-// Shows a run: people, conversation, notices, and how it ended. Both pages have these elements.
+// Shows a run: people, conversation, notices, and how it ended. Every page of this folder has these elements; the
+// strip of the session and the instruments are for pages that have theirs.
 
 import { clock, element, setText } from "./dom.js";
+import { Instruments } from "./instruments.js";
 import { People } from "./people.js";
+import { onTheme } from "./theme.js";
+import { Timeline } from "./timeline.js";
 import { Conversation } from "./transcript.js";
 
 const MAX_NOTICES = 50;
+const DRAW_EVERY_MS = 100;
+const ENDS = { finished: "The run is over", interrupted: "The run was stopped", failed: "The run failed" };
 
 export const byId = (id) => document.getElementById(id);
 
-export const run = { people: null, conversation: null, now: 0, over: false };
-let drawing = false;
+export const run = { hello: null, people: null, conversation: null, timeline: null, now: 0, over: false, onWrong: null };
+let waiting = false;
+let drawn = -Infinity;
 
 const handlers = {
   hello(message) {
-    run.people = new People(byId("people"), message);
-    run.conversation = new Conversation(byId("transcript"), message);
-    run.now = 0;
-    run.over = false;
-    byId("notices").replaceChildren();
+    Object.assign(run, { hello: message, now: 0, over: false });
+    begin();
     byId("end").hidden = true;
     setText(byId("source"), message.source);
     setText(byId("model"), message.model.name);
     byId("model").title = `${message.model.summary} Licence: ${message.model.license}`;
     setText(byId("whisper"), message.whisper);
+    byId("time").title = `since ${new Date(message.started_at).toLocaleString()}`;
+    purpose(message);
     document.title = `${message.source} – emotrack`;
   },
   transcript(message) {
@@ -32,30 +38,41 @@ const handlers = {
   utterance(message) {
     run.conversation.utterance(message);
     run.people.utterance(message);
+    run.timeline?.utterance(message);
     advance(message.t1_s);
   },
   estimate(message) {
     run.conversation.estimate(message);
     run.people.estimate(message);
+    run.timeline?.estimate(message);
+    run.instruments?.estimate(message);
+    if (message.final) announce(message);
     advance(message.t1_s);
   },
   status(message) {
     const who = [message.person, message.stream].filter(Boolean).join(", ");
+    run.instruments?.status(message);
+    if (message.code === "capture") capturing(message.value !== "off");
+    if (message.code === "consent" && message.value === "withdrawn") begin();
     notice(message.t_s, message.level, who ? `${message.message} (${who})` : message.message);
   },
   marker(message) {
+    run.people.mark(message.t_s);
+    run.timeline?.mark(message.t_s, "mark");
     notice(message.t_s, "info", message.label ? `Marked: ${message.label}` : "Marked.");
   },
   correction(message) {
     const right = message.labels === null ? "" : ` Right: ${message.labels.join(", ") || "none"}.`;
+    run.conversation.correction(message);
+    run.timeline?.mark(message.t_s, "wrong");
     notice(message.t_s, "info", `An estimate of ${message.person} was called wrong.${right}`);
   },
   end(message) {
     run.over = true;
+    capturing(false);
     const banner = byId("end");
-    const words = { finished: "The run is over", interrupted: "The run was stopped", failed: "The run failed" };
     banner.dataset.reason = message.reason;
-    setText(banner.querySelector("h2"), `${words[message.reason]} at ${clock(message.t_s)}.`);
+    setText(banner.querySelector("h2"), `${ENDS[message.reason]} at ${clock(message.t_s)}.`);
     const counts = `${message.utterances} utterances, ${message.estimates} estimates, ${message.finals} of them final.`;
     setText(banner.querySelector("p"), counts);
     banner.querySelector("ul").replaceChildren(...message.faults.map((fault) => element("li", "", fault)));
@@ -63,6 +80,58 @@ const handlers = {
     advance(message.t_s);
   },
 };
+
+// Everything of a run anew, and nothing of one before.
+function begin() {
+  const { hello } = run;
+  run.people = new People(byId("people"), hello, ask);
+  run.conversation = new Conversation(byId("transcript"), hello, (t) => run.timeline?.seek(t));
+  if (byId("strip")) {
+    const parts = { root: byId("session"), slider: byId("seek"), strip: byId("strip"), live: byId("live") };
+    run.timeline = new Timeline({ ...parts, words: byId("moment") }, hello, ask);
+  }
+  if (byId("devices")) {
+    const parts = { devices: byId("devices"), load: byId("load"), delay: byId("delay"), stages: byId("stages") };
+    run.instruments = new Instruments(parts, hello);
+  }
+  byId("notices").replaceChildren();
+  allow(run.onWrong);
+}
+
+// Lets estimates be called wrong, or no longer: `onWrong(person, estimate)` or null.
+export function allow(onWrong) {
+  run.onWrong = onWrong;
+  if (run.people === null) return;
+  run.people.onWrong = run.conversation.onWrong = onWrong;
+  for (const entry of run.conversation.entries.values()) {
+    if (onWrong) entry.offer();
+    else entry.withdraw();
+  }
+  ask();
+}
+
+function purpose(hello) {
+  if (byId("purpose")) setText(byId("purpose"), hello.purpose ?? "personal");
+  const withheld = Object.entries(hello.withheld ?? {});
+  if (byId("withheld")) {
+    byId("withheld").hidden = withheld.length === 0;
+    const names = withheld.map(([name]) => name).join(" and ");
+    setText(byId("withheld"), withheld.length ? `Withheld: ${names}. ${withheld[0][1]}` : "");
+  }
+  capturing(hello.capturing === true);
+}
+
+function capturing(on) {
+  if (byId("capturing")) byId("capturing").hidden = !on;
+}
+
+// What a screen reader says of an utterance: once, when all of it is settled.
+function announce(message) {
+  if (!byId("spoken")) return;
+  const words = run.conversation.entries.get(message.utterance)?.committed.textContent ?? "";
+  const labels = message.abstained ? "not enough evidence" : message.active.join(", ") || "no label";
+  setText(byId("spoken"), `${message.person}: ${words} ${labels}.`);
+}
 
 function advance(t) {
   run.now = Math.max(run.now, t);
@@ -78,22 +147,36 @@ function notice(t, level, text) {
 
 export function receive(message) {
   const known = Object.hasOwn(handlers, message.type);
-  if (!known || (run.people === null && message.type !== "hello")) return;
+  if (!known || (run.hello === null && message.type !== "hello")) return;
   handlers[message.type](message);
-  if (!drawing) {
-    drawing = true;
-    requestAnimationFrame(draw);
-  }
+  ask();
+}
+
+// However much arrives, the page is drawn once for all of it, and at most ten times a second.
+function ask() {
+  if (waiting) return;
+  waiting = true;
+  const pause = drawn + DRAW_EVERY_MS - performance.now();
+  if (pause > 0) setTimeout(() => requestAnimationFrame(draw), pause);
+  else requestAnimationFrame(draw);
 }
 
 function draw() {
-  drawing = false;
+  waiting = false;
+  drawn = performance.now();
   if (run.people === null) return;
+  const at = run.timeline?.at ?? null;
   setText(byId("time"), clock(run.now));
-  const away = run.people.draw(run.now);
-  const shown = run.people.panels.size - away.length;
+  const away = run.people.draw(at ?? run.now, at === null);
+  run.conversation.draw(at, at === null);
+  run.timeline?.draw(run.now);
+  run.instruments?.draw();
+  showWhatIsEmpty(away);
+}
+
+function showWhatIsEmpty(away) {
   byId("nobody").hidden = run.people.panels.size > 0;
-  byId("people").dataset.count = String(shown);
+  byId("people").dataset.count = String(run.people.panels.size - away.length);
   byId("away").hidden = away.length === 0;
   setText(byId("away"), `Not seen or heard for a minute: ${away.join(", ")}.`);
   byId("silence").hidden = run.conversation.entries.size > 0;
@@ -104,3 +187,8 @@ export function state(name, text) {
   byId("connection").dataset.state = name;
   setText(byId("connection"), text);
 }
+
+onTheme(() => {
+  run.timeline?.refresh();
+  ask();
+});

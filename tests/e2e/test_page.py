@@ -36,7 +36,7 @@ class Page(HTMLParser):
         self.names.add(name)
         if "hidden" in values:
             self.hidden.add(name)
-        if tag not in {"meta", "link", "img", "br"}:
+        if tag not in {"meta", "link", "img", "br", "input"}:
             self.path.append(name)
 
     def handle_endtag(self, tag):

@@ -1,0 +1,48 @@
+// What each modality says alone, in numbers: a table that is filled while it is open.
+
+import { element, percent, setText } from "./dom.js";
+import { MODALITIES } from "./history.js";
+
+export class PeerTable {
+  constructor(labels, onOpen) {
+    this.root = element("details");
+    const table = element("table");
+    const columns = ["fusion", ...MODALITIES];
+    const head = element("tr");
+    head.append(element("td"), ...columns.map((name) => heading("col", name)));
+    table.append(head);
+    this.cells = labels.map((label) => {
+      const line = element("tr");
+      const cells = columns.map(() => element("td", "", "–"));
+      line.append(heading("row", label), ...cells);
+      table.append(line);
+      return cells;
+    });
+    this.extra = element("p", "empty");
+    this.root.append(element("summary", "", "What each modality says"), table, this.extra);
+    this.root.addEventListener("toggle", onOpen);
+  }
+
+  draw(reading, affect) {
+    if (!this.root.open) return;
+    this.cells.forEach((cells, index) => {
+      const said = reading ? [reading.values[index], ...reading.peers[index]] : [null, null, null, null];
+      said.forEach((value, column) => setText(cells[column], value === null ? "–" : percent(value)));
+    });
+    setText(this.extra, reading ? this.words(reading, affect) : "");
+  }
+
+  words(reading, affect) {
+    const parts = MODALITIES.map((name, m) => [name, reading.shares[m]]).filter(([, share]) => share !== null);
+    const shares = parts.map(([name, share]) => `${name} ${percent(share)}`).join(", ");
+    const text = shares ? `Weight in the fusion: ${shares}.` : "";
+    if (!affect || affect.valence === null || affect.arousal === null) return text;
+    return `${text} Valence ${affect.valence.toFixed(2)}, arousal ${affect.arousal.toFixed(2)}.`;
+  }
+}
+
+function heading(scope, name) {
+  const node = element("th", "", name);
+  node.scope = scope;
+  return node;
+}
