@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from core.policy import Purpose
+from core.labels import Purpose
 from core.strict import Strict
 from core.work import WorkKind
 

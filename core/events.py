@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from core.labels import Purpose
+
 PROTOCOL_VERSION = "1.0"
 
 
@@ -46,6 +48,10 @@ class Hello:
         model: which checkpoint.
         whisper: name of the recogniser.
         streams: the source's streams.
+        purpose: what the run is for.
+        withheld: modality -> why nothing is inferred from it, whatever is heard and seen; one paragraph.
+        capturing: people are heard or seen at this moment: show a sign of it until the status "capture" says
+            "off", or the end.
     """
 
     protocol: str
@@ -58,6 +64,9 @@ class Hello:
     model: ModelCard
     whisper: str
     streams: tuple[StreamInfo, ...]
+    purpose: Purpose = "personal"
+    withheld: dict[str, str] = field(default_factory=dict)
+    capturing: bool = False
     type: Literal["hello"] = "hello"
 
 
@@ -194,12 +203,13 @@ class Status:
         t_s: stream time.
         code: stable, machine-readable: "gap", "source_fault", "model_fault", "person_appeared",
             "person_left", "scene_change", "modality_missing", "modality_back", "load_step", "clock",
-            "abstained", "record_failed".
+            "abstained", "record_failed", "capture", "consent".
         level: how bad.
         message: one sentence for people; never words of the conversation.
         stream, person: concerned, if any.
         value: what it is now, machine-readable: the load step's name for "load_step", the device's reason
-            for "modality_missing", the offset in milliseconds for "clock".
+            for "modality_missing", the offset in milliseconds for "clock", "off" for "capture", "withdrawn"
+            for "consent".
     """
 
     t_s: float

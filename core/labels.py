@@ -1,4 +1,4 @@
-"""The labels that the product speaks: seven emotions, three modalities."""
+"""The labels that the product speaks: seven emotions, three modalities, five purposes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ Modality = Literal["text", "audio", "visual"]
 
 MODALITIES: Final[tuple[Modality, ...]] = ("text", "audio", "visual")
 """The order in which peers, masks and attributions are stacked, everywhere."""
+
+Purpose = Literal["personal", "research", "media", "workplace", "education"]
+"""What a run is for; see `core.policy`."""
 
 EMOTIONS: Final[tuple[str, ...]] = (
     "anger",

@@ -6,15 +6,15 @@ runs an engine, live, from a recording or for a client of the feed, keeps to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, TypeVar
 
 from core.errors import PolicyError
-from core.labels import MODALITIES, Modality
+from core.labels import MODALITIES, Modality, Purpose
 from core.work import AudioTokens, Faces, Failed, Fuse, Outcome, Payload, VisualTokens, WorkKind
 
-Purpose = Literal["personal", "research", "media", "workplace", "education"]
+Worker = TypeVar("Worker")
 
 _BIOMETRIC: Final[dict[WorkKind, Modality]] = {
     "faces": "visual",
@@ -58,6 +58,10 @@ class Policy:
     def allows(self, modality: Modality) -> bool:
         """Whether anything may be inferred from it."""
         return modality not in self.withheld
+
+    def permitted(self, workers: Mapping[WorkKind, Worker]) -> dict[WorkKind, Worker]:
+        """Those workers whose orders may be issued: the others are not even there."""
+        return {kind: worker for kind, worker in workers.items() if kind not in self.forbidden}
 
     def check(self, kind: WorkKind, payload: Payload) -> None:
         """Let an order pass.

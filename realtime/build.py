@@ -15,6 +15,7 @@ from core.config import EngineConfig
 from core.encoders.silero import SileroVoice
 from core.engine import Engine
 from core.events import PROTOCOL_VERSION, Hello, ModelCard, StreamInfo
+from core.policy import policy_of
 from core.spec import ModelSpec
 from core.version import VERSION
 from core.weights import locate
@@ -70,22 +71,24 @@ def load_faces(spec: ModelSpec, config: TrackingConfig) -> FaceDetector:
 
 
 def load_workers(spec: ModelSpec, export: Path, config: TrackingConfig) -> LoadedWorkers:
-    """Load every network. Raises as `load_lanes` does."""
+    """Load every network that the purpose leaves. Raises as `load_lanes` does."""
+    policy = policy_of(config.engine.purpose)
     with ThreadPoolExecutor(2) as pool:  # the recogniser takes as long to load as all others together
         loading = pool.submit(load_transcriber, config.whisper)
         networks = pool.submit(load_checkpoint, spec, export, config)
-        faces = load_faces(spec, config)
+        faces = load_faces(spec, config) if "faces" not in policy.forbidden else None
         workers = NetworkWorkers(networks.result())
         transcriber = loading.result()
     mapping: dict[WorkKind, Run] = {
         "transcribe": transcriber.run,
-        "faces": faces.run,
         "encode_visual": workers.encode_visual,
         "encode_audio": workers.encode_audio,
         "encode_text": workers.encode_text,
         "fuse": workers.fuse,
     }
-    return LoadedWorkers(mapping, transcriber)
+    if faces is not None:
+        mapping["faces"] = faces.run
+    return LoadedWorkers(policy.permitted(mapping), transcriber)
 
 
 def build_engine(
@@ -96,7 +99,8 @@ def build_engine(
 
 
 def hello(spec: ModelSpec, config: TrackingConfig, source: Source) -> Hello:
-    """The first message of a run: what is tracked, by what."""
+    """The first message of a run: what is tracked, by what, and what for."""
+    policy = policy_of(config.engine.purpose)
     return Hello(
         protocol=PROTOCOL_VERSION,
         version=VERSION,
@@ -108,6 +112,8 @@ def hello(spec: ModelSpec, config: TrackingConfig, source: Source) -> Hello:
         model=ModelCard(spec.name, spec.sha256, spec.license, spec.summary),
         whisper=config.whisper.size,
         streams=source.streams,
+        purpose=policy.purpose,
+        withheld=policy.explained,
     )
 
 

@@ -18,6 +18,13 @@ Whisper = Annotated[
     str | None, typer.Option(metavar="SIZE", help='Recogniser: "base" (default), "tiny.en"...')
 ]
 Language = Annotated[str | None, typer.Option(help='What is spoken, such as "en"; else it is recognised.')]
+Purpose = Annotated[
+    str | None,
+    typer.Option(help="personal (default), research, media; workplace and education leave only words."),
+]
+Consent = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Who agrees to be captured; else it is asked.")
+]
 Out = Annotated[Path | None, typer.Option(help="Folder for the run's files; else nothing is written.")]
 Host = Annotated[str | None, typer.Option(help="Address of feed and page (default 127.0.0.1).")]
 Port = Annotated[int | None, typer.Option(help="Port of feed and page (default 8765; 0 takes a free one).")]
@@ -41,6 +48,7 @@ def replay(
     pace: Pace = None,
     whisper: Whisper = None,
     language: Language = None,
+    purpose: Purpose = None,
     out: Out = None,
     checkpoint: Checkpoint = None,
     backend: Backend = None,
@@ -58,6 +66,7 @@ def replay(
     from realtime.config import resolve
 
     options = {
+        "engine.purpose": purpose,
         "source.pace": pace,
         "whisper.size": whisper,
         "whisper.language": language,
@@ -127,6 +136,8 @@ def live(
         Path | None, typer.Option(help="Folder to keep sound and pictures in; else none are.")
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="End after this long; else run until Ctrl-C.")] = None,
+    purpose: Purpose = None,
+    consent: Consent = None,
     out: Out = None,
     checkpoint: Checkpoint = None,
     backend: Backend = None,
@@ -139,6 +150,7 @@ def live(
 ) -> None:
     """Track a conversation as it happens: my microphone and camera, and the other side's sound and picture.
 
+    Nothing is captured before somebody has agreed, for this session and its purpose.
     Ctrl-C ends it in order: what was said last still gets its words and its final estimate.
     What is given later wins: the defaults, --config, the options, --set.
     """
@@ -148,6 +160,7 @@ def live(
     devices = {"microphone": microphone, "loopback": loopback, "camera": camera, "screen": screen}
     options = {
         **{f"sources.{name}": device for name, device in devices.items()},
+        "engine.purpose": purpose,
         "whisper.size": whisper,
         "whisper.language": language,
         "whisper.hot_words": hot_word or None,
@@ -165,7 +178,7 @@ def live(
     resolved = resolve_as(LiveConfig, config, options, [*left_out, *(set_ or [])])
     from realtime.live import run_live
 
-    raise typer.Exit(run_live(resolved, play=play, console=console))
+    raise typer.Exit(run_live(resolved, play=play, console=console, consent=consent))
 
 
 @app.command()
@@ -178,6 +191,8 @@ def serve(
     ] = None,
     whisper: Whisper = None,
     language: Language = None,
+    purpose: Purpose = None,
+    consent: Consent = None,
     out: Out = None,
     checkpoint: Checkpoint = None,
     backend: Backend = None,
@@ -194,6 +209,7 @@ def serve(
     from realtime.serve_config import ServeConfig
 
     options = {
+        "engine.purpose": purpose,
         "sessions.capacity": capacity,
         "whisper.size": whisper,
         "whisper.language": language,
@@ -206,7 +222,7 @@ def serve(
     resolved = resolve_as(ServeConfig, config, options, set_ or [])
     from realtime.serve import run_serve
 
-    raise typer.Exit(run_serve(resolved))
+    raise typer.Exit(run_serve(resolved, consent=consent))
 
 
 class Contract(StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import yaml
 from pydantic import BeforeValidator, Field
@@ -11,9 +11,12 @@ from pydantic import BeforeValidator, Field
 from core.backends.base import Precision
 from core.config import EngineConfig
 from core.errors import ConfigError
+from core.policy import settled
 from core.spec import DEFAULT_POINT
 from core.strict import Strict, with_overrides
 from realtime.pacing import Pace
+
+PURPOSE: Final = "engine.purpose"
 
 
 def _pace(value: object) -> str:
@@ -148,10 +151,13 @@ def resolve_as(
 
     Raises:
         ConfigError: names the key and what is wrong with it.
+        PolicyError: a purpose that withholds something was named, and then another one.
     """
     values: dict[str, Any] = {}
     if file is not None:
         values = kind.from_yaml(file).model_dump(exclude_unset=True)
+    named = [values, {"engine": {"purpose": options.get(PURPOSE)}}]
+    named += [with_overrides({}, [assignment]) for assignment in overrides]
     for dotted, value in options.items():
         if value is not None:
             *parents, last = dotted.split(".")
@@ -159,4 +165,13 @@ def resolve_as(
             for parent in parents:
                 node = node.setdefault(parent, {})
             node[last] = value
-    return kind.from_mapping(with_overrides(values, overrides), where="configuration")
+    config = kind.from_mapping(with_overrides(values, overrides), where="configuration")
+    settled(filter(None, map(_purpose, named)), config.engine.purpose)
+    return config
+
+
+def _purpose(values: dict[str, Any]) -> str | None:
+    """The purpose that a part of a configuration names; None when it names none."""
+    engine = values.get("engine")
+    purpose = engine.get("purpose") if isinstance(engine, dict) else None
+    return purpose if isinstance(purpose, str) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -11,17 +12,22 @@ from pathlib import Path
 
 from core.errors import ConfigError, EmotrackError
 from core.events import End, Hello, Status, StreamInfo
+from core.policy import policy_of
 from core.spec import ModelSpec
 from core.weights import find, is_ready
 from core.work import WorkKind, WorkResult
 from realtime.build import LoadedWorkers, build_engine, hello, load_transcriber, load_workers
+from realtime.consent.gate import ConsentGate
+from realtime.consent.keys import WITHDRAW_KEYS, withdrawable
+from realtime.consent.terminal import ask
+from realtime.consent.traces import Traces
 from realtime.live_config import LiveConfig
 from realtime.live_control import LiveControl
 from realtime.live_session import LiveSession, TimedSource
 from realtime.outputs import interruptible, open_outputs, tell
 from realtime.pacing import PacedSource
 from realtime.preparation import checkpoint_folder, prepare
-from realtime.recorder import Recorder
+from realtime.recorder import FILE_NAME, Recorder
 from realtime.run_head import head_of
 from realtime.workers.lanes import Lanes, Run
 from realtime.workers.two_sizes import TwoSizes
@@ -33,13 +39,17 @@ CLOSE_S = 2.0
 """How long a computation that hangs is waited for at the end."""
 
 
-def run_live(config: LiveConfig, *, play: Path | None, console: bool) -> int:
+def run_live(config: LiveConfig, *, play: Path | None, console: bool, consent: str | None = None) -> int:
     """Track devices until Ctrl-C.
+
+    Nothing is captured before somebody has agreed. When that is withdrawn, capturing stops at once, and what
+    the session has written is deleted.
 
     Args:
         config: everything that can be configured.
         play: a recording to be played as if it came from devices, in their place.
         console: whether to show the run in the terminal.
+        consent: who agrees to be captured; None = ask in the terminal. A recording captures nobody.
 
     Returns:
         The process's exit code: 0 when it was ended by the user, after the configured time or at the
@@ -50,20 +60,26 @@ def run_live(config: LiveConfig, *, play: Path | None, console: bool) -> int:
     """
     if config.engine.deterministic:
         raise ConfigError("a live run cannot be deterministic.", where="engine.deterministic")
+    gate = None if play is not None else ConsentGate(config.engine.purpose)
     with ExitStack() as stack:
-        source = stack.enter_context(_open(config, play))
+        if gate is not None:
+            ask(gate, consent, sys.stdin, sys.stderr)
+            stack.callback(_settle, gate)  # last of all: files are closed by then
+        source = stack.enter_context(_open(config, play, gate))
         config = _with_what_is_there(config)
         spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
         spec = spec.at(config.operating_point)
         loaded = load_workers(spec, export, config)
         interrupted = threading.Event()
         control = LiveControl(interrupted)
-        sinks = open_outputs(config, control, console=console, pace=1.0)
+        control.gate = gate
+        traces = None if gate is None else gate.traces
+        sinks = open_outputs(config, control, console=console, pace=1.0, traces=traces)
         stack.callback(sinks.close)
         stack.enter_context(interruptible(interrupted))
         streams = owned(source.streams)
-        greeting = replace(hello(spec, config, source), streams=streams)
-        recorder = _open_recorder(config, spec, greeting, control)
+        greeting = replace(hello(spec, config, source), streams=streams, capturing=gate is not None)
+        recorder = _open_recorder(config, spec, greeting, control, traces)
         if recorder is not None:
             stack.callback(recorder.close)
         session = LiveSession(
@@ -76,10 +92,15 @@ def run_live(config: LiveConfig, *, play: Path | None, console: bool) -> int:
         )
         stack.callback(session.lanes.close, CLOSE_S)
         control.session = session
+        if gate is not None:
+            gate.on_withdrawal(session.withdraw)
+            stack.enter_context(withdrawable(gate))
+            tell(sign(source.streams, gate))
         end = session.run(source, greeting)
         if recorder is not None:
             recorder.finish(end)
-        interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)
+        if gate is None or gate.state == "given":
+            interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)
     return _exit_code(end)
 
 
@@ -92,14 +113,34 @@ def owned(streams: tuple[StreamInfo, ...]) -> tuple[StreamInfo, ...]:
     )
 
 
-def _open(config: LiveConfig, play: Path | None) -> TimedSource:
+def sign(streams: tuple[StreamInfo, ...], gate: ConsentGate) -> str:
+    """What stands in the terminal while people are captured."""
+    names = ", ".join(stream.name for stream in streams)
+    only = f"; withheld: {' and '.join(gate.policy.withheld)}" if gate.policy.withheld else ""
+    return (
+        f"● Capturing {names}. Purpose: {gate.notice.purpose}{only}. Ctrl-C ends, {WITHDRAW_KEYS} withdraws "
+        "consent and deletes."
+    )
+
+
+def _settle(gate: ConsentGate) -> None:
+    """At the end: what a session without consent has written is deleted."""
+    if gate.state == "withdrawn":
+        left = gate.traces.purge()
+        tell("Consent was withdrawn: what this session had written is deleted.")
+        for path in left:
+            tell(f"{path} could not be deleted: delete it by hand.")
+
+
+def _open(config: LiveConfig, play: Path | None, gate: ConsentGate | None) -> TimedSource:
     if play is not None:
         from realtime.sources.recording import RecordingSource
 
-        return PacedSource(RecordingSource(play))
+        heard_only = not policy_of(config.engine.purpose).allows("visual")
+        return PacedSource(RecordingSource(play, want_video=not heard_only))
     from realtime.sources.open import open_sources
 
-    return open_sources(config.sources)
+    return open_sources(config.sources, gate)
 
 
 def _with_what_is_there(config: LiveConfig) -> LiveConfig:
@@ -134,10 +175,12 @@ def _lanes_of(
 
 
 def _open_recorder(
-    config: LiveConfig, spec: ModelSpec, greeting: Hello, control: LiveControl
+    config: LiveConfig, spec: ModelSpec, greeting: Hello, control: LiveControl, traces: Traces | None
 ) -> Recorder | None:
     if config.record is None:
         return None
+    if traces is not None:
+        traces.file(config.record / FILE_NAME)
 
     def report(error: EmotrackError) -> None:
         log.error("recorder: %s", error)

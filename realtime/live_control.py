@@ -1,4 +1,4 @@
-"""What clients of the feed may do to a live run: all that they may do to a replay, and mute."""
+"""What clients of the feed may do to a live run: all that they may do to a replay, mute and withdraw."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from realtime.feed.control import RunControl
 from realtime.feed.requests import Modality
 
 if TYPE_CHECKING:
+    from realtime.consent.gate import ConsentGate
     from realtime.live_session import LiveSession
 
 
@@ -17,13 +18,21 @@ class LiveControl(RunControl):
 
     Attributes:
         session: the run; set it before clients may ask.
+        gate: its consent; None while nobody is captured.
     """
 
     session: LiveSession | None = None
+    gate: ConsentGate | None = None
 
     def start(self) -> None:
         """Not needed: it runs."""
         raise NotAvailable("A live run begins when its command does.")
+
+    def withdraw(self) -> None:
+        """Take consent back."""
+        if self.gate is None:
+            raise NotAvailable("Nobody is captured in this run.")
+        self.gate.withdraw_soon("client")
 
     def mute(self, modality: Modality, *, muted: bool) -> None:
         """Leave out what is heard, or what is seen."""

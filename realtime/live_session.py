@@ -15,7 +15,7 @@ import numpy as np
 from core.engine import Engine, Input
 from core.errors import EmotrackError
 from core.events import EmotionEstimate, End, Event, Hello, Status
-from core.inputs import AudioChunk, EndOfStream, SourceInput, Tick
+from core.inputs import AudioChunk, EndOfStream, SourceInput, Tick, VideoFrame
 from core.stages.load_ladder import QueueAges
 from core.work import Failed, Work, WorkResult
 from realtime.mailbox import Mailbox
@@ -102,6 +102,7 @@ class LiveSession:
         self._open: dict[str, float] = {}
         self._fed = threading.Event()
         self._broken: str | None = None
+        self._withdrawn = threading.Event()
         self._muting, self._roll_call = Muting(()), RollCall(())
         self._next_tick_s = self._next_measure_s = self._oldest_s = 0.0
         self._seq = 0
@@ -119,6 +120,13 @@ class LiveSession:
         """Leave out what is heard or seen from now on, or take it in again; from any thread."""
         for state in self._muting.change(kind, self.now_s(), muted=muted):
             self._mailbox.put(state)
+
+    def withdraw(self) -> None:
+        """End at once: what was captured and not yet handled is dropped, and nothing more is said of it.
+
+        From any thread; who calls it closes the source, too (`realtime.consent.gate`).
+        """
+        self._withdrawn.set()
 
     def now_s(self) -> float:
         """Present stream time."""
@@ -139,7 +147,12 @@ class LiveSession:
         while pump.is_alive() and not self._is_over():
             self._turn(TICK_S)
         self._let_go(source, pump)
+        if hello.capturing:
+            self._emit(Status(self._now_s(), "capture", "info", "nothing is captured any more", value="off"))
         self._finish()
+        if self._withdrawn.is_set():
+            message = "consent was withdrawn: what this session has written is deleted"
+            self._emit(Status(self._now_s(), "consent", "warning", message, value="withdrawn"))
         reason = self._reason()
         end = self._tally.end(self._engine.now_s, reason, [*source.faults, *self._losses()])
         self._emit(end)
@@ -162,11 +175,12 @@ class LiveSession:
         if self._broken is None and self._roll_call.failed(self._now_s()):
             self._broken = f"no device can be used: {self._roll_call.reasons()}. `emotrack doctor` says more."
         late = self._seconds is not None and self._now_s() >= self._seconds
-        return late or self._broken is not None or self._interrupted.is_set()
+        told = self._interrupted.is_set() or self._withdrawn.is_set()
+        return late or self._broken is not None or told
 
     def _wait_for_the_beginning(self) -> None:
         while not self._fed.wait(TICK_S):
-            if self._interrupted.is_set():
+            if self._interrupted.is_set() or self._withdrawn.is_set():
                 return
 
     def _turn(self, timeout_s: float) -> None:
@@ -199,6 +213,8 @@ class LiveSession:
         passed = self._muting.passed(item)
         if isinstance(passed, AudioChunk):
             passed = _quantised(passed)
+        if isinstance(passed, VideoFrame) and not self._engine.policy.allows("visual"):
+            passed = None  # not even into a recording
         if passed is not None:
             self._push(passed)
 
@@ -219,7 +235,7 @@ class LiveSession:
         """Take what the devices still hold, then end the streams that did not end by themselves."""
         source.stop()
         limit_s = self._clock() + STOP_S
-        while pump.is_alive() and self._clock() < limit_s:
+        while pump.is_alive() and self._clock() < limit_s and not self._withdrawn.is_set():
             self._turn(TICK_S)
         source.close()
         for item in self._mailbox.take(0.0):
@@ -231,7 +247,7 @@ class LiveSession:
     def _finish(self) -> None:
         """Wait for the last words; what is not there in time is done without."""
         limit_s = self._clock() + 2 * FINISH_S
-        while not self._engine.finished:
+        while not self._engine.finished and not self._withdrawn.is_set():
             taken = self._mailbox.take(TICK_S)
             for item in taken:
                 self._take(item)
@@ -241,7 +257,7 @@ class LiveSession:
                 return
 
     def _reason(self) -> Reason:
-        if self._interrupted.is_set():
+        if self._interrupted.is_set() or self._withdrawn.is_set():
             return "interrupted"
         return "finished" if self._broken is None else "failed"
 
@@ -255,6 +271,8 @@ class LiveSession:
     # -- outputs --------------------------------------------------------------------------------------
 
     def _push(self, item: Input) -> None:
+        if self._withdrawn.is_set():  # nothing is looked at or kept any more
+            return
         at_s = self._now_s()
         if self._tape is not None:
             self._tape.write(at_s, item)

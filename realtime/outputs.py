@@ -12,15 +12,21 @@ from pathlib import Path
 
 from core.errors import EmotrackError
 from realtime.config import TrackingConfig
+from realtime.consent.traces import Traces
 from realtime.feed.targets import ControlTarget
 from realtime.sinks.base import FanOut, Sink, unwritable
-from realtime.sinks.table import RUN_FOLDER, open_sink
+from realtime.sinks.table import RUN_FILES, RUN_FOLDER, open_sink
 
 log = logging.getLogger(__name__)
 
 
 def open_outputs(
-    config: TrackingConfig, control: ControlTarget, *, console: bool, pace: float | None
+    config: TrackingConfig,
+    control: ControlTarget,
+    *,
+    console: bool,
+    pace: float | None,
+    traces: Traces | None = None,
 ) -> FanOut:
     """Every sink that the configuration asks for.
 
@@ -31,6 +37,7 @@ def open_outputs(
         control: carries out what clients of the feed ask for.
         console: whether to show the run in the terminal.
         pace: stream seconds per second that are aimed at, for the terminal; None = as fast as possible.
+        traces: is told of everything that would have to be deleted.
 
     Raises:
         FeedError, SinkError: one of them cannot be opened.
@@ -41,17 +48,22 @@ def open_outputs(
 
         sinks["feed"] = feed = FeedSink.configured(config.feed, control)
         tell(f"Page: {feed.page(config.feed.page)}")
+        if traces is not None:
+            traces.memory(feed.forget)
     if console:
         from realtime.sinks.console import ConsoleSink
 
         sinks["console"] = ConsoleSink(pace=pace)
     if config.run.out is not None:
-        sinks.update(open_run_folder(config.run.out, config))
+        sinks.update(open_run_folder(config.run.out, config, traces))
     return FanOut(sinks, _report)
 
 
-def open_run_folder(out: Path, config: TrackingConfig) -> dict[str, Sink]:
+def open_run_folder(out: Path, config: TrackingConfig, traces: Traces | None = None) -> dict[str, Sink]:
     """Every sink that writes into a run's folder, and the configuration beside. Raises SinkError."""
+    if traces is not None:
+        for name in (*RUN_FILES, "config.yaml"):
+            traces.file(out / name)
     sinks = {name: open_sink(name, out) for name in RUN_FOLDER}
     try:
         (out / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.engine import Engine
 from core.events import End
+from core.policy import Policy, policy_of, settled
 from realtime.build import build_engine, hello, load_lanes, load_voice
 from realtime.config import ReplayConfig
 from realtime.feed.control import RunControl
@@ -14,6 +15,7 @@ from realtime.outputs import interruptible, open_outputs, tell
 from realtime.pacing import Pace
 from realtime.preparation import checkpoint_folder, prepare
 from realtime.recorder import FILE_NAME
+from realtime.run_head import purpose_of
 from realtime.session import Session
 from realtime.sources.base import Source
 from realtime.sources.recorded_inputs import RecordedRun, RecordedSource, is_recorded_run
@@ -29,7 +31,7 @@ def run_replay(path: Path, config: ReplayConfig, *, console: bool) -> int:
     Args:
         path: a recording, or a folder that `emotrack live --record` wrote: that run is had again as it was,
             from the results that were recorded. The folder's `inputs.mcap` by itself is a recording like any
-            other, and is tracked anew.
+            other, and is tracked anew; so is the folder for a purpose that withholds something.
         config: everything else.
         console: whether to show the run in the terminal.
 
@@ -40,9 +42,12 @@ def run_replay(path: Path, config: ReplayConfig, *, console: bool) -> int:
     Raises:
         EmotrackError: the run cannot begin.
     """
-    if is_recorded_run(path):
+    recorded = _recorded_policy(path)
+    config = _purposed(config, recorded)
+    policy = policy_of(config.engine.purpose)
+    if is_recorded_run(path) and recorded is not None and recorded.withheld == policy.withheld:
         return _exit_code(_have_again(RecordedRun(path), config, console=console))
-    with _open(path) as source:
+    with _open(path, policy) as source:
         spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
         spec = spec.at(config.operating_point)  # after the export, which is the same for every point
         lanes = load_lanes(spec, export, config)
@@ -62,8 +67,33 @@ def run_replay(path: Path, config: ReplayConfig, *, console: bool) -> int:
     return _exit_code(end)
 
 
-def _open(path: Path) -> Source:
-    return RecordedSource(path.parent) if path.name == FILE_NAME else RecordingSource(path)
+def _open(path: Path, policy: Policy) -> Source:
+    if is_recorded_run(path):
+        return RecordedSource(path)
+    if path.name == FILE_NAME:
+        return RecordedSource(path.parent)
+    return RecordingSource(path, want_video=policy.allows("visual"))
+
+
+def _recorded_policy(path: Path) -> Policy | None:
+    """The policy under which a run was recorded; None for other recordings."""
+    folder = path.parent if path.name == FILE_NAME else path
+    return policy_of(purpose_of(RecordedRun(folder).head)) if is_recorded_run(folder) else None
+
+
+def _purposed(config: ReplayConfig, recorded: Policy | None) -> ReplayConfig:
+    """The configuration for a recording: what was recorded at work, say, is never for anything else.
+
+    Raises:
+        PolicyError: another purpose was asked for.
+    """
+    if recorded is None:
+        return config
+    if "purpose" in config.engine.model_fields_set:
+        settled((recorded.purpose,), config.engine.purpose)
+        return config
+    engine = config.engine.model_copy(update={"purpose": recorded.purpose})
+    return config.model_copy(update={"engine": engine})
 
 
 def _have_again(recorded: RecordedRun, config: ReplayConfig, *, console: bool) -> End:

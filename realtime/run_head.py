@@ -31,6 +31,14 @@ def streams_of(head: dict[str, str]) -> tuple[StreamInfo, ...]:
         raise SourceError(f"the recording's head is damaged ({error}).") from error
 
 
+def purpose_of(head: dict[str, str]) -> str:
+    """What the run was for; runs of before there were purposes were personal. Raises SourceError."""
+    try:
+        return str(json.loads(head["engine"]).get("purpose", "personal"))
+    except (KeyError, AttributeError, ValueError) as error:
+        raise SourceError(f"the recording's head is damaged ({error}).") from error
+
+
 def engine_of(head: dict[str, str]) -> tuple[EngineConfig, ModelSpec]:
     """Configuration and specification. Raises SourceError when they cannot be read."""
     try:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from contextlib import suppress
+from dataclasses import replace
 
 from core.errors import ConfigError
 from core.spec import ModelSpec
 from realtime.build import hello
+from realtime.consent.gate import ConsentGate
+from realtime.consent.terminal import ask
 from realtime.feed.limits import Limits
 from realtime.feed.server import Feed
 from realtime.feed.sink import tls_of
@@ -22,8 +26,12 @@ from realtime.sources.memory import MemorySource
 INGEST_PAGE = "/ingest"
 
 
-def run_serve(config: ServeConfig) -> int:
+def run_serve(config: ServeConfig, *, consent: str | None = None) -> int:
     """Serve until Ctrl-C.
+
+    Args:
+        config: everything that can be configured.
+        consent: who answers for it that people who are captured have agreed; None = ask in the terminal.
 
     Returns:
         The process's exit code, 0.
@@ -35,16 +43,21 @@ def run_serve(config: ServeConfig) -> int:
         raise ConfigError("a live session cannot be deterministic.", where="engine.deterministic")
     if not config.feed.enabled:
         raise ConfigError("a server without its feed serves nothing.", where="feed.enabled")
+    permission = ConsentGate(config.engine.purpose)
+    ask(permission, consent, sys.stdin, sys.stderr)
     spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
     spec = spec.at(config.operating_point)
-    sessions = open_sessions(config, spec, SharedNetworks.load(spec, export, config))
+    sessions = open_sessions(config, spec, SharedNetworks.load(spec, export, config), permission)
     asyncio.run(_serve(config, sessions))
     return 0
 
 
-def open_sessions(config: ServeConfig, spec: ModelSpec, networks: SharedNetworks) -> Sessions:
+def open_sessions(
+    config: ServeConfig, spec: ModelSpec, networks: SharedNetworks, permission: ConsentGate
+) -> Sessions:
     """The sessions of a server; the feed is still to be given to them."""
-    return Sessions(config, networks, hello(spec, config, MemorySource([], streams=())))
+    greeting = replace(hello(spec, config, MemorySource([], streams=())), capturing=True)
+    return Sessions(config, networks, greeting, permission)
 
 
 async def _serve(config: ServeConfig, sessions: Sessions) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from core.encoders.silero import SileroVoice
+from core.policy import policy_of
 from core.spec import ModelSpec
 from core.stages.voice import VoiceNetwork
 from core.work import Outcome, WorkKind
@@ -62,7 +63,8 @@ class SharedNetworks:
         with ThreadPoolExecutor(2) as pool:
             loading = pool.submit(load_whisper, config.whisper)
             networks = NetworkWorkers(load_checkpoint(spec, export, config))
-            load_faces(spec, config)  # sessions load their own; whether it is there has to be known now
+            if "faces" not in policy_of(config.engine.purpose).forbidden:
+                load_faces(spec, config)  # sessions load their own; whether it is there has to be known now
             encoders: dict[WorkKind, Run] = {
                 "encode_visual": one_at_a_time(networks.encode_visual),
                 "encode_audio": one_at_a_time(networks.encode_audio),
@@ -74,8 +76,11 @@ class SharedNetworks:
     def workers(self) -> dict[WorkKind, Run]:
         """Kind of order -> who computes it, for one session."""
         transcriber = transcriber_of(self.whisper, self.config.whisper, self.voice)
-        faces = load_faces(self.spec, self.config)
-        return {**self.encoders, "transcribe": transcriber.run, "faces": faces.run}
+        policy = policy_of(self.config.engine.purpose)
+        workers: dict[WorkKind, Run] = {**self.encoders, "transcribe": transcriber.run}
+        if "faces" not in policy.forbidden:
+            workers["faces"] = load_faces(self.spec, self.config).run
+        return policy.permitted(workers)
 
 
 def one_at_a_time(run: Run) -> Run:

@@ -11,7 +11,9 @@ from core.engine import Engine
 from core.errors import EmotrackError, FeedError
 from core.events import Event, Hello, StreamInfo
 from core.work import WorkResult
+from realtime.consent.gate import ConsentGate
 from realtime.feed.answers import Ack
+from realtime.feed.closing import Close, Refusal
 from realtime.feed.ingest_source import IngestSource
 from realtime.feed.requests import Ingest
 from realtime.feed.server import Feed
@@ -57,15 +59,26 @@ class ServedSession:
         request: what the client is going to send.
         tell: sends an `Ack` to the client.
         config: of the server.
+        gate: the consent of those who are captured.
     """
 
-    def __init__(self, name: str, request: Ingest, tell: Callable[[Ack], None], config: ServeConfig) -> None:
+    def __init__(
+        self,
+        name: str,
+        request: Ingest,
+        tell: Callable[[Ack], None],
+        config: ServeConfig,
+        gate: ConsentGate,
+    ) -> None:
+        self._gate = gate
         self._name = name
         self._config = config
         self._source = IngestSource(request, tell, idle_s=config.sessions.idle_s)
         self._interrupted = threading.Event()
         self._thread: threading.Thread | None = None
         self.control = LiveControl(self._interrupted)
+        self.control.gate = gate
+        gate.on_withdrawal(self._source.close)
 
     @property
     def name(self) -> str:
@@ -83,7 +96,9 @@ class ServedSession:
         return self._source.name
 
     def frame(self, data: bytes) -> None:
-        """Take in one binary message. Raises Refusal when it is no good."""
+        """Take in one binary message. Raises Refusal when it is no good, or consent was withdrawn."""
+        if self._gate.state != "given":
+            raise Refusal(Close.OUT_OF_TURN, "consent was withdrawn.")
         self._source.take(data)
 
     def finish(self) -> None:
@@ -134,6 +149,9 @@ class ServedSession:
             self.control.session = None
             self._source.close()
             sinks.close()
+            if self._gate.state == "withdrawn":
+                for path in self._gate.traces.purge():
+                    log.error("%s could not be deleted: delete it by hand", path)
             over()
 
     def _play(self, networks: SessionNetworks, greeting: Hello, sinks: FanOut) -> None:
@@ -146,6 +164,7 @@ class ServedSession:
         sink = self.control.before(sinks)
         session = LiveSession(engine, open_lanes, sink, self._interrupted, tape=self._source)
         self.control.session = session
+        self._gate.on_withdrawal(session.withdraw)
         try:
             session.run(self._source, greeting)
         finally:

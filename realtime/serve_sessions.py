@@ -7,8 +7,10 @@ import itertools
 from collections.abc import Callable
 from contextlib import suppress
 
-from core.errors import SinkError
+from core.errors import ConsentError, SinkError
 from core.events import Hello
+from realtime.consent.gate import ConsentGate
+from realtime.consent.traces import Traces
 from realtime.feed.answers import Ack
 from realtime.feed.closing import Close, Refusal
 from realtime.feed.requests import Ingest
@@ -30,13 +32,18 @@ class Sessions:
         config: of the server.
         networks: shared by all sessions.
         greeting: a session's first message, but for its source and streams.
+        permission: somebody's word that those who are captured have agreed; each session has its own gate
+            under it.
 
     Attributes:
         feed: what the sessions are told on; set it before the feed starts.
         capacity: how many sessions there can be at a time.
     """
 
-    def __init__(self, config: ServeConfig, networks: SessionNetworks, greeting: Hello) -> None:
+    def __init__(
+        self, config: ServeConfig, networks: SessionNetworks, greeting: Hello, permission: ConsentGate
+    ) -> None:
+        self._permission = permission
         self.feed: Feed | None = None
         self.capacity = config.sessions.places
         self._config = config
@@ -63,8 +70,10 @@ class Sessions:
                 f"all {self.capacity} places are taken." if self.capacity > 1 else "the place is taken."
             )
             raise Refusal(Close.TRY_AGAIN_LATER, sentence)
-        session = ServedSession(f"s{next(self._names)}", request, tell, self._config)
-        sinks = self._sinks(session, self.feed)
+        name = f"s{next(self._names)}"
+        gate = self._gate(name)
+        session = ServedSession(name, request, tell, self._config, gate)
+        sinks = self._sinks(session, self.feed, gate.traces)
         self.feed.open_session(session.name, session.control)
         self._running[session.name] = session
         loop = asyncio.get_running_loop()
@@ -85,12 +94,19 @@ class Sessions:
         for session in sessions:
             await asyncio.to_thread(session.join, END_S)
 
-    def _sinks(self, session: ServedSession, feed: Feed) -> dict[str, Sink]:
+    def _gate(self, name: str) -> ConsentGate:
+        try:
+            return self._permission.another(name)
+        except ConsentError as error:
+            raise Refusal(Close.TRY_AGAIN_LATER, "nobody has agreed to be captured.") from error
+
+    def _sinks(self, session: ServedSession, feed: Feed, traces: Traces) -> dict[str, Sink]:
+        traces.memory(lambda: feed.forget(session.name))
         sinks: dict[str, Sink] = {"feed": ChannelSink(feed, session.name)}
         out = self._config.run.out
         if out is not None:
             try:
-                sinks.update(open_run_folder(out / session.name, self._config))
+                sinks.update(open_run_folder(out / session.name, self._config, traces))
             except SinkError as error:
                 raise Refusal(Close.INTERNAL_ERROR, "the session's files cannot be written.") from error
         return sinks

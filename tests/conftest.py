@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,8 @@ from core.weights import fetch
 # No library may ask a hub behind our back, and tests that run side by side share the machine's cores.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+_STATE = tempfile.TemporaryDirectory()
+os.environ["EMOTRACK_STATE"] = _STATE.name  # nobody's real ledger of consent
 
 WORDS = ["Don't", "forget", "a", "jacket,", "it", "will", "be", "cold", "tonight."]
 HOP_S = 0.25

@@ -44,6 +44,10 @@ class Channel:
         for viewer in self.viewers:
             viewer.offer(message)
 
+    def forget(self) -> None:
+        """Remember nothing of what was said so far."""
+        self._history.forget()
+
     def join(self, viewer: Viewer, subscription: Subscription | None) -> None:
         """Begin with a snapshot."""
         viewer.subscribe(subscription)

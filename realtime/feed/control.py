@@ -84,6 +84,10 @@ class RunControl:
             self._check_running()
         self._interrupted.set()
 
+    def withdraw(self) -> None:
+        """Not for a recording."""
+        raise NotAvailable("A replay captures nobody.")
+
     def mute(self, modality: Modality, *, muted: bool) -> None:
         """Not for a recording: a replay always gives the same."""
         raise NotAvailable("A recording that is replayed cannot be muted.")

@@ -32,6 +32,7 @@ from realtime.feed.requests import (
     Stop,
     Subscribe,
     Subscription,
+    Withdraw,
 )
 from realtime.feed.targets import ControlTarget, IngestSession, IngestTarget
 from realtime.feed.throttle import Bucket, Failures
@@ -253,6 +254,8 @@ def carry_out(request: Request, target: ControlTarget) -> None:
             target.start()
         case Stop():
             target.stop()
+        case Withdraw():
+            target.withdraw()
         case Mute():
             target.mute(request.modality, muted=request.muted)
         case Mark():

@@ -66,14 +66,24 @@ class History:
             missed.append(message)
         return sorted(missed, key=attrgetter("seq"))
 
+    def forget(self) -> None:
+        """Remember nothing of what was said. Who comes back is told that there is a gap."""
+        said = [*self._hello, *self._kept.values(), *self._rolling.values(), *self._log]
+        self._clear()
+        self._hello, self._snapshot = [], None
+        self.known_from = max((message.seq + 1 for message in said), default=self.known_from)
+
     def _begin(self, hello: Message) -> None:
         self._hello = [hello]
+        self._clear()
+        self.known_from = hello.seq
+        self._remember(hello)
+
+    def _clear(self) -> None:
         self._kept.clear()
         self._rolling.clear()
         self._log.clear()
         self._log_bytes = 0
-        self.known_from = hello.seq
-        self._remember(hello)
 
     def _remember(self, message: Message) -> None:
         self._log.append(message)

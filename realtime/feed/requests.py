@@ -163,6 +163,18 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Take consent back: capturing stops within a second, and what the session has written is deleted.
+
+    Attributes:
+        id: comes back in the `result`.
+    """
+
+    id: Number
+    type: Literal["withdraw"] = "withdraw"
+
+
+@dataclass(frozen=True, slots=True)
 class Mute:
     """Leave a modality out of the estimates, or take it in again.
 
@@ -219,6 +231,6 @@ class Finish:
     type: Literal["finish"] = "finish"
 
 
-Request = Start | Stop | Mute | Mark | Correct
+Request = Start | Stop | Withdraw | Mute | Mark | Correct
 """What needs the right `control`; each is answered by one `result`."""
-ClientMessage = Identify | Subscribe | Ping | Start | Stop | Mute | Mark | Correct | Finish
+ClientMessage = Identify | Subscribe | Ping | Start | Stop | Withdraw | Mute | Mark | Correct | Finish

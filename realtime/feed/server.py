@@ -208,6 +208,16 @@ class Feed:
         else:
             self._loop.call_soon_threadsafe(self._deliver, message, session)
 
+    def forget(self, session: str = MAIN) -> None:
+        """Remember nothing of what was said so far in a session; from any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._forget, session)
+
+    def _forget(self, session: str) -> None:
+        channel = self._house.channels.named(session)
+        if channel is not None:
+            channel.forget()
+
     def _deliver(self, message: Message, session: str) -> None:
         channel = self._house.channels.named(session)
         if channel is not None:

@@ -103,6 +103,10 @@ class FeedSink:
         """Tell all viewers; never waits. Raises FeedError when the feed is over."""
         self._feed.publish(event, seq)
 
+    def forget(self) -> None:
+        """Remember nothing of what was said so far."""
+        self._feed.forget()
+
     def close(self) -> None:
         """Flush for a bounded time and close every connection. Closing again does nothing."""
         if self._loop.is_closed():

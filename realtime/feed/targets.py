@@ -27,6 +27,10 @@ class ControlTarget(Protocol):
         """End the run in order; the events up to `end` still come."""
         ...
 
+    def withdraw(self) -> None:
+        """Consent is taken back: stop capturing at once, and delete what the run has written."""
+        ...
+
     def mute(self, modality: Modality, *, muted: bool) -> None:
         """Leave a modality out from now on, or take it in again."""
         ...

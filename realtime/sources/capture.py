@@ -79,6 +79,11 @@ class Capture:
         self._look_after(now_s)
         return out
 
+    def let_go(self) -> None:
+        """Tell the device's thread to end, without waiting for it."""
+        if self._keeper is not None:
+            self._keeper.stop(join_s=0.0)
+
     def stop(self) -> None:
         """Close the device."""
         if self._keeper is not None:

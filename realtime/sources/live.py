@@ -34,6 +34,7 @@ class LiveSource:
         echo: keeps the loudspeaker out of the microphone; None = there is no loopback to compare with.
         clock: steady seconds. `perf_counter` is the best steady clock of each system.
         wall: wall-clock seconds, to notice that the machine slept.
+        permit: raises an error when no device may be opened.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class LiveSource:
         echo: EchoLane | None = None,
         clock: Callable[[], float] = time.perf_counter,
         wall: Callable[[], float] = time.time,
+        permit: Callable[[], None] | None = None,
     ) -> None:
         self.name = name
         self.streams: tuple[StreamInfo, ...] = tuple(capture.info for capture in captures)
@@ -54,6 +56,7 @@ class LiveSource:
         self._echo = echo
         self._clock = clock
         self._wall = wall
+        self._permit = permit
         self._news = threading.Event()
         self._stopping = threading.Event()
         self._closed = threading.Event()
@@ -63,7 +66,13 @@ class LiveSource:
         return self._clock() - self.zero_s
 
     def inputs(self) -> Iterator[SourceInput]:
-        """Open the devices and give what they say until `stop` or `close`; see `Source.inputs`."""
+        """Open the devices and give what they say until `stop` or `close`; see `Source.inputs`.
+
+        Raises:
+            EmotrackError: no device may be opened.
+        """
+        if self._permit is not None:
+            self._permit()
         if self._closed.is_set():
             return
         self.zero_s = self._clock()
@@ -135,5 +144,7 @@ class LiveSource:
                     self.faults.append(f"{stream}: {count / 16_000:.2f} s of sound were lost ({what[:-8]}).")
 
     def _release(self) -> None:
+        for capture in self._captures:
+            capture.let_go()
         for capture in self._captures:
             capture.stop()

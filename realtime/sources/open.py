@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from core.errors import SourceError
+from core.errors import PolicyError, SourceError
 from core.events import StreamInfo
+from core.policy import Policy
+from realtime.consent.gate import ConsentGate
 from realtime.sources.audio_track import AudioTrack
 from realtime.sources.camera import CameraDriver
 from realtime.sources.capture import Capture
@@ -31,13 +33,22 @@ _SOUND_ITEMS: Final = 1500
 _PICTURES: Final = 8
 
 
-def open_sources(config: SourcesConfig) -> LiveSource:
+def open_sources(config: SourcesConfig, gate: ConsentGate | None = None) -> LiveSource:
     """A live source for the configured devices. They are opened when its `inputs` begins.
+
+    Args:
+        config: which devices.
+        gate: lets none of them be opened before somebody has agreed, leaves out those that the purpose
+            withholds, and closes all when consent is withdrawn. None is for tests of devices, where nothing
+            is kept or inferred.
 
     Raises:
         SourceError: nothing is configured, or a library that records sound is not installed.
         ConfigError: a region of the screen cannot be read.
+        PolicyError: everything that is configured is withheld.
     """
+    if gate is not None:
+        config = admitted(config, gate.policy)
     captures = []
     if config.microphone is not None:
         captures.append(microphone(config))
@@ -50,11 +61,28 @@ def open_sources(config: SourcesConfig) -> LiveSource:
     if not captures:
         raise SourceError("no device is configured.", where="sources", fix="Name at least a microphone.")
     guarded = config.echo_guard and config.microphone is not None and config.loopback is not None
-    return LiveSource(
+    source = LiveSource(
         captures,
         name=" + ".join(capture.label for capture in captures),
         echo=EchoLane(ME, THEM) if guarded else None,
+        permit=None if gate is None else gate.require,
     )
+    if gate is not None:
+        gate.on_withdrawal(source.close)
+    return source
+
+
+def admitted(config: SourcesConfig, policy: Policy) -> SourcesConfig:
+    """The devices that a purpose leaves: what nothing may be inferred from is not even opened.
+
+    Raises:
+        PolicyError: none of those that are configured is left.
+    """
+    if policy.allows("visual"):
+        return config
+    if config.microphone is None and config.loopback is None:
+        raise PolicyError(f"cameras and screens are withheld: purpose {policy.purpose}.", fix=policy.why)
+    return config.model_copy(update={"camera": None, "screen": None})
 
 
 def microphone(config: SourcesConfig) -> Capture:

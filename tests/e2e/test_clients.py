@@ -27,6 +27,7 @@ from realtime.serve_sessions import Sessions
 from tests.core import fakes
 from tests.core.fakes import voice
 from tests.e2e.browser import BROWSER, browsing
+from tests.realtime.consent.agreeing import agreed
 from tests.realtime.feedside import Target
 from tests.realtime.test_serve import Networks
 
@@ -208,7 +209,7 @@ def test_a_page_is_microphone_and_camera_of_a_session_only_after_the_button_was_
             return {**super().workers(), "faces": see}
 
     out = {"run": {"out": str(tmp_path)}, "sessions": {"linger_s": 0.0, "capacity": 1}}
-    sessions = Sessions(ServeConfig.from_mapping(out, where="test"), Watching(), hello)
+    sessions = Sessions(ServeConfig.from_mapping(out, where="test"), Watching(), hello, agreed())
     with fed(run, ingest=sessions) as feed:
         sessions.feed = feed
         tab.open(feed.page("ingest", INGEST_PAGE))

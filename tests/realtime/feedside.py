@@ -167,6 +167,9 @@ class Target:
     def stop(self):
         self._do("stop")
 
+    def withdraw(self):
+        self._do("withdraw")
+
     def mute(self, modality, *, muted):
         self._do("mute", modality, muted)
 

@@ -51,6 +51,7 @@ client_messages = st.one_of(
     st.builds(Ping, numbers),
     st.builds(requests.Start, numbers),
     st.builds(requests.Stop, numbers),
+    st.builds(requests.Withdraw, numbers),
     st.builds(requests.Mute, numbers, st.sampled_from(["text", "audio", "visual"]), st.booleans()),
     st.builds(requests.Mark, numbers, names, st.none() | st.floats(0, 1e6)),
     st.builds(requests.Correct, numbers, names, names, labels),

@@ -10,7 +10,7 @@ from core.errors import FeedError, NotAvailable
 from core.events import Correction, Marker
 from realtime.feed.closing import Close
 from realtime.feed.control import MAX_WAITING, RunControl
-from realtime.feed.requests import Correct, Mark, Mute, Ping, Start, Stop
+from realtime.feed.requests import Correct, Mark, Mute, Ping, Start, Stop, Withdraw
 from realtime.sinks.memory import MemorySink
 from tests.realtime.feedside import Target, asynchronous, joined, serving
 
@@ -20,6 +20,7 @@ REQUESTS = [
     Mute(3, "audio", True),
     Mark(4, "laughs", 1.5),
     Correct(5, "u1", "p1", ("fear",)),
+    Withdraw(6),
 ]
 
 
@@ -39,7 +40,7 @@ async def test_a_client_with_the_right_to_it_controls_the_run():
         refused = await client.hear()
     assert target.asked == [
         ("start",), ("stop",), ("mute", "audio", True), ("mark", "laughs", 1.5),
-        ("correct", "u1", "p1", ("fear",)),
+        ("correct", "u1", "p1", ("fear",)), ("withdraw",),
     ]  # fmt: skip
     assert (unsupported["ok"], unsupported["code"]) == (False, "unsupported")
     assert (refused["code"], refused["message"]) == ("refused", "There is no run.")
@@ -127,7 +128,7 @@ def test_what_a_replay_cannot_do_or_not_now_is_refused(conversation, hello):
         with pytest.raises(FeedError, match="no run"):
             ask()
     through.write(hello, 0)
-    for ask in (control.start, lambda: control.mute("audio", muted=True)):
+    for ask in (control.start, control.withdraw, lambda: control.mute("audio", muted=True)):
         with pytest.raises(NotAvailable):
             ask()
     with pytest.raises(FeedError, match="not come yet"):

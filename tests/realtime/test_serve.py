@@ -33,6 +33,7 @@ from realtime.workers.lanes import Lanes
 from tests.core import fakes
 from tests.core.conversations import engine
 from tests.core.fakes import chunks, voice
+from tests.realtime.consent.agreeing import agreed
 from tests.realtime.feedside import asynchronous, connected, serving, until
 from tests.realtime.live import ListSink
 
@@ -60,7 +61,7 @@ class Networks:
 @asynccontextmanager
 async def sessions_served(hello, workers=None, **settings):
     config = ServeConfig(sessions=SessionsConfig(**{"linger_s": 0.0, "capacity": 2, **settings}))
-    sessions = Sessions(config, Networks(workers), hello)
+    sessions = Sessions(config, Networks(workers), hello, agreed())
     async with serving(ingest=sessions) as feed:
         sessions.feed = feed
         try:
@@ -246,7 +247,7 @@ async def test_the_files_of_each_session_are_kept_apart_when_asked_for(hello, tm
     config = ServeConfig.from_mapping(
         {"run": {"out": str(tmp_path)}, "sessions": {"linger_s": 0.0}}, where="test"
     )
-    sessions = Sessions(config, Networks(), hello)
+    sessions = Sessions(config, Networks(), hello, agreed())
     async with serving(ingest=sessions) as feed:
         sessions.feed = feed
         async with sender(feed, MICROPHONE) as client:
