@@ -37,6 +37,7 @@ def pages() -> dict[str, tuple[str, bytes]]:
     files = {f"/{file.name}": file for file in sorted(WEB.iterdir()) if file.suffix in _KINDS}
     files["/"] = files.pop("/index.html")
     files["/ingest"] = files.pop("/ingest.html")
+    files["/overlay"] = files.pop("/overlay.html")
     return {path: (_KINDS[file.suffix], file.read_bytes()) for path, file in files.items()}
 
 

@@ -1,0 +1,77 @@
+// A transparent page to lay over a picture: who expresses what, and nothing else.
+
+import { FeedClient, ownAddress, takeToken } from "./client.js";
+import { setText } from "./dom.js";
+import { Plate } from "./plate.js";
+import { readWishes } from "./wishes.js";
+
+const RATE_HZ = 5;
+const NEXT_SESSION_MS = 2000;
+const LOOK_MS = 1000;
+
+const byId = (id) => document.getElementById(id);
+const query = location.search;
+const token = takeToken();
+history.replaceState(null, "", location.pathname + query); // a reload keeps what the address asks for
+
+let hello = null;
+let waiting = false;
+const plates = new Map();
+const { wishes, trouble } = readWishes(new URLSearchParams(query));
+
+function complain(text) {
+  byId("trouble").hidden = text === "";
+  setText(byId("trouble"), text);
+}
+
+function begin(message) {
+  hello = message;
+  plates.clear();
+  byId("people").replaceChildren();
+  const unknown = (wishes.labels ?? []).filter((label) => !message.labels.includes(label));
+  complain(unknown.length ? `The model does not know: ${unknown.join(", ")}. It knows ${message.labels.join(", ")}.` : "");
+}
+
+function plate(person) {
+  if (!plates.has(person)) {
+    const made = new Plate(person, hello, wishes);
+    plates.set(person, made);
+    byId("people").append(made.root);
+  }
+  return plates.get(person);
+}
+
+function receive(message) {
+  if (message.type === "hello") begin(message);
+  else if (hello === null) return;
+  else if (message.type === "estimate") plate(message.person).estimate(message, performance.now());
+  else if (message.type === "transcript" && wishes.words) plate(message.person).say(message, performance.now());
+  else if (message.type === "end" || (message.type === "status" && message.value === "withdrawn")) begin(hello);
+  if (waiting) return;
+  waiting = true;
+  requestAnimationFrame(draw);
+}
+
+function draw() {
+  waiting = false;
+  const now = performance.now();
+  for (const plate of plates.values()) plate.draw(now);
+}
+
+function connection(name, reason) {
+  if (name === "refused") complain(`Refused: ${reason}`);
+  if (name === "over") setTimeout(() => feed.connect(), NEXT_SESSION_MS); // there may be another
+}
+
+const kinds = ["estimate", "status", ...(wishes.words ? ["transcript"] : [])];
+const feed = new FeedClient(ownAddress("/v1/stream"), token, {
+  onEvent: receive,
+  onState: connection,
+  subscribe: { kinds, persons: wishes.person === null ? null : [wishes.person], rolling: true, rate_hz: RATE_HZ },
+  client: "overlay",
+});
+document.documentElement.style.fontSize = `${wishes.size}px`;
+setInterval(draw, LOOK_MS); // what is old goes away, also when nothing comes
+if (trouble !== "") complain(trouble);
+else if (token === null) complain("The address has to end in #token=…, as the one that emotrack printed.");
+else feed.connect();
