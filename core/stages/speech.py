@@ -196,13 +196,14 @@ class SpeechBranch:
         What lies beyond `heard` is zeros, even if it was delivered ahead of its time.
         """
         block = self.blocks.block
+        if not desk.effort.voices:  # nothing will come that a final estimate would have to wait for
+            record.next_block = -(-(record.end_sample or 0) // block)
+            return
         while (record.next_block + 1) * block <= until:
             start = record.next_block * block
             if record.end_sample is not None and start >= record.end_sample:
                 return
             record.next_block += 1
-            if not desk.effort.voices:
-                continue
             begin = max(0, start - self.blocks.context)
             samples = self.buffer.read(begin, start + block)
             samples[max(0, heard - begin) :] = 0.0
