@@ -156,15 +156,15 @@ def test_the_example_page_shows_what_is_told(tab, run, conversation, tmp_path):
     copy(ROOT / "examples" / "page.html", tmp_path)
     copy(ROOT / "realtime" / "web" / "client.js", tmp_path)
     with page_server(tmp_path) as origin, fed(run, origins=(origin,)) as feed:
-        for seq, event in enumerate(conversation):
+        for seq, event in enumerate(conversation[:100]):
             feed.publish(event, seq)
         tab.open(f"{origin}/page.html#feed=127.0.0.1:{feed.port}&token={feed.tokens.view}")
         tab.until("document.querySelectorAll('.person').length === 2")
-        tab.until("document.body.textContent.includes('The run is over')")
-        text = tab.evaluate("document.body.innerText")
-        assert "p1" in text
+        assert "%" in tab.evaluate("document.body.innerText")
         assert feed.tokens.view not in tab.evaluate("location.href")
         keep(tab, "example-page")
+        feed.publish(conversation[-1], 100)
+        tab.until("document.body.textContent.includes('The run is over')")
 
 
 def keep(tab, name):

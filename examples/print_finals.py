@@ -1,0 +1,39 @@
+"""Print what every utterance expressed, once it is over.
+
+    python examples/print_finals.py 'http://127.0.0.1:8765/#token=...'
+
+The address is the one that emotrack prints. Lost connections are taken up again; the end of the run ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from core.events import EmotionEstimate, End, Transcript
+from realtime.feed.client import FeedClient, address_of
+from realtime.feed.requests import Subscription
+
+
+async def print_finals(page: str) -> None:
+    """Follow the feed behind the address of a page until the run ends."""
+    wanted = Subscription(kinds=("transcript", "estimate"), rolling=False)
+    words: dict[str, str] = {}
+    async with FeedClient(*address_of(page), subscription=wanted, name="print_finals") as feed:
+        async for told in feed:
+            match told.event:
+                case Transcript(final=True) as transcript:
+                    words[transcript.utterance] = transcript.text
+                case EmotionEstimate(final=True) as estimate:
+                    found = ", ".join(estimate.active) or "nothing above its threshold"
+                    found = "too little to go by" if estimate.abstained else found
+                    said = words.pop(estimate.id, "")
+                    print(f"{estimate.t1_s:7.1f} s  {estimate.person}: {found}  {said!r}", flush=True)
+                case End():
+                    return
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    asyncio.run(print_finals(sys.argv[1]))

@@ -1,0 +1,87 @@
+"""The examples do what they say; the page among them is in test_clients.py."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import wave
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime.feed.sink import FeedSink
+from realtime.serve import INGEST_PAGE
+from realtime.serve_config import ServeConfig
+from realtime.serve_sessions import Sessions
+from tests.core.fakes import voice
+from tests.e2e.test_clients import fed, looping
+from tests.realtime.test_serve import Networks
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+def example(name, *words):
+    """Start an example as its first lines say."""
+    return subprocess.Popen(
+        [sys.executable, str(EXAMPLES / f"{name}.py"), *map(str, words)],
+        cwd=EXAMPLES.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={"PYTHONPATH": str(EXAMPLES.parent), "PYTHONIOENCODING": "utf-8"},
+    )
+
+
+def output(process):
+    text, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    return text
+
+
+def test_print_finals_prints_one_line_for_each_utterance(conversation):
+    with closing(FeedSink(port=0)) as feed:
+        for seq, event in enumerate(conversation):
+            feed.write(event, seq)
+        lines = output(example("print_finals", feed.page_url)).splitlines()
+    assert [line.split(":")[0].split()[-1] for line in lines] == ["p1", "p2", "p1"]
+    assert all("it will be cold tonight." in line for line in lines)
+
+
+def test_the_text_file_holds_a_line_for_each_person_and_is_empty_at_the_end(conversation, tmp_path):
+    path = tmp_path / "emotions.txt"
+    with closing(FeedSink(port=0)) as feed:
+        for seq, event in enumerate(conversation[:100]):
+            feed.write(event, seq)
+        process = example("text_file", feed.page_url, path)
+        while not (path.exists() and path.read_text(encoding="utf-8").count("\n") == 2):
+            assert process.poll() is None, process.communicate()
+        assert sorted(line[:3] for line in path.read_text(encoding="utf-8").splitlines()) == ["p1:", "p2:"]
+        assert "%" in path.read_text(encoding="utf-8")
+        feed.write(conversation[-1], 100)
+        output(process)
+    assert path.read_text(encoding="utf-8") == ""
+
+
+def test_send_wav_prints_what_its_speech_expresses(hello, tmp_path):
+    path = tmp_path / "speech.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(np.round(voice(2.5, [(0.3, 1.3)]) * 32_767).astype("<i2").tobytes())
+    sessions = Sessions(ServeConfig(), Networks(), hello)
+    with looping() as run, fed(run, ingest=sessions) as feed:
+        sessions.feed = feed
+        lines = output(example("send_wav", feed.page("ingest", INGEST_PAGE), path)).splitlines()
+        run(sessions.close())
+    assert len(lines) == 1
+
+
+@pytest.mark.parametrize("name", ["print_finals", "text_file", "send_wav"])
+def test_without_an_address_an_example_says_how_it_is_used(name):
+    process = example(name)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert f"python examples/{name}.py" in errors
