@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from core.errors import EmotrackError, SinkError
-from core.events import Event
+from core.events import Event, Hello
 
 
 class Sink(Protocol):
@@ -30,6 +30,12 @@ class Sink(Protocol):
             EmotrackError: what was left cannot be written.
         """
         ...
+
+
+def purpose_said(hello: Hello) -> str:
+    """What a run is for, and what is withheld for that, as every export says it."""
+    withheld = f"; withheld: {', '.join(hello.withheld)}" if hello.withheld else ""
+    return f"purpose: {hello.purpose}{withheld}"
 
 
 class FanOut:

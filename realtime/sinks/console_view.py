@@ -23,6 +23,7 @@ from core.events import (
     Utterance,
 )
 from core.labels import EMOTIONS, MODALITIES
+from realtime.sinks.base import purpose_said
 
 COLOURS = dict(
     zip(EMOTIONS, ("red", "green", "magenta", "yellow", "blue", "cyan", "white"), strict=True),
@@ -45,6 +46,7 @@ class View:
         speakers: utterance -> person, as last said.
         verdicts: utterance -> final estimate.
         statuses: the latest.
+        capturing: people are heard or seen at this moment.
     """
 
     hello: Hello | None = None
@@ -57,14 +59,16 @@ class View:
     verdicts: dict[str, EmotionEstimate] = field(default_factory=dict)
     statuses: deque[Status] = field(default_factory=lambda: deque(maxlen=STATUS_LINES))
 
+    capturing: bool = False
+
     def take(self, event: Event) -> None:
         """Take one event in."""
         self.now_s = max(self.now_s, time_of(event))
         match event:
             case Hello():
-                self.hello = event
+                self.hello, self.capturing = event, event.capturing
             case End():
-                self.end = event
+                self.end, self.capturing = event, False
             case Transcript():
                 self.speech[event.utterance] = event
                 self.speakers[event.utterance] = event.person
@@ -83,6 +87,7 @@ class View:
             self.verdicts[event.utterance] = event
 
     def _status(self, event: Status) -> None:
+        self.capturing = self.capturing and not (event.code == "capture" and event.value == "off")
         if event.person is not None and event.code == "person_left":
             self.left.add(event.person)
         elif event.person is not None and event.code == "person_appeared":
@@ -184,12 +189,14 @@ def summary(estimate: EmotionEstimate) -> str:
 def _header(view: View, speed: str, page: str | None) -> Text:
     """The most useful first: a narrow terminal cuts the end off."""
     hello, end = view.hello, view.end
-    parts = [("emotrack", "bold"), (clean(hello.source), "") if hello else ("", "")]
+    parts = [("● capturing", "bold red")] if view.capturing else []
+    parts += [("emotrack", "bold"), (clean(hello.source), "") if hello else ("", "")]
     parts += [(clock(view.now_s), ""), (speed, "")]
     if end is not None:
         parts.append((end.reason, "bold green" if end.reason == "finished" else "bold red"))
     parts.append((page or "", "underline"))
     if hello is not None:
+        parts.append((purpose_said(hello), "bold yellow" if hello.withheld else "dim"))
         parts += [(f"whisper {clean(hello.whisper)}", "dim"), (clean(hello.model.name), "dim")]
     line = _line("")
     for text, style in parts:

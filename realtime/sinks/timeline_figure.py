@@ -20,6 +20,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from core.labels import MODALITIES
+from realtime.sinks.base import purpose_said
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,6 +105,7 @@ def _head(figure: Figure, story: Story, height_in: float) -> None:
     left = 0.15 / figure.get_size_inches()[0]
     top = 1 - 0.32 / height_in
     title = f"{hello.source}    checkpoint {hello.model.name}    Whisper {hello.whisper}"
+    title += f"    {purpose_said(hello)}"
     figure.text(left, top, title, fontsize=12, color=INK, weight="bold", parse_math=False)
     handles = [
         Patch(facecolor=QUIET, alpha=0.3, label="probability"),

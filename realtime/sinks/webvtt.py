@@ -7,8 +7,8 @@ from bisect import bisect_right
 from pathlib import Path
 from typing import Final
 
-from core.events import Event, Transcript
-from realtime.sinks.base import TextFile
+from core.events import Event, Hello, Transcript
+from realtime.sinks.base import TextFile, purpose_said
 
 HEADER: Final = "WEBVTT\n"
 
@@ -29,10 +29,19 @@ class WebVttSink:
     def __init__(self, folder: Path) -> None:
         self._file = TextFile(folder / "transcript.vtt")
         self._cues: list[tuple[float, str]] = []
+        self._head = HEADER
         self._file.append(HEADER)
 
     def write(self, event: Event, seq: int) -> None:
-        """Add a cue for a final transcript that has words. Raises SinkError when it cannot be written."""
+        """Note what the run is for; add a cue for a final transcript that has words.
+
+        Raises:
+            SinkError: it cannot be written.
+        """
+        if isinstance(event, Hello):
+            note = f"\nNOTE {purpose_said(event)}\n"
+            self._head += note
+            self._file.append(note)
         if not isinstance(event, Transcript) or not event.final or not event.text.strip():
             return
         cue = _cue(event)
@@ -42,7 +51,7 @@ class WebVttSink:
             self._file.append(cue)
         else:
             self._file.clear()
-            self._file.append(HEADER + "".join(text for _, text in self._cues))
+            self._file.append(self._head + "".join(text for _, text in self._cues))
 
     def close(self) -> None:
         """Close the file. Closing again does nothing."""

@@ -174,6 +174,7 @@ def test_without_a_terminal_finals_warnings_and_the_end_are_plain_lines() -> Non
     assert "\x1b" not in text
     assert text.splitlines() == [
         "recording interview.mp4  whisper base  default",
+        "purpose: personal",
         "http://127.0.0.1:8765/",
         f"00:01.0 person-1  {words}",
         "00:00.0 person-1  → happiness 0.82, surprise 0.55  (text+audio, confidence 0.74)",
