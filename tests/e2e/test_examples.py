@@ -17,6 +17,7 @@ from realtime.serve_config import ServeConfig
 from realtime.serve_sessions import Sessions
 from tests.core.fakes import voice
 from tests.e2e.test_clients import fed, looping
+from tests.realtime.consent.agreeing import agreed
 from tests.realtime.test_serve import Networks
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -71,7 +72,7 @@ def test_send_wav_prints_what_its_speech_expresses(hello, tmp_path):
         file.setsampwidth(2)
         file.setframerate(16_000)
         file.writeframes(np.round(voice(2.5, [(0.3, 1.3)]) * 32_767).astype("<i2").tobytes())
-    sessions = Sessions(ServeConfig(), Networks(), hello)
+    sessions = Sessions(ServeConfig(), Networks(), hello, agreed())
     with looping() as run, fed(run, ingest=sessions) as feed:
         sessions.feed = feed
         lines = output(example("send_wav", feed.page("ingest", INGEST_PAGE), path)).splitlines()
