@@ -83,7 +83,7 @@ def test_withdrawal_stops_everything_the_newest_first_and_forgets_even_if_one_th
     gate.on_withdrawal(fail)
     gate.on_withdrawal(lambda: done.append("session"))
     gate.traces.memory(lambda: done.append("memory"))
-    with pytest.raises(OSError, match="^$"):
+    with pytest.raises(OSError, match=r"^$"):
         gate.withdraw("client")
     assert done == ["session", "fails", "device", "memory"]
     assert gate.state == "withdrawn"

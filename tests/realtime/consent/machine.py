@@ -1,0 +1,134 @@
+"""A machine with scripted devices and fake networks: whole commands run on it, and it notes what they use."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from core.engine import Engine
+from core.orders import OrderDesk
+from core.work import WorkKind
+from realtime.sources.device_items import Block, Opened, Picture
+from realtime.sources.driver import Port
+from realtime.workers.lanes import Lanes
+from tests.core import fakes
+
+SOUND = fakes.voice(30.0, [(0.3 + 2 * n, 1.6 + 2 * n) for n in range(15)], seed=3)
+
+
+@dataclass
+class Machine:
+    """What was used.
+
+    Attributes:
+        opened: devices whose threads have run, in order.
+        open: devices that are open now.
+        orders: kinds of work that were ordered.
+        workers: kinds of work that some lanes could have computed.
+        talking: set once the first block of sound was delivered.
+        engines: all that were built.
+    """
+
+    opened: list[str] = field(default_factory=list)
+    open: set[str] = field(default_factory=set)
+    orders: set[WorkKind] = field(default_factory=set)
+    workers: set[WorkKind] = field(default_factory=set)
+    talking: threading.Event = field(default_factory=threading.Event)
+    engines: list[Engine] = field(default_factory=list)
+
+    def used_threads(self) -> list[str]:
+        """Threads of devices and of computations that there are."""
+        names = [thread.name for thread in threading.enumerate()]
+        return [name for name in names if name.startswith(("device", "lane", "pump"))]
+
+
+class Device:
+    """Delivers sound, or pictures of two faces, until it is closed."""
+
+    def __init__(self, machine: Machine, name: str) -> None:
+        self.label = name
+        self._machine = machine
+
+    def run(self, port: Port) -> None:
+        self._machine.opened.append(self.label)
+        self._machine.open.add(self.label)
+        try:
+            port.put(Opened(port.clock(), self.label, 16_000 if self.label in ("mic", "speaker") else 0.0))
+            step = 0
+            while not port.wait(0.01):
+                self._deliver(port, step)
+                step += 1
+        finally:
+            self._machine.open.discard(self.label)
+
+    def _deliver(self, port: Port, step: int) -> None:
+        if self.label in ("mic", "speaker"):
+            samples = SOUND[160 * step : 160 * (step + 1), None]
+            port.put(Block(port.clock(), 160 * step, samples))
+            self._machine.talking.set()
+        elif step % 10 == 0:
+            image = np.ascontiguousarray(fakes.picture(2, (60, 0, 0), look=step % 250))
+            port.put(Picture(port.clock(), image))
+
+
+def install(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Put the machine in place of devices and networks."""
+    machine = Machine()
+    for name, driver in {
+        "PortAudioDriver": lambda device, loopback=False: Device(machine, "speaker" if loopback else "mic"),
+        "CameraDriver": lambda device, **_: Device(machine, "camera"),
+        "ScreenDriver": lambda region, **_: Device(machine, "screen"),
+    }.items():
+        monkeypatch.setattr(f"realtime.sources.open.{name}", driver)
+    _networks(machine, monkeypatch)
+    ordered, built, lanes = OrderDesk.order, Engine.__init__, Lanes.__init__
+
+    def order(desk, kind, payload, now_s):
+        number = ordered(desk, kind, payload, now_s)
+        machine.orders.add(kind)
+        return number
+
+    def build(engine, *arguments):
+        built(engine, *arguments)
+        machine.engines.append(engine)
+
+    def open_lanes(self, workers, *arguments, **options):
+        machine.workers |= set(workers)
+        lanes(self, workers, *arguments, **options)
+
+    monkeypatch.setattr(OrderDesk, "order", order)
+    monkeypatch.setattr(Engine, "__init__", build)
+    monkeypatch.setattr(Lanes, "__init__", open_lanes)
+    return machine
+
+
+def _networks(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = fakes.spec()
+    for module in ("replay", "live", "serve"):
+        monkeypatch.setattr(f"realtime.{module}.prepare", lambda checkpoint, tell: (spec, Path()))
+    encoders = SimpleNamespace(
+        encode_visual=fakes.encode_visual,
+        encode_audio=fakes.encode_audio,
+        encode_text=fakes.encode_text,
+        fuse=fakes.fuse,
+    )
+    words = SimpleNamespace(run=fakes.transcribe)
+    for module in ("build", "serve_networks"):
+        monkeypatch.setattr(f"realtime.{module}.load_checkpoint", lambda *_: None)
+        monkeypatch.setattr(f"realtime.{module}.NetworkWorkers", lambda _: encoders)
+        monkeypatch.setattr(f"realtime.{module}.load_voice", fakes.ScriptedVoice)
+        monkeypatch.setattr(f"realtime.{module}.load_whisper", lambda *_: None)
+        monkeypatch.setattr(f"realtime.{module}.transcriber_of", lambda *_: words)
+
+    def faces(*_: object) -> SimpleNamespace:
+        return SimpleNamespace(run=fakes.detect)
+
+    monkeypatch.setattr("realtime.build.load_faces", faces)
+    monkeypatch.setattr("realtime.serve_networks.load_faces", faces)
+    monkeypatch.setattr("realtime.replay.load_voice", fakes.ScriptedVoice)
+    monkeypatch.setattr("realtime.live.is_ready", lambda _: False)
