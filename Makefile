@@ -2,7 +2,7 @@
 # make demo    a real recording, replayed in real time: terminal, web page, run folder
 # make test    the tests
 # make check   style, types and layer rules
-# make test-packages  what the tests of devices need from Debian or Ubuntu: a sound server, a display (as root)
+# make test-packages  what the tests of devices need from Debian or Ubuntu: a compiler, a sound server, a display (as root)
 # make bench   speed and memory on this machine
 # make fuzz    hostile messages against the feed's decoder, for FUZZ_S seconds
 # make soak    ten minutes of live speech: lag and memory over time, as figures and as a picture in runs/
@@ -12,7 +12,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.emotrack-setup
-TEST_PACKAGES := pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins xvfb
+TEST_PACKAGES := g++ pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins xvfb
 
 .PHONY: setup demo test test-packages check bench soak fuzz golden clean
 .DELETE_ON_ERROR:
