@@ -19,8 +19,11 @@ Whisper = Annotated[
 ]
 Language = Annotated[str | None, typer.Option(help='What is spoken, such as "en"; else it is recognised.')]
 Purpose = Annotated[
-    str | None,
-    typer.Option(help="personal (default), research, media; workplace and education leave only words."),
+    list[str] | None,
+    typer.Option(
+        metavar="PURPOSE",
+        help="personal (default), research, media; workplace and education leave only words.",
+    ),
 ]
 Consent = Annotated[
     str | None, typer.Option(metavar="NAME", help="Who agrees to be captured; else it is asked.")
@@ -39,6 +42,16 @@ Console = Annotated[bool, typer.Option("--console/--no-console", help="Show the 
 _DEVICE = '"default", a name or a part of it, or a number.'
 _NO = "Leave out a source, such as camera; repeatable."
 _REGION = 'Number of a screen, or "left,top,width,height".'
+
+
+def _one(purposes: list[str] | None) -> str | None:
+    """The purpose: the last that was named, unless one before it withholds something that it does not."""
+    if not purposes:
+        return None
+    from core.policy import settled
+
+    settled(purposes, purposes[-1])
+    return purposes[-1]
 
 
 @app.command()
@@ -66,7 +79,7 @@ def replay(
     from realtime.config import resolve
 
     options = {
-        "engine.purpose": purpose,
+        "engine.purpose": _one(purpose),
         "source.pace": pace,
         "whisper.size": whisper,
         "whisper.language": language,
@@ -160,7 +173,7 @@ def live(
     devices = {"microphone": microphone, "loopback": loopback, "camera": camera, "screen": screen}
     options = {
         **{f"sources.{name}": device for name, device in devices.items()},
-        "engine.purpose": purpose,
+        "engine.purpose": _one(purpose),
         "whisper.size": whisper,
         "whisper.language": language,
         "whisper.hot_words": hot_word or None,
@@ -209,7 +222,7 @@ def serve(
     from realtime.serve_config import ServeConfig
 
     options = {
-        "engine.purpose": purpose,
+        "engine.purpose": _one(purpose),
         "sessions.capacity": capacity,
         "whisper.size": whisper,
         "whisper.language": language,

@@ -156,8 +156,8 @@ def resolve_as(
     values: dict[str, Any] = {}
     if file is not None:
         values = kind.from_yaml(file).model_dump(exclude_unset=True)
-    named = [values, {"engine": {"purpose": options.get(PURPOSE)}}]
-    named += [with_overrides({}, [assignment]) for assignment in overrides]
+    named = [_purpose(values), options.get(PURPOSE)]
+    named += [_purpose(with_overrides({}, [assignment])) for assignment in overrides]
     for dotted, value in options.items():
         if value is not None:
             *parents, last = dotted.split(".")
@@ -166,7 +166,7 @@ def resolve_as(
                 node = node.setdefault(parent, {})
             node[last] = value
     config = kind.from_mapping(with_overrides(values, overrides), where="configuration")
-    settled(filter(None, map(_purpose, named)), config.engine.purpose)
+    settled(filter(None, named), config.engine.purpose)
     return config
 
 
