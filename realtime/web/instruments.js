@@ -1,6 +1,6 @@
 // How the run itself is doing: devices, what is left out under load, and how long estimates take.
 
-import { element, setText } from "./dom.js";
+import { clock, element, setText } from "./dom.js";
 
 const KEPT = 200;
 const MUTED = "muted";
@@ -72,7 +72,7 @@ class Device {
     setText(this.words, words);
   }
 
-  change({ code, value, message }) {
+  change({ code, value, message, t_s }) {
     if (code === "modality_missing") {
       this.reason = value;
       this.set(value === "starting" ? "starting" : "missing", message);
@@ -80,7 +80,7 @@ class Device {
       this.reason = null;
       this.set("works", "works again");
     } else if (code === "gap" && this.reason === null) {
-      this.set("hole", message);
+      this.set("hole", `${clock(t_s)} ${message}`);
     } else if (code === "source_fault") {
       this.set("missing", message);
     } else if (code === "clock") {

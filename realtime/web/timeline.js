@@ -52,8 +52,8 @@ export class Timeline {
     this.drawn = -Infinity;
   }
 
-  draw(now) {
-    this.now = now;
+  draw() {
+    const { now } = this;
     const live = this.at === null;
     const { slider, live: button, words } = this.parts;
     const time = performance.now();

@@ -95,6 +95,7 @@ function begin() {
     run.instruments = new Instruments(parts, hello);
   }
   byId("notices").replaceChildren();
+  if (byId("spoken")) setText(byId("spoken"), "");
   allow(run.onWrong);
 }
 
@@ -135,6 +136,7 @@ function announce(message) {
 
 function advance(t) {
   run.now = Math.max(run.now, t);
+  if (run.timeline) run.timeline.now = run.now;
 }
 
 function notice(t, level, text) {
@@ -169,14 +171,13 @@ function draw() {
   setText(byId("time"), clock(run.now));
   const away = run.people.draw(at ?? run.now, at === null);
   run.conversation.draw(at, at === null);
-  run.timeline?.draw(run.now);
+  run.timeline?.draw();
   run.instruments?.draw();
   showWhatIsEmpty(away);
 }
 
 function showWhatIsEmpty(away) {
   byId("nobody").hidden = run.people.panels.size > 0;
-  byId("people").dataset.count = String(run.people.panels.size - away.length);
   byId("away").hidden = away.length === 0;
   setText(byId("away"), `Not seen or heard for a minute: ${away.join(", ")}.`);
   byId("silence").hidden = run.conversation.entries.size > 0;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import closing
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -12,7 +11,7 @@ import pytest
 
 from core.events import EmotionEstimate, Status, Transcript
 from realtime.feed.sink import FeedSink
-from tests.e2e.browser import BROWSER, browsing
+from tests.e2e.browser import BROWSER
 
 HOSTILE = "<img src=x onerror=\"document.body.id='owned'\"> & <b>bold</b>"
 
@@ -51,23 +50,11 @@ class Page(HTMLParser):
         return [text for text, path in self.words if name in path]
 
 
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory):
-    with browsing(tmp_path_factory.mktemp("profile")) as tab:
-        yield tab
-
-
-def drawn(tab, text):
-    """Wait until the page shows `text`, and until what it has received is drawn."""
-    tab.until(f"document.body.textContent.includes({json.dumps(text)})")
-    tab.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
-
-
 LAST = Status(0.0, "gap", "info", "That is all for now.")
 
 
 @pytest.fixture
-def shown(tab):
+def shown(tab, drawn):
     """A function that publishes events and returns the page as the browser has drawn it."""
 
     def show(events):
@@ -75,7 +62,7 @@ def shown(tab):
             for seq, event in enumerate([*events, LAST]):
                 feed.write(event, seq)
             tab.open(feed.page_url)
-            drawn(tab, LAST.message)
+            drawn(LAST.message)
             return Page(tab.html())
 
     return show
@@ -134,7 +121,7 @@ def cut_off(feed):
     asyncio.run_coroutine_threadsafe(abort(), feed._loop).result()
 
 
-def test_a_page_that_lost_its_connection_goes_on_where_it_was(tab, conversation):
+def test_a_page_that_lost_its_connection_goes_on_where_it_was(tab, drawn, conversation):
     with closing(FeedSink(port=0)) as feed:
         half = len(conversation) // 2
         for seq, event in enumerate(conversation[:half]):
@@ -146,7 +133,7 @@ def test_a_page_that_lost_its_connection_goes_on_where_it_was(tab, conversation)
         cut_off(feed)
         for seq, event in enumerate(conversation[half:], half):
             feed.write(event, seq)
-        drawn(tab, "The run is over at 0:12.")
+        drawn("The run is over at 0:12.")
         page = Page(tab.html())
         assert feed._feed.counts().opened == 2
     assert page.texts("source") == ["not told again"]
@@ -156,7 +143,7 @@ def test_a_page_that_lost_its_connection_goes_on_where_it_was(tab, conversation)
     assert "A face appeared. (p1, video)" in page.texts("notices")
 
 
-def test_the_token_leaves_the_address_bar_survives_a_reload_and_is_asked_for_when_missing(tab, hello):
+def test_the_token_leaves_the_address_bar_survives_a_reload_and_is_asked_for_when_missing(tab, drawn, hello):
     with closing(FeedSink(port=0)) as feed:
         feed.write(hello, 0)
         tab.open(feed.page_url)
@@ -166,7 +153,7 @@ def test_the_token_leaves_the_address_bar_survives_a_reload_and_is_asked_for_whe
         tab.until("document.getElementById('connection').dataset.state === 'live'")
         tab.evaluate("sessionStorage.clear()")
         tab.open(feed.page_url.partition("#")[0] + "?again")
-        drawn(tab, "it ends in #token=")
+        drawn("it ends in #token=")
         tab.open(feed.page_url.partition("#")[0] + "#token=wrong")
-        drawn(tab, "Refused: ")
+        drawn("Refused: ")
         assert feed.tokens.view not in tab.html()
