@@ -98,6 +98,7 @@ class TrainingConfig(Strict):
             peers and fusion of the checkpoint that the encoders belong to; "fresh" from nothing.
         recogniser: for corpora of recordings.
         views: looks at each training face.
+        folds: of small corpora, see `train.cross_fitting`; 0 = the corpora's own validation parts.
         joint_calibration: label-blind joined windows on which each pattern of several modalities is
             calibrated.
         max_tokens, sizes, pairing, placement, optimisation, losses: see there.
@@ -116,6 +117,7 @@ class TrainingConfig(Strict):
     peers: Literal["first_stage", "checkpoint", "fresh"] = "first_stage"
     recogniser: RecogniserConfig = RecogniserConfig()
     views: int = Field(3, ge=1)
+    folds: int = Field(0, ge=0, le=20)
     joint_calibration: int = Field(2000, ge=100)
     max_tokens: MaxTokensConfig = MaxTokensConfig()
     sizes: SizesConfig = SizesConfig()
@@ -129,6 +131,10 @@ class TrainingConfig(Strict):
         for name in self.corpora:
             if name not in CORPORA:
                 raise ValueError(f"there is no corpus {name!r}; known: {', '.join(CORPORA)}")
+        if self.folds and (self.peers != "fresh" or self.optimisation.patience):
+            raise ValueError("folds train from nothing to the end: set peers to fresh and patience to 0")
+        if self.folds == 1:
+            raise ValueError("one fold leaves nothing to train on: set folds to 2 or more, or to 0")
         if self.inputs == "raw" and self.peers != "fresh":
             raise ValueError("peers are fresh where inputs are raw: set peers to fresh")
         if self.inputs == "raw" and any(CORPORA[name].form == "features" for name in self.corpora):

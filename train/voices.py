@@ -71,7 +71,7 @@ def with_voices(
     )
     by_id = {example.id: example for example in examples}
     seen = feature_tokens([by_id[i] for i in heard.ids], "timed")
-    return replace(seen, corpus=name, tokens=heard.tokens | seen.tokens)
+    return replace(seen, corpus=name, tokens={**heard.tokens, **seen.tokens})
 
 
 def slower(tokens: Tokens, token_s: float) -> Tokens:

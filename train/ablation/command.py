@@ -101,6 +101,7 @@ def _constant(ablation: AblationConfig, material: Material) -> float:
     said = np.ones(test.targets.shape, np.float32)
     if ablation.figure == "accuracy":
         rates = (presence(train.targets) & train.known).mean(axis=0)
-        said = np.broadcast_to(np.eye(len(rates), dtype=np.float32)[int(rates.argmax())], said.shape)
-    cuts = np.full(said.shape[1], 0.5, np.float32)
+        said = np.zeros_like(said)
+        said[:, int(rates.argmax())] = 1.0
+    cuts = np.full(test.targets.shape[1], 0.5, np.float32)
     return figure_of(ablation.figure, said, cuts, test.targets, test.known)

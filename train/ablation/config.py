@@ -96,6 +96,7 @@ def read_ablation(path: Path) -> AblationConfig:
 
 
 def preset_of(config: AblationConfig, path: Path, variant: VariantConfig, seed: int) -> TrainingConfig:
-    """The preset of one run; states are not kept, because runs are short."""
-    flags = [*config.shared, *variant.flags, f"optimisation.seed={seed}", "optimisation.save_every=0"]
+    """The preset of one run. States are not kept, because runs are short; folds would make them long."""
+    fixed = [f"optimisation.seed={seed}", "optimisation.save_every=0", "folds=0"]
+    flags = [*config.shared, *variant.flags, *fixed]
     return read_config(path.parent / config.preset, flags)

@@ -22,7 +22,6 @@ from core.models.fusion import EmotionNet
 from core.window import TokenShape
 from train.ablation.config import AblationConfig, Answer
 from train.ablation.figures import figure_of
-from train.build import train_network
 from train.calibrate import fit_branch, fit_thresholds
 from train.catalogue import Reading, read_corpus
 from train.config import TrainingConfig
@@ -32,6 +31,7 @@ from train.inference import evaluation_windows, outputs_of
 from train.inputs import Inputs, Places, read_inputs
 from train.parallel import World
 from train.progress import RunLog
+from train.second_stage import train_network
 from train.token_sets import Means, tokens_of
 from train.tokens import TokenSet
 
@@ -152,7 +152,7 @@ def load_run(path: Path) -> dict[str, Said]:
 
 def _key(ablation: AblationConfig, config: TrainingConfig, material: Material) -> str:
     """Of everything that a run depends on."""
-    digest = hashlib.sha256(config.model_dump_json(exclude={"name", "summary", "license"}).encode())
+    digest = hashlib.sha256(config.model_dump_json(exclude={"name", "summary", "license", "folds"}).encode())
     digest.update(f"{ablation.corpus} {ablation.figure}".encode())
     for tokens in (*material.inputs.sets, material.test):
         digest.update("\0".join(tokens.ids).encode() + tokens.targets.tobytes())

@@ -75,7 +75,7 @@ def _action_units(path: Path) -> dict[str, NDArray[np.float32]]:
         names, units = [str(name) for name in data["clip"]], np.asarray(data["au"], np.float32)
     if units.shape != (len(names), WIDTH):
         raise SourceError(f"has units of shape {units.shape}, not {(len(names), WIDTH)}.", where=str(path))
-    good = np.isfinite(units).all(axis=1)
+    good = np.isfinite(units.sum(axis=1))
     units[:, :INTENSITIES] = np.sqrt(np.maximum(units[:, :INTENSITIES], 0.0))
     return {_take(name): row for name, row, usable in zip(names, units, good, strict=True) if usable}
 

@@ -1,0 +1,75 @@
+"""The second stage of training: peers and fusion on token sets, judged on validation parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.labels import Modality
+from core.models.fusion import EmotionNet
+from core.window import TokenShape
+from train.config import TrainingConfig
+from train.fit import Fitted, fit
+from train.inference import evaluation_windows, outputs_of
+from train.inputs import Inputs, Places
+from train.knowledge import calibrated_peers, equal_peers, knowledge_of
+from train.learner import Figures, Validate
+from train.metrics import presence, ranking
+from train.pairing import BatchMaker
+from train.parallel import World
+from train.progress import RunLog
+from train.start import new_network
+from train.tokens import TokenSet
+
+
+def train_network(
+    config: TrainingConfig,
+    places: Places,
+    inputs: Inputs,
+    world: World,
+    log: RunLog,
+    state_path: Path,
+    *,
+    resume: bool,
+    validate: Validate | None = None,
+) -> Fitted:
+    """Fit fusion and peers on the training parts; `validate` judges them, or else the validation parts do."""
+    train = [s.part("train") for s in inputs.sets]
+    validation = [s.part("validation") for s in inputs.sets]
+    net = new_network(config, inputs.spec, places.encoders, train)
+    shapes = inputs.spec.token_shapes
+    if config.peers == "fresh":  # who has learned nothing cannot be judged
+        insight = equal_peers(train)
+    else:
+        insight = calibrated_peers(net.eval(), validation, shapes, calibration_weights(config))
+    return fit(
+        net,
+        BatchMaker(train, shapes, config.pairing, config.placement, config.optimisation.seed),
+        knowledge_of(train, insight),
+        config.optimisation,
+        config.losses,
+        world,
+        validate=validate or validator(validation, shapes),
+        log=log,
+        state_path=state_path,
+        resume=resume,
+    )
+
+
+def validator(validation: Sequence[TokenSet], shapes: dict[Modality, TokenShape]) -> Validate:
+    """Judge a network by the mean over corpora of the fusion's average precision."""
+    windows = [evaluation_windows(s) for s in validation]
+
+    def validate(net: EmotionNet) -> Figures:
+        figures: Figures = {}
+        for tokens, cut in zip(validation, windows, strict=True):
+            z = outputs_of(net, cut, shapes).logits
+            figures[f"{tokens.corpus}_map"] = ranking(z, presence(tokens.targets), tokens.known)["map"]
+        return figures | {"score": sum(figures.values()) / len(figures)}
+
+    return validate
+
+
+def calibration_weights(config: TrainingConfig) -> dict[str, float]:
+    """Corpus -> weight of one of its validation examples."""
+    return {name: use.calibration for name, use in config.corpora.items()}
