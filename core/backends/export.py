@@ -100,6 +100,8 @@ def main(arguments: list[str]) -> int:
     except EmotrackError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    finally:
+        logging.disable(logging.NOTSET)
     return 0
 
 

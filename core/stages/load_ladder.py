@@ -146,8 +146,12 @@ class LoadLadder:
             self._calm_since_s = None
 
     def _settle(self, t_s: float) -> None:
-        """A step up that has lasted earns back half of the patience."""
-        if self._raised_s is not None and t_s - self._raised_s >= self.config.relapse_s:
+        """A step up that has lasted earns back half of the patience.
+
+        Lasting means longer than what was waited for it: queues that grow slowly take that long to tell.
+        """
+        lasting_s = max(self.config.relapse_s, 2 * self.patience_s)
+        if self._raised_s is not None and t_s - self._raised_s >= lasting_s:
             self._raised_s = None
             self.patience_s = max(self.config.up_after_s, self.patience_s / 2)
 

@@ -111,7 +111,7 @@ def test_a_step_up_that_lasts_earns_patience_back():
     ladder.patience_s = 160.0
     watch(ladder, 3.0, 1.5)
     assert ladder.step is LoadStep.FEWER_FACES
-    watch(ladder, 0.1, 160.0 + CONFIG.relapse_s + 2.0, t0_s=2.0)
+    watch(ladder, 0.1, 160.0 + 2 * 160.0 + 2.0, t0_s=2.0)
     assert ladder.step is LoadStep.FULL
     assert ladder.patience_s == 80.0
 
