@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -153,81 +154,24 @@ async def _measured(plan: Plan) -> None:
 
 async def _speak(plan: Plan, say: Say, begun_s: float) -> float:
     """Say one estimate after the other; returns the longest that saying one took, in seconds."""
-    worst_s = now_s = 0.0
-    with suppress(TimeoutError):  # who waits for a viewer that takes nothing does not get on
-        async with asyncio.timeout(plan.seconds + 1.0):
-            for number in range(1, round(plan.seconds * plan.hz) + 1):
-                now_s = time.monotonic()  # every viewer compares it with its own clock, which is the same
-                await say(_estimate(number, now_s), number)
-                worst_s = max(worst_s, time.monotonic() - now_s)
-                await asyncio.sleep(max(0.0, begun_s + number / plan.hz - time.monotonic()))
-            now_s = time.monotonic()
+    took_s: list[float] = []
+
+    async def speak() -> None:
+        for number in range(1, round(plan.seconds * plan.hz) + 1):
+            now_s = time.monotonic()  # every viewer compares it with its own clock, which is the same
+            took_s.append(math.inf)
+            await say(_estimate(number, now_s), number)
+            took_s[-1] = time.monotonic() - now_s
+            await asyncio.sleep(max(0.0, begun_s + number / plan.hz - time.monotonic()))
+
+    speaking = asyncio.create_task(speak())
+    # Who waits for a viewer that takes nothing does not get on.
+    await asyncio.wait([speaking], timeout=plan.seconds + 1.0)
     await asyncio.sleep(1.0)  # for those who are slow
-    return max(worst_s, time.monotonic() - 1.0 - now_s)
-
-
-def _estimate(number: int, now_s: float) -> EmotionEstimate:
-    """A full one; its name is the moment at which it is said, which is finer than its time stamps."""
-    probabilities = dict.fromkeys(EMOTIONS, 0.1234)
-    final = number % FINAL_EVERY == 0
-    return EmotionEstimate(
-        id=f"{now_s:.6f}",
-        person="p1",
-        utterance=f"u{number}" if final else None,
-        t0_s=0.0,
-        t1_s=1.0,
-        probabilities=probabilities,
-        active=("happiness",),
-        peers=dict.fromkeys(MODALITIES, probabilities),
-        attribution=dict.fromkeys(MODALITIES, 0.3333),
-        modalities=MODALITIES,
-        missing={},
-        valence=None,
-        arousal=None,
-        confidence=0.7,
-        abstained=False,
-        revision=number,
-        final=final,
-        stages=Stages(now_s, None, None, None, now_s),
-    )
-
-
-def _hello() -> Hello:
-    card = ModelCard("default", "0" * 64, "research use only", "For measuring.")
-    return Hello(PROTOCOL_VERSION, "0", "2026-01-01T00:00:00Z", "bench", EMOTIONS, {}, 0.1, card, "base", ())
-
-
-async def _measured(plan: Plan) -> None:
-    subject = _emotrack if plan.subject == "emotrack" else _plain
-    async with subject(plan) as (place, say, closed):
-        await say(_hello(), 0)
-        before_kb = _rss_kb()
-        print(json.dumps(place), flush=True)
-        await asyncio.to_thread(sys.stdin.readline)
-        joined_kb, used_s, begun_s = _rss_kb(), cpu_s(), time.monotonic()
-        worst_s = await _speak(plan, say, begun_s)
-        busy = (cpu_s() - used_s) / (time.monotonic() - begun_s)
-        costs = {
-            "kb_per_viewer": (_rss_kb() - before_kb) / plan.viewers,
-            "kb_per_viewer_joined": (joined_kb - before_kb) / plan.viewers,
-            "cpu_share": busy,
-            "worst_say_ms": worst_s * 1000,
-            "closed": closed(),
-        }
-        print(json.dumps(costs), flush=True)
-        await asyncio.to_thread(sys.stdin.readline)
-
-
-async def _speak(plan: Plan, say: Say, begun_s: float) -> float:
-    """Say one estimate after the other; returns the longest that saying one took, in seconds."""
-    worst_s = 0.0
-    for number in range(1, round(plan.seconds * plan.hz) + 1):
-        now_s = time.monotonic()  # every viewer compares it with its own clock, which is the same
-        await say(_estimate(number, now_s), number)
-        worst_s = max(worst_s, time.monotonic() - now_s)
-        await asyncio.sleep(max(0.0, begun_s + number / plan.hz - time.monotonic()))
-    await asyncio.sleep(1.0)  # for those who are slow
-    return worst_s
+    if speaking.done():
+        speaking.result()
+    speaking.cancel()
+    return min(max(took_s), plan.seconds)
 
 
 def _rss_kb() -> float:
