@@ -90,7 +90,7 @@ class LoadConfig(Strict):
         urgent: multiple of a limit above which the next step down does not wait for that.
         up_below: part of every limit below which there is room.
         up_after_s: how long there must be room before a step up, at least.
-        relapse_s: a step up must last this long; otherwise the next one has to wait twice as long.
+        relapse_s: a step up must last this long, and twice its wait; else the next has to wait twice as long.
         patience_s: ... but never longer than this.
         small_whisper: there is a smaller recogniser to fall back to.
     """
