@@ -20,6 +20,9 @@ _BYTES_PER_SAMPLE: Final = 2
 _SIZES: Final = frozenset({0xC0, 0xC1, 0xC2})
 """JPEG segments that hold the picture's size: baseline, extended, progressive. Browsers write no others."""
 
+_BEFORE_SIZE: Final = frozenset({0xC4, 0xDB, 0xDD, *range(0xE0, 0xF0), 0xFE})
+"""Segments that may stand before it: tables, restart interval, applications' data, comments."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -98,8 +101,8 @@ def jpeg_size(data: bytes) -> tuple[int, int] | None:
         if marker in _SIZES:
             height, width = struct.unpack_from(">HH", data, place + 5)
             return width, height
-        if length < 2 or not (0xC4 <= marker <= 0xFE) or marker in {0xD8, 0xD9, 0xDA}:
-            return None  # the picture begins without a size, or this is no JPEG
+        if length < 2 or marker not in _BEFORE_SIZE:
+            return None  # the picture begins without a size, is of a rare kind, or this is no JPEG
         place += 2 + length
     return None
 
