@@ -143,7 +143,7 @@ def _heard(recording: Path, seconds: float, *, paced: bool) -> Iterator[tuple[li
         _write_looped(recording, raw, seconds + 2 * _HALF_MINUTE_S)
         with SoundServer(Path(folder)) as server:
             server.play(raw)
-            yield ["--microphone", "default", "--no", "camera"], server.environment
+            yield ["--microphone", "default", "--no", "camera", "--consent", "bench"], server.environment
 
 
 def _write_looped(recording: Path, target: Path, seconds: float) -> None:

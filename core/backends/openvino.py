@@ -1,12 +1,13 @@
 """OpenVINO on the processor, from the export.
 
 Without a hint OpenVINO computes in bfloat16 wherever the processor can and says nothing of it; so the
-precision is always named. Its Python package brings a telemetry package along, which only its model converter
-uses: we read ONNX through the runtime, which reports nothing.
+precision is always named. Its Python package brings a telemetry package along, and importing the one calls an
+address in the Internet by the other; so the other is kept out before the import.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -51,6 +52,7 @@ class OpenVino:
 
     def load(self, path: Path, network: NetworkName, precision: Precision, threads: int) -> Network:
         """Compile for this processor; every input but a text's pieces has a fixed shape."""
+        _keep_silent()
         import openvino
 
         core: Any = openvino.Core()
@@ -66,6 +68,11 @@ class OpenVino:
             return list(request.infer(list(inputs)).values())
 
         return FixedShape(network, run, shapes)
+
+
+def _keep_silent() -> None:
+    """Make the import of the telemetry package fail: OpenVINO has a stand-in for that, which does nothing."""
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 
 def settings(network: NetworkName, precision: Precision, threads: int) -> dict[str, object]:

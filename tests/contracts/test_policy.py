@@ -108,7 +108,7 @@ def test_a_replay_for_it_leaves_words_alone_and_every_export_says_so(machine, tm
     assert kept["engine"]["purpose"] == purpose
 
 
-@pytest.mark.parametrize(("way", "purpose"), zip(WAYS, (*CLOSED, "workplace"), strict=True))
+@pytest.mark.parametrize(("way", "purpose"), [*zip(WAYS, (*CLOSED, "workplace"), strict=True)])
 def test_a_live_run_for_it_opens_no_camera_and_no_screen(machine, tmp_path, way, purpose):
     eyes = ["--camera", "0", "--screen", "0", "--set", "sources.camera=default"]
     words = [*purposed(way, purpose, tmp_path), *eyes, "--consent", "Ada", "--seconds", "2.5"]

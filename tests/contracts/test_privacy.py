@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
 import re
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -75,6 +80,26 @@ def test_loaders_of_other_libraries_are_told_to_stay_offline(path: Path) -> None
             assert offline.value is True
 
 
+def test_openvino_is_imported_only_where_its_telemetry_was_kept_out(tmp_path: Path) -> None:
+    """Importing it calls its maker, unless the package that does is made unimportable first."""
+    users = [path for path in SOURCES if among(imports(path), {"openvino"})]
+    assert [path.relative_to(ROOT).as_posix() for path in users] == ["core/backends/openvino.py"]
+    text = users[0].read_text(encoding="utf-8")
+    assert text.index("_keep_silent()") < text.index("import openvino\n") < text.index("openvino.Core()")
+    code = "from core.backends.openvino import _keep_silent; _keep_silent(); import openvino"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}, sys; print([m for m in sys.modules if 'telemetry.' in m])"],
+        cwd=ROOT,
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("path", WEB, ids=lambda path: path.name)
 def test_the_page_asks_no_other_host_for_anything(path: Path) -> None:
     text = path.read_bytes().decode("utf-8", errors="ignore")
@@ -92,3 +117,77 @@ def test_the_rules_notice_what_they_are_for(tmp_path: Path) -> None:
     )
     assert among(imports(bad), NETWORK) == {"urllib.request", "torch.hub"}
     assert among(imports(bad), TELEMETRY) == {"wandb.sdk"}
+
+
+# --- what a run does ---------------------------------------------------------------------------------
+
+OUTWARD = ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname")
+WRITING = {"os.mkdir", "os.rename", "os.remove", "os.link", "os.symlink", "os.truncate", "shutil.copyfile"}
+HARMLESS = ("/dev/null", "/proc/")
+"""Opened by libraries without anything being kept."""
+
+WATCHED = """
+import json, os, runpy, sys
+
+def watch(event, arguments):
+    if event in outward:
+        told.write(f"outward {event} {arguments[-1]!r}\\n")
+    elif event in writing:
+        told.write(f"written {event} {arguments[0]!r}\\n")
+    elif event == "open" and isinstance(arguments[2], int):
+        if arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC):
+            told.write(f"written open {arguments[0]!r}\\n")
+
+outward, writing = json.loads(sys.argv[1])
+told = open(sys.argv[2], "w", buffering=1)
+sys.addaudithook(watch)
+sys.dont_write_bytecode = True
+sys.argv = ["emotrack", *sys.argv[3:]]
+runpy.run_path("emotrack.py", run_name="__main__")
+"""
+"""The command, and beside it a note of every file it opens for writing and every address it asks for."""
+
+
+def observed(notes: Path, *words: str) -> list[str]:
+    """Run a command under watch; what it wrote and whom it called, from within Python."""
+    lists = json.dumps([OUTWARD, sorted(WRITING)])
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED, lists, str(notes), *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = notes.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not any(place in line for place in HARMLESS)]
+
+
+def files_of(*folders: Path) -> set[tuple[str, int]]:
+    """Every file with the time of its last change."""
+    return {(str(path), path.stat().st_mtime_ns) for folder in folders for path in folder.rglob("*")}
+
+
+@pytest.fixture
+def ready(weights: Callable[[str], Path], demo_clips: Path) -> Path:
+    """A clip, and everything that tracking it needs, fetched and prepared before anybody watches."""
+    from realtime.preparation import checkpoint_folder, prepare
+
+    for name in ("silero-vad", "yunet", "minilm", "whisper-tiny.en"):
+        weights(name)
+    prepare(checkpoint_folder(None), lambda _: None)
+    return demo_clips / "1001_DFA_HAP_XX.flv"
+
+
+def test_a_replay_writes_no_file_and_calls_nobody_unless_told_to(ready: Path, tmp_path: Path) -> None:
+    words = ["replay", str(ready), "--whisper", "tiny.en", "--pace", "max", "--no-feed", "--no-console"]
+    home = tmp_path / "home"
+    home.mkdir()
+    before = files_of(home, ready.parent)
+    assert observed(tmp_path / "notes", *words) == []
+    assert files_of(home, ready.parent) == before
+    told = observed(tmp_path / "notes", *words, "--out", str(tmp_path / "run"))
+    assert told, "the watch sees nothing"
+    assert all(str(tmp_path / "run") in line for line in told if line.startswith("written open"))
+    assert not [line for line in told if line.startswith("outward")]
