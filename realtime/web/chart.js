@@ -16,7 +16,11 @@ export class Chart {
     this.hello = hello;
     this.hues = hues;
     this.outlines = hello.labels.map((label, index) => outline(label, index));
-    this.canvas = new Canvas("chart", onResize);
+    this.drawn = "";
+    this.canvas = new Canvas("chart", () => {
+      this.drawn = "";
+      onResize();
+    });
     this.hole = Math.max(HOLE_HOPS * hello.hop_s, 0.5);
   }
 
@@ -24,6 +28,11 @@ export class Chart {
   draw(past, end) {
     const { canvas } = this;
     if (canvas.empty) return;
+    // Time that moves the picture by less than a pixel is not worth drawing it.
+    const pixel = Math.round((end / SPAN_S) * canvas.width);
+    const state = [pixel, past.finals.added, past.marks.length, colour("ink")].join();
+    if (state === this.drawn) return;
+    this.drawn = state;
     canvas.clear();
     const lanes = this.hello.labels.length;
     const lane = canvas.height / (lanes + 1);

@@ -3,6 +3,7 @@
 import { clock, element, setText } from "./dom.js";
 
 const KEPT = 200;
+const REDRAW_MS = 1000;
 const MUTED = "muted";
 
 export class Instruments {
@@ -12,6 +13,7 @@ export class Instruments {
     this.devices = new Map(hello.streams.map((stream) => [stream.name, new Device(stream)]));
     this.delays = [];
     this.stages = null;
+    this.drawn = -Infinity;
     parts.devices.replaceChildren(...[...this.devices.values()].map((device) => device.root));
     setText(parts.load, "Everything is computed.");
     parts.load.dataset.level = "info";
@@ -39,7 +41,9 @@ export class Instruments {
   }
 
   draw() {
-    if (this.stages === null) return;
+    const now = performance.now();
+    if (this.stages === null || now - this.drawn < REDRAW_MS) return;
+    this.drawn = now;
     const sorted = [...this.delays].sort((a, b) => a - b);
     const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
     const last = this.stages.sent_s === null ? "fused" : "sent";

@@ -15,6 +15,7 @@ export class Conversation {
     this.onWrong = null;
     this.entries = new Map();
     this.following = true;
+    this.changed = true;
     this.current = null;
     root.replaceChildren();
     root.onscroll = () => {
@@ -40,6 +41,7 @@ export class Conversation {
   }
 
   entry(id, start) {
+    this.changed = true;
     let entry = this.entries.get(id);
     if (!entry) {
       entry = new Entry(start, this);
@@ -62,7 +64,8 @@ export class Conversation {
   draw(at, live) {
     if (live) {
       this.point(null);
-      if (this.following) this.root.scrollTop = this.root.scrollHeight;
+      if (this.following && this.changed) this.root.scrollTop = this.root.scrollHeight;
+      this.changed = false;
       return;
     }
     let found = null;
@@ -77,6 +80,7 @@ export class Conversation {
     this.current?.root.removeAttribute("aria-current");
     entry?.root.setAttribute("aria-current", "true");
     this.current = entry;
+    this.changed = true;
     return true;
   }
 }
