@@ -12,6 +12,7 @@ from core.errors import ConfigError
 from core.spec import ModelSpec
 from realtime.build import hello
 from realtime.consent.gate import ConsentGate
+from realtime.consent.keys import WITHDRAW_KEYS, withdrawable
 from realtime.consent.terminal import ask
 from realtime.feed.limits import Limits
 from realtime.feed.server import Feed
@@ -48,7 +49,8 @@ def run_serve(config: ServeConfig, *, consent: str | None = None) -> int:
     spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
     spec = spec.at(config.operating_point)
     sessions = open_sessions(config, spec, SharedNetworks.load(spec, export, config), permission)
-    asyncio.run(_serve(config, sessions))
+    with withdrawable(permission):
+        asyncio.run(_serve(config, sessions))
     return 0
 
 
@@ -75,7 +77,7 @@ async def _serve(config: ServeConfig, sessions: Sessions) -> None:
         tell(f"Watch: {feed.page(config.feed.page)}")
         tell(f"Send:  {feed.page('ingest', INGEST_PAGE)}")
         places = "1 session" if sessions.capacity == 1 else f"{sessions.capacity} sessions"
-        tell(f"Room for {places} at a time. Ctrl-C ends.")
+        tell(f"Room for {places} at a time. Ctrl-C ends; {WITHDRAW_KEYS} withdraws consent for all.")
         await _interrupted()
         await sessions.close()
     finally:

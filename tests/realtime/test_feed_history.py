@@ -121,6 +121,22 @@ def test_a_late_joiner_is_told_the_newest_of_each_subject_in_the_order_of_saying
     assert [message.seq for message in history.since(5)] == [6]
 
 
+def test_what_is_to_be_forgotten_is_and_who_comes_back_is_told_that_there_is_a_gap():
+    history = History(Limits())
+    for message in [hello(), lasting(1, "u1"), rolling(2, "p1"), lasting(3), rolling(4, "p1")]:
+        history.add(message)
+    history.forget()
+    assert history.snapshot() == []
+    assert history.since(3) is None
+    assert history.since(4) == []
+    history.add(lasting(5))
+    assert [message.seq for message in history.snapshot()] == [5]
+    assert [message.seq for message in history.since(4)] == [5]
+    history.forget()
+    history.forget()
+    assert history.since(5) == []
+
+
 def test_both_memories_are_bounded_and_the_snapshot_never_loses_the_hello():
     history = History(Limits(max_history=3, max_log=5))
     history.add(hello())

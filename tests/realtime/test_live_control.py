@@ -10,8 +10,10 @@ import pytest
 from core.errors import FeedError, NotAvailable
 from core.events import StreamInfo
 from core.inputs import AudioChunk, EndOfStream, Gap, VideoFrame
+from realtime.consent.ledger import Ledger
 from realtime.live_control import LiveControl
 from realtime.muting import Muting
+from tests.realtime.consent.agreeing import agreed
 
 STREAMS = (
     StreamInfo("me", "audio", "me"),
@@ -65,3 +67,15 @@ def test_what_is_muted_becomes_a_hole_of_the_same_length_and_pictures_nothing():
     muting.change("video", 0.0, muted=True)
     assert muting.passed(PICTURE) is None
     assert muting.passed(EndOfStream("camera", 1.0)) == EndOfStream("camera", 1.0)
+
+
+def test_who_is_captured_can_take_consent_back_through_any_client(tmp_path):
+    control = LiveControl(threading.Event())
+    with pytest.raises(NotAvailable, match="Nobody is captured"):
+        control.withdraw()
+    control.gate = agreed(ledger=Ledger(tmp_path / "consent.jsonl"))
+    stopped = threading.Event()
+    control.gate.on_withdrawal(stopped.set)
+    control.withdraw()
+    assert stopped.wait(5)
+    assert control.gate.state == "withdrawn"

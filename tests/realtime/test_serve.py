@@ -18,6 +18,7 @@ from core.events import EmotionEstimate, End, Hello, Status, StreamInfo, Transcr
 from core.shipped import shipped
 from core.strict import read_yaml
 from realtime.config import resolve_as
+from realtime.consent.ledger import Ledger
 from realtime.feed.client import FeedClient
 from realtime.feed.closing import Close, Refusal
 from realtime.feed.ingest_client import IngestClient
@@ -289,6 +290,36 @@ def test_places_are_one_for_every_two_cores_unless_said_otherwise(monkeypatch):
         monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
         assert SessionsConfig().places == places
     assert SessionsConfig(capacity=7).places == 7
+
+
+@asynchronous
+async def test_consent_that_is_withdrawn_ends_the_session_and_leaves_neither_file_nor_memory(hello, tmp_path):
+    config = ServeConfig.from_mapping(
+        {"run": {"out": str(tmp_path / "run")}, "sessions": {"capacity": 2, "linger_s": 60.0}}, where="test"
+    )
+    permission = agreed(ledger=Ledger(tmp_path / "consent.jsonl"))
+    sessions = Sessions(config, Networks(), replace(hello, capturing=True), permission)
+    async with serving(ingest=sessions) as feed:
+        sessions.feed = feed
+        async with sender(feed, MICROPHONE) as client:
+            reading = asyncio.create_task(all_told(client))
+            await send_sound(client, voice(1.0, [(0.2, 0.9)]))
+            await until(lambda: (tmp_path / "run" / "s1" / "events.jsonl").stat().st_size)
+            sessions._running["s1"].control.withdraw()
+            events = await reading
+        await until(lambda: not sessions.running)
+        channel = feed._house.channels.named("s1")
+        assert [message.kind for message in channel._history.snapshot()] == []
+        assert permission.state == "given"  # another client may still send
+        await asyncio.to_thread(permission.withdraw, "terminal")
+        with pytest.raises(Refusal, match="nobody has agreed"):
+            await sender(feed, MICROPHONE).__aenter__()
+    assert [(e.code, e.value) for e in events if isinstance(e, Status)][-2:] == [
+        ("capture", "off"),
+        ("consent", "withdrawn"),
+    ]
+    assert not (tmp_path / "run" / "s1").exists()
+    assert [e.decision for e in permission.ledger.entries()] == ["given", "given", "withdrawn", "withdrawn"]
 
 
 @pytest.mark.parametrize("setting", ["engine.deterministic=true", "feed.enabled=false"])
