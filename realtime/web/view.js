@@ -189,6 +189,10 @@ export function state(name, text) {
   setText(byId("connection"), text);
 }
 
+addEventListener("resize", () => {
+  if (run.conversation) run.conversation.changed = true;
+  ask();
+});
 onTheme(() => {
   run.timeline?.refresh();
   ask();
