@@ -109,6 +109,15 @@ def test_each_person_has_seven_bars_with_their_probabilities() -> None:
     assert "confidence 0.74" in text
 
 
+def test_a_sign_is_seen_while_people_are_captured_and_what_for_is_always_said() -> None:
+    live = replace(HELLO, capturing=True, purpose="workplace", withheld={"audio": "", "visual": ""})
+    off = Status(3.0, "capture", "info", "nothing is captured any more", value="off")
+    assert "● capturing" in picture(view_of(live))
+    assert "purpose: workplace; withheld: audio, visual" in picture(view_of(live), width=200)
+    for events in ((HELLO,), (live, off), (live, END)):
+        assert "● capturing" not in picture(view_of(*events))
+
+
 def test_present_labels_are_bold_and_the_others_are_not() -> None:
     console = Console(
         file=io.StringIO(), width=100, record=True, force_terminal=True, color_system="standard"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -43,6 +44,17 @@ def test_final_transcripts_become_cues_with_their_speaker_and_times(tmp_path):
         "\nu1\n00:00:01.000 --> 00:00:02.500\n<v p1>Hello there.</v>\n"
         "\nu2\n01:02:05.500 --> 01:02:06.000\n<v p2>Yes.</v>\n"
     )
+
+
+def test_a_note_says_what_the_run_was_for_and_stays_when_cues_are_sorted(tmp_path, hello):
+    sink = WebVttSink(tmp_path)
+    sink.write(replace(hello, purpose="workplace", withheld={"audio": "x", "visual": "x"}), 0)
+    for index, t0_s in enumerate([4.0, 1.0]):
+        sink.write(said(utterance=f"u{index}", t0_s=t0_s, t1_s=t0_s + 1), index)
+    sink.close()
+    head, note, *rest = (tmp_path / "transcript.vtt").read_text(encoding="utf-8").split("\n\n")
+    assert (head, note) == ("WEBVTT", "NOTE purpose: workplace; withheld: audio, visual")
+    assert [cue.partition("\n")[0] for cue in rest] == ["u1", "u0"]
 
 
 def test_the_file_is_valid_after_every_transcript_and_keeps_cues_in_the_order_of_their_starts(tmp_path):
