@@ -186,3 +186,16 @@ def test_the_past_is_kept_in_bounded_memory(tab, follow, hello):
     assert kept[3]["active"] == [False, True]
     assert kept[3]["peers"] == [[0.1, None, None], [0.9, None, None]]
     assert kept[4] == 8
+
+
+def test_purpose_what_is_withheld_and_that_people_are_captured_are_shown(tab, follow, drawn, hello):
+    withheld = dict.fromkeys(("audio", "visual"), "No emotion is inferred from voices or faces.")
+    greeting = replace(hello, purpose="workplace", withheld=withheld, capturing=True)
+    with closing(FeedSink(port=0)) as feed:
+        follow(feed, "view", greeting)
+        drawn("Withheld: audio and visual. No emotion is inferred from voices or faces.")
+        assert text(tab, "#purpose") == "workplace"
+        assert not tab.evaluate("document.getElementById('capturing').hidden")
+        feed.write(Status(3.0, "capture", "info", "Capturing has stopped.", value="off"), 1)
+        drawn("Capturing has stopped.")
+        assert tab.evaluate("document.getElementById('capturing').hidden")
