@@ -65,7 +65,7 @@ export class Panel {
     const line = element("p", "doubts");
     this.abstained = element("span", "badge", "not enough evidence");
     this.contradiction = element("span", "badge");
-    this.calm = element("span", "empty", "The modalities do not contradict each other.");
+    this.calm = element("span", "empty");
     line.append(this.abstained, this.contradiction, this.calm);
     return line;
   }
@@ -141,6 +141,8 @@ export class Panel {
     this.abstained.hidden = !thin;
     this.contradiction.hidden = against === null;
     this.calm.hidden = thin || against !== null;
+    const several = reading !== null && reading.shares.filter((share) => share !== null).length > 1;
+    setText(this.calm, several ? "The modalities do not contradict each other." : "");
     if (against) setText(this.contradiction, `≠ ${against.high} says ${against.label}, ${against.low} does not`);
   }
 

@@ -8,6 +8,7 @@ from importlib.resources import files
 
 import pytest
 
+from core.events import Status
 from realtime.feed.control import RunControl
 from realtime.feed.sink import FeedSink
 from tests.e2e.browser import BROWSER
@@ -38,6 +39,8 @@ def feed(conversation):
     with closing(FeedSink(port=0, control=RunControl(threading.Event()))) as feed:
         for seq, event in enumerate(conversation[:-1]):
             feed.write(event, seq)
+        # Nothing newer is known of anybody: what is shown has faded.
+        feed.write(Status(17.0, "gap", "warning", "Nothing comes any more.", stream="video"), seq + 1)
         yield feed
 
 
@@ -47,6 +50,7 @@ def test_the_dashboard_violates_none_of_the_rules(tab, drawn, feed, width, schem
     tab.open(feed.page("control"))
     drawn("cold tonight.")
     tab.evaluate("document.querySelectorAll('details').forEach(node => { node.open = true; })")
+    assert tab.evaluate("document.querySelector('.person.stale') !== null")
     assert violations(tab) == []
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
