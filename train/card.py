@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
+from typing import Final
 
 from core.spec import ModelSpec
 from train.catalogue import corpus
@@ -25,19 +27,49 @@ not say what a person feels, means or will do.
 - Commercial use: the data licences above do not allow it.
 """
 
-FAILURES = """\
-## Known failures
+FAILURES: Final[tuple[tuple[frozenset[str], str], ...]] = (
+    (
+        frozenset({"ravdess", "emodb", "cremad", "ravdess_av"}),
+        "Acted is not felt. The voice was learned from actors; "
+        "quiet, mixed and spontaneous speech is harder.",
+    ),
+    (
+        frozenset({"goemotions", "xed", "brighter"}),
+        "The words were learned from written English comments and subtitles; "
+        "irony, dialect, other languages and recognition errors mislead it.",
+    ),
+    (
+        frozenset({"ferplus"}),
+        "The face was learned from still pictures, mostly frontal and from the web; fear is taken for "
+        "surprise, disgust for anger, and a speaking mouth for surprise. "
+        "Its training pictures are not balanced over age, sex and skin.",
+    ),
+    (
+        frozenset({"ravdess_av"}),
+        "Two sentences, spoken by actors in one studio: nothing shows that it works elsewhere.",
+    ),
+    (
+        frozenset({"elderreact_covarep"}),
+        "A summary of a clip's sound says little: the gain over chance is real, but small. The clips show "
+        "elderly people of one video channel; source videos of its official parts overlap.",
+    ),
+)
+"""Corpora, and what is known to go wrong with what was learned from them."""
 
-- Acted is not felt. The voice was learned from actors; quiet, mixed and spontaneous speech is harder.
-- The words were learned from written English comments and subtitles; irony, dialect, other languages and
-  recognition errors mislead it.
-- The face was learned from still pictures, mostly frontal and from the web; fear is taken for surprise,
-  disgust for anger, and a speaking mouth for surprise. Its training pictures are not balanced over age, sex
-  and skin.
-- Fear and disgust are rare in all data: their probabilities are the least certain.
-- No recording with words, voice and face together was in the training data. The fusion learned from the peers
-  on label-blind joined windows, so it can weigh their opinions but knows no interplay such as sarcasm.
-"""
+RARE: Final = "Fear and disgust are rare in all data: their probabilities are the least certain."
+UNPAIRED: Final = (
+    "No recording with words, voice and face together was in the training data. The fusion learned from the "
+    "peers on label-blind joined windows, so it can weigh their opinions but knows no interplay, "
+    "such as sarcasm."
+)
+
+
+def _failures(corpora: Sequence[str]) -> str:
+    known = [sentence for through, sentence in FAILURES if through & set(corpora)] + [RARE]
+    if len({corpus(name).modality for name in corpora}) > 1:
+        known.append(UNPAIRED)
+    lines = [textwrap.fill(sentence, 110, initial_indent="- ", subsequent_indent="  ") for sentence in known]
+    return "\n".join(["## Known failures", "", *lines])
 
 
 def model_card(spec: ModelSpec, corpora: Sequence[str], reports: Sequence[Report]) -> str:
@@ -56,7 +88,7 @@ def model_card(spec: ModelSpec, corpora: Sequence[str], reports: Sequence[Report
         _data(corpora),
         *([_points(spec)] if spec.calibration.operating_points else []),
         _figures(reports),
-        FAILURES.rstrip(),
+        _failures(corpora),
         USES.rstrip(),
     ]
     return "\n\n".join(parts) + "\n"
