@@ -38,7 +38,7 @@ def loaded_for(monkeypatch):
 
     monkeypatch.setattr(replay, "prepare", lambda *_: (whole, Path()))
     monkeypatch.setattr(replay, "load_lanes", load)
-    monkeypatch.setattr(replay, "_open", lambda path: nullcontext())
+    monkeypatch.setattr(replay, "_open", lambda *_: nullcontext())
 
     def run(*assignments: str):
         with pytest.raises(Loaded) as caught:
