@@ -163,8 +163,9 @@ async def test_clients_that_send_pictures_and_ask_for_them_back_get_words(machin
                 await client.sound(0, levels[place : place + 1600], place / 16_000)
                 await client.picture(1, picture, place / 16_000)
             async with FeedClient(feed.url, feed.tokens.control) as viewer:
-                followed = asyncio.create_task(_all(viewer))
-                await until(lambda: viewer.identified is not None)
+                seen: list[object] = []
+                followed = asyncio.create_task(_all(viewer, seen))
+                await until(lambda: seen)  # its run has begun
                 for modality in ("visual", "audio"):
                     assert (await viewer.request(Mute(1, modality, muted=False))).ok
                 await client.finish()
@@ -179,8 +180,11 @@ async def test_clients_that_send_pictures_and_ask_for_them_back_get_words(machin
     assert used == {("text",)}
 
 
-async def _all(client):
-    return [told.event async for told in client]
+async def _all(client, seen=None):
+    events = [] if seen is None else seen
+    async for told in client:
+        events.append(told.event)
+    return events
 
 
 @pytest.fixture
