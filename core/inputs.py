@@ -80,7 +80,7 @@ class EndOfStream:
 
 @dataclass(frozen=True, slots=True)
 class DeviceState:
-    """The device behind a stream was lost, or is back. Said once at each change; the first says how it begins.
+    """The device behind a stream was lost, or is back. Said once at each change; the first is how it begins.
 
     Attributes:
         stream: name of the stream.

@@ -181,7 +181,7 @@ def _best_threshold(p: Floats, y: Bools, weight: Floats) -> float:
     order = np.argsort(-p, kind="stable")
     p, said = p[order].astype(np.float64), np.cumsum(weight[order])
 
-    def best(mass: NDArray[np.float64]) -> tuple[int, float]:
+    def best(mass: NDArray[np.floating]) -> tuple[int, float]:
         f1 = 2 * np.cumsum(mass) / (said + mass.sum())
         return int(np.argmax(f1)), float(f1.max())
 

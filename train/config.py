@@ -142,7 +142,11 @@ class TrainingConfig(Strict):
         if self.peers != "fresh" and not any(CORPORA[name].form != "features" for name in self.corpora):
             raise ValueError("peers are fresh where all corpora are features: set peers to fresh")
         own = (self.sizes.width, self.sizes.heads, self.sizes.peer_layers, self.sizes.feedforward)
-        recipes = {"text": self.text, "audio": self.audio, "visual": self.visual}
+        recipes: dict[Modality, TextTraining | AudioTraining | VisualTraining] = {
+            "text": self.text,
+            "audio": self.audio,
+            "visual": self.visual,
+        }
         read = tuple(m for m in MODALITIES if recipes[m].peer.statistics)
         if self.peers == "first_stage" and set(read) != set(self.sizes.statistics):
             raise ValueError(f"sizes.statistics is {self.sizes.statistics}, but {read} in the first stage")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.labels import MODALITIES, Modality
 from train.config import TrainingConfig
-from train.encoders.one import train_one
+from train.encoders.one import Recipe, train_one
 from train.features import ENCODER_FILES, Locate
 
 
@@ -20,7 +20,11 @@ def first_stage(config: TrainingConfig, data: Path, folder: Path, locate: Locate
         locate: finds third-party weights.
     """
     for modality in missing(folder, peers=config.peers == "first_stage"):
-        recipes = {"text": config.text, "audio": config.audio, "visual": config.visual}
+        recipes: dict[Modality, Recipe] = {
+            "text": config.text,
+            "audio": config.audio,
+            "visual": config.visual,
+        }
         train_one(modality, recipes[modality], data, folder, locate)
 
 

@@ -43,6 +43,6 @@ def singles() -> list[TokenSet]:
     return [corpus(f"only-{m}", (m,), seed=i) for i, m in enumerate(MODALITIES)]
 
 
-def network(**options: float) -> EmotionNet:
+def network(*, dropout: float = 0.1, peer_gradient: float = 0.1) -> EmotionNet:
     """A tiny network that fits the corpora."""
-    return EmotionNet(WIDTHS, len(EMOTIONS), SIZES, **options)
+    return EmotionNet(WIDTHS, len(EMOTIONS), SIZES, dropout=dropout, peer_gradient=peer_gradient)
