@@ -176,7 +176,7 @@ def test_a_language_that_the_network_does_not_know_is_a_configuration_error():
 
 
 def test_no_word_reaches_the_log(caplog):
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="realtime")  # a run with --debug may have set it
     Transcriber(Scripted({10: LOOP, 30: "secret"})).run(order(5))
     Transcriber(Scripted({10: LOOP, 30: LOOP})).run(order(5))
     assert "repeats" in caplog.text or "words do not fit" in caplog.text or "end" in caplog.text
