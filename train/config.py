@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -98,6 +98,8 @@ class TrainingConfig(Strict):
             peers and fusion of the checkpoint that the encoders belong to; "fresh" from nothing.
         recogniser: for corpora of recordings.
         views: looks at each training face.
+        linear_start: modality -> inverse penalty of the logistic regression that its fresh peer begins with;
+            it needs `sizes.statistics`.
         folds: of small corpora, see `train.cross_fitting`; 0 = the corpora's own validation parts.
         joint_calibration: label-blind joined windows on which each pattern of several modalities is
             calibrated.
@@ -117,6 +119,7 @@ class TrainingConfig(Strict):
     peers: Literal["first_stage", "checkpoint", "fresh"] = "first_stage"
     recogniser: RecogniserConfig = RecogniserConfig()
     views: int = Field(3, ge=1)
+    linear_start: dict[Modality, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     folds: int = Field(0, ge=0, le=20)
     joint_calibration: int = Field(2000, ge=100)
     max_tokens: MaxTokensConfig = MaxTokensConfig()
@@ -133,6 +136,9 @@ class TrainingConfig(Strict):
                 raise ValueError(f"there is no corpus {name!r}; known: {', '.join(CORPORA)}")
         if self.folds and (self.peers != "fresh" or self.optimisation.patience):
             raise ValueError("folds train from nothing to the end: set peers to fresh and patience to 0")
+        beside = set(self.linear_start) - set(self.sizes.statistics)
+        if beside or (self.linear_start and self.peers != "fresh"):
+            raise ValueError("linear_start needs fresh peers with sizes.statistics")
         if self.folds == 1:
             raise ValueError("one fold leaves nothing to train on: set folds to 2 or more, or to 0")
         if self.inputs == "raw" and self.peers != "fresh":

@@ -11,7 +11,7 @@ import torch
 
 from core.encoders.weight_files import read_tensors
 from core.errors import ConfigError
-from core.labels import MODALITIES
+from core.labels import MODALITIES, Modality
 from core.models.embeddings import embedding, is_raw
 from core.models.fusion import EmotionNet
 from core.models.peers import Peer
@@ -19,6 +19,7 @@ from core.models.raw.word_pieces import PieceEmbedding
 from core.models.storage import load_network
 from core.spec import ModelSpec, read_spec
 from train.config import TrainingConfig
+from train.encoders.moments import solve_labels
 from train.tokens import Ragged, TokenRows, TokenSet
 
 SAMPLED: Final = 256
@@ -58,6 +59,8 @@ def new_network(
         load_all(net, encoders)
     else:
         set_input_statistics(net, train)
+        for modality, strength in config.linear_start.items():
+            begin_linear(net, modality, train, strength)
     return net
 
 
@@ -94,6 +97,21 @@ def load_all(net: EmotionNet, folder: Path) -> None:
             where=str(folder),
             fix=f"Set sizes to {spec.fusion.model_dump(exclude={'file', 'file_sha256'})}.",
         ) from error
+
+
+def begin_linear(net: EmotionNet, modality: Modality, train: Sequence[TokenSet], strength: float) -> None:
+    """Let a peer with statistics begin as a logistic regression on the training parts."""
+    peer = net.peers[modality]
+    assert isinstance(peer, Peer)
+    column = MODALITIES.index(modality)
+    having = [(s, np.flatnonzero(s.present[:, column]).tolist()) for s in train if modality in s.tokens]
+    solve_labels(
+        peer,
+        [torch.from_numpy(s.tokens[modality][row].values) for s, rows in having for row in rows],
+        np.concatenate([s.targets[rows] for s, rows in having]),
+        np.concatenate([s.known[rows] for s, rows in having]),
+        strength=strength,
+    )
 
 
 def set_input_statistics(net: EmotionNet, train: Sequence[TokenSet]) -> None:

@@ -16,11 +16,13 @@ from core.spec import BranchCalibration, CalibrationSpec, EncoderSpec, ModelSpec
 from train.calibration_run import PATTERNS
 from train.config import TrainingConfig
 from train.cross_fitting import cross_fit, fold_of, left_out, mean_calibration
+from train.inference import evaluation_windows, outputs_of
 from train.inputs import Inputs, Places
 from train.knowledge import flat
 from train.parallel import World
 from train.progress import RunLog
-from train.testing import SIZES, WIDTHS, corpus
+from train.start import new_network
+from train.testing import SHAPES, SIZES, WIDTHS, corpus
 
 HERE = World(0, 1, torch.device("cpu"))
 
@@ -127,3 +129,21 @@ def test_a_resumed_run_reads_its_finished_folds_and_ends_with_the_same_weights(t
 def test_settings_that_contradict_folds_are_refused(wrong):
     with pytest.raises(ConfigError, match="folds"):
         config(**wrong)
+
+
+def test_a_peer_that_begins_linear_says_what_a_logistic_regression_says():
+    tokens = corpus("ravdess_av", ("audio",))
+    linear = {"statistics": ["audio"], **SIZES.model_dump(include={"width", "heads", "feedforward"})}
+    settings = config(
+        sizes=linear | {"peer_layers": 1, "fusion_layers": 1}, linear_start={"audio": 1000.0}, folds=0
+    )
+    plan = spec().model_copy(update={"fusion": settings.sizes.spec()})
+    net = new_network(settings, plan, Path(), [tokens.part("train")]).eval()
+    part = tokens.part("train")
+    said = outputs_of(net, evaluation_windows(part), SHAPES).peer_logits[:, 1] > 0
+    assert (said == (part.targets > 0.5)).mean() > 0.95
+
+
+def test_a_linear_beginning_without_statistics_is_refused():
+    with pytest.raises(ConfigError, match="statistics"):
+        config(linear_start={"audio": 1.0})

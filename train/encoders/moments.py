@@ -63,6 +63,44 @@ def solve_statistics(
     peer.statistics.set_weights(whole, offset)
 
 
+def solve_labels(
+    peer: Peer,
+    tokens: Sequence[Tensor],
+    targets: NDArray[np.floating],
+    known: NDArray[np.bool_],
+    *,
+    strength: float,
+) -> None:
+    """Give `peer.statistics` one logistic regression for each label, and silence the rest of the peer's head.
+
+    The peer begins as that linear reading; what else it learns comes on top.
+
+    Args:
+        peer: with statistics; its input statistics are set already.
+        tokens: N examples, each (T, D).
+        targets, known: (N, C); a label counts as present from one half on.
+        strength: inverse of the penalty on the weights.
+    """
+    assert peer.statistics is not None
+    wholes = [(t.float().cpu() - peer.input_mean.cpu()) * peer.input_scale.cpu() for t in tokens]
+    features = np.concatenate([_moments(peer, x) for x in wholes])  # (N, 2 D)
+    scaler = StandardScaler().fit(features)
+    linear = peer.statistics.linear
+    weights, offsets = torch.zeros_like(linear.weight), torch.zeros_like(linear.bias)
+    for label in range(targets.shape[1]):
+        rows = known[:, label]
+        present = targets[rows, label] >= 0.5
+        if not present.any() or present.all():
+            continue
+        solution = LogisticRegression(C=strength, max_iter=500).fit(scaler.transform(features[rows]), present)
+        weight = solution.coef_[0] / scaler.scale_
+        weights[label] = torch.from_numpy(weight).to(weights)
+        offsets[label] = float(solution.intercept_[0] - weight @ scaler.mean_)
+    peer.statistics.set_weights(weights, offsets)
+    torch.nn.init.zeros_(peer.head.weight)
+    torch.nn.init.zeros_(peer.head.bias)
+
+
 @torch.no_grad()
 def _moments(peer: Peer, x: Tensor) -> NDArray[np.float64]:
     assert peer.statistics is not None
