@@ -34,7 +34,7 @@ def words_unlike_replay(recorded: Path, words: list[str], live: list[dict[str, A
         done = subprocess.run([*command, *words, *options], check=False)
         if done.returncode != 0:
             raise EmotrackError("the replay failed; what it said stands above.", where=str(recorded))
-        lines = (Path(folder) / "events.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = (Path(folder) / "events.jsonl").read_text(encoding="utf-8").rstrip("\n").split("\n")
     return round(words_apart(_final_words([json.loads(line) for line in lines]), _final_words(live)), 4)
 
 

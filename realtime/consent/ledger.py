@@ -98,7 +98,8 @@ class Ledger:
                 f"the ledger of consent cannot be read ({error.strerror}).", where=str(self.path)
             ) from error
         names = {field.name for field in fields(Entry)}
-        for line in text.splitlines():
+        # Not `splitlines`: a name may hold U+0085 or U+2028, which end a line for that, but not in the file.
+        for line in text.split("\n"):
             try:
                 values = json.loads(line)
             except ValueError:

@@ -7,7 +7,7 @@ import os
 import stat
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.errors import ConsentError
@@ -46,6 +46,8 @@ def test_a_line_has_who_when_what_text_what_for_and_nothing_else(ledger):
 
 
 @given(text=names)
+@example(text="\x85")
+@example(text="A\u2028B\nC\rD")
 def test_a_name_can_be_anything(tmp_path_factory, text):
     ledger = Ledger(tmp_path_factory.mktemp("ledger") / "consent.jsonl")
     entry = Entry(GIVEN.at, text, "declined", "media", GIVEN.notice, "1", "option")
