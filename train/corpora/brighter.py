@@ -12,6 +12,7 @@ import gzip
 from pathlib import Path
 from typing import Final
 
+from core.errors import SourceError
 from train.corpora.base import INDEX, Split, TextExample, bucket, existing, labels_of, without_leaks
 
 NAME: Final = "brighter"
@@ -29,7 +30,15 @@ def _read_file(path: Path) -> list[TextExample]:
     training = "train" in path.name
     examples = []
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
+        table = csv.DictReader(file)
+        for row in table:
+            # A row with too many cells has the rest under None; one with too few has None in the end.
+            if None in row or None in row.values():
+                raise SourceError(
+                    f"line {table.line_num} has not as many cells as the first line.",
+                    where=str(path),
+                    fix="Quote texts with commas in them.",
+                )
             text = row["text"]
             shares = {_OURS.get(key, key): float(value) for key, value in row.items() if value in {"0", "1"}}
             shares = {label: share for label, share in shares.items() if label in INDEX}
