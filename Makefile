@@ -12,7 +12,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.emotrack-setup
-TEST_PACKAGES := g++ pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins xvfb
+TEST_PACKAGES := g++ pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins xvfb \
+    libegl1 libgl1 libfontconfig1 libdbus-1-3 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 libxcb-xkb1 \
+    libxkbcommon-x11-0 xdotool fonts-dejavu-core trayer
 
 .PHONY: setup demo test test-packages check bench soak fuzz golden clean
 .DELETE_ON_ERROR:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from core.config import EngineConfig, TranscriptConfig
 from realtime.config import TrackingConfig, WhisperConfig
+from realtime.desktop.config import DesktopConfig
 from realtime.sources.config import SourcesConfig
 
 
@@ -40,6 +41,7 @@ class LiveConfig(TrackingConfig):
     Attributes:
         record: folder for the inputs, so that the run can be replayed; None = nothing is kept.
         seconds: end after this long; None = run until Ctrl-C.
+        desktop: the window of `emotrack desktop`, so that one file serves both commands.
     """
 
     engine: LiveEngineConfig = LiveEngineConfig()
@@ -47,3 +49,4 @@ class LiveConfig(TrackingConfig):
     sources: SourcesConfig = SourcesConfig()
     record: Path | None = None
     seconds: float | None = Field(None, gt=0)
+    desktop: DesktopConfig = DesktopConfig()

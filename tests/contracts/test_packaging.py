@@ -40,6 +40,7 @@ def names(requirements: list[str]) -> set[str]:
 
 BASE = names(PROJECT["dependencies"])
 TRAIN = names(EXTRAS["train"]) | names(EXTRAS["ray"])
+DESKTOP = names(EXTRAS["desktop"])
 BACKENDS = names(EXTRAS["openvino"]) | names(EXTRAS["tensorrt"]) | names(EXTRAS["tensorrt-rtx"])
 DEVELOPMENT = names(EXTRAS["test"]) | names(EXTRAS["dev"]) | names(EXTRAS["fuzz"])
 OWNERS = packages_distributions()
@@ -76,8 +77,9 @@ def _owner(module: str) -> str:
 
 
 def test_the_live_loop_imports_only_what_is_declared() -> None:
-    assert imported("core", "realtime") <= BASE | BACKENDS
-    assert imported("realtime") <= BASE
+    assert imported("core", "realtime") <= BASE | BACKENDS | DESKTOP
+    assert imported("realtime") <= BASE | DESKTOP
+    assert imported("realtime/desktop") >= DESKTOP
 
 
 def test_the_packages_of_backends_are_imported_in_their_own_files_alone() -> None:
@@ -105,7 +107,7 @@ def test_training_imports_only_what_is_declared() -> None:
 
 def test_nothing_is_declared_that_nobody_needs() -> None:
     used = imported("core", "realtime", "train") | set(NEVER_IMPORTED)
-    assert used >= BASE | TRAIN | BACKENDS
+    assert used >= BASE | TRAIN | BACKENDS | DESKTOP
 
 
 def test_the_base_installation_names_nothing_of_nvidia() -> None:
@@ -122,7 +124,7 @@ def test_every_dependency_has_an_exact_version_that_is_known_to_work() -> None:
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[^ ;+]+", line) for line in lines)
     pinned = {canonical(line.partition("==")[0]) for line in lines}
-    declared = BASE | TRAIN | names(EXTRAS["openvino"]) | DEVELOPMENT
+    declared = BASE | TRAIN | names(EXTRAS["openvino"]) | DESKTOP | DEVELOPMENT
     assert declared <= pinned
     assert not any(re.search("nvidia|cuda|tensorrt|triton", name) for name in pinned)
 
@@ -130,7 +132,7 @@ def test_every_dependency_has_an_exact_version_that_is_known_to_work() -> None:
 def test_every_dependency_is_justified() -> None:
     text = (ROOT / "docs" / "adr" / "0002-dependencies.md").read_text(encoding="utf-8")
     justified = {canonical(name) for name in re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)}
-    assert justified == BASE | TRAIN | BACKENDS | DEVELOPMENT
+    assert justified == BASE | TRAIN | BACKENDS | DESKTOP | DEVELOPMENT
 
 
 def test_no_file_names_a_package_index() -> None:
