@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import struct
-import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from benchmarks.display import Canvas, Display
 from core.errors import ConfigError
 from core.inputs import SourceInput, VideoFrame
 from realtime.sources.config import SourcesConfig
@@ -24,48 +19,15 @@ from tests.realtime.sources.listener import Listener, check_contract
 SIZE = (320, 240)
 
 
-class Display:
-    """Xvfb, whose picture is a file that the test paints into, as a player would into its window."""
-
-    def __init__(self, folder: Path, number: int | None = None) -> None:
-        reader, writer = os.pipe()
-        named = [f":{number}"] if number is not None else []
-        screen = ["-screen", "0", f"{SIZE[0]}x{SIZE[1]}x24", "-fbdir", str(folder), "-nolisten", "tcp"]
-        self._server = subprocess.Popen(
-            ["Xvfb", *named, "-displayfd", str(writer), *screen], pass_fds=[writer], stderr=subprocess.DEVNULL
-        )
-        os.close(writer)
-        with os.fdopen(reader) as told:
-            self.number = int(told.readline())
-        self._picture = self._mapped(folder / "Xvfb_screen0")
-        self._stop = threading.Event()
-        self._player = threading.Thread(target=self._play)
-        self._player.start()
-
-    def kill(self) -> None:
-        self._stop.set()
-        self._player.join()
-        self._server.kill()
-        self._server.wait()
-
-    def _play(self) -> None:
-        step = 0
-        while not self._stop.wait(0.05):
-            step += 1
-            self._picture[:] = (10, 20, 30, 0)  # blue, green, red
-            self._picture[60:120, 100:180] = (step % 250, 0, 200, 0)
-
-    @staticmethod
-    def _mapped(file: Path) -> NDArray[np.uint8]:
-        header = struct.unpack(">25I", file.read_bytes()[:100])
-        offset, stride = header[0] + 12 * header[19], header[12]
-        shape = (SIZE[1], stride // 4, 4)
-        return np.memmap(file, np.uint8, "r+", offset, shape)
+def paint(picture: Canvas, step: int) -> None:
+    """A player's window: blue, green, red."""
+    picture[:] = (10, 20, 30, 0)
+    picture[60:120, 100:180] = (step % 250, 0, 200, 0)
 
 
 @pytest.fixture
 def display(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Display]:
-    display = Display(tmp_path)
+    display = Display(tmp_path, paint, SIZE)
     monkeypatch.setenv("DISPLAY", f":{display.number}")
     yield display
     display.kill()
@@ -93,7 +55,7 @@ def test_a_region_of_a_screen_is_seen_as_it_plays_and_again_after_the_display_wa
         display.kill()
         listener.state("screen", "failed", 1.0)
         before = listener.mark()
-        again = Display(tmp_path, display.number)
+        again = Display(tmp_path, paint, SIZE, display.number)
         try:
             listener.state("screen", "", 3.0, since=before)
         finally:
