@@ -10,7 +10,7 @@ import functools
 import json
 import math
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn
 
 from core.errors import FeedError
 from core.events import Event
@@ -127,9 +127,19 @@ def _fields(cls: type) -> tuple[tuple[str, int], ...]:
 @functools.cache
 def adapter() -> TypeAdapter[Event]:
     """The validator of messages less their `seq`: strict, told apart by `type`."""
+    return _adapter("forbid")
+
+
+@functools.cache
+def tolerant_adapter() -> TypeAdapter[Event]:
+    """As `adapter`, for what a newer minor version has written: fields that are not known are left out."""
+    return _adapter("ignore")
+
+
+def _adapter(extra: Literal["forbid", "ignore"]) -> TypeAdapter[Event]:
     from pydantic import ConfigDict, Field, TypeAdapter
 
-    config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    config = ConfigDict(extra=extra, strict=True, allow_inf_nan=False)
     return TypeAdapter(Annotated[Event, Field(discriminator="type")], config=config)
 
 

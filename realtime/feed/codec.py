@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from core.errors import FeedError
 from core.events import Event
-from core.wire import parse
+from core.wire import parse, tolerant_adapter
 from realtime.feed.answers import ServerMessage
 from realtime.feed.closing import Close, Refusal
 from realtime.feed.requests import ClientMessage
@@ -63,7 +63,7 @@ def read_server(text: str) -> ServerMessage | tuple[Event, int] | None:
             seq = message.pop("seq", None)
             if not isinstance(seq, int) or isinstance(seq, bool) or seq < 0:
                 raise FeedError("message's seq is not a number of a message.")
-            return _events().validate_json(json.dumps(message)), seq
+            return tolerant_adapter().validate_json(json.dumps(message)), seq
     except ValidationError as error:
         raise FeedError(f"message of type {kind} is not understood: {error.errors()[0]['msg']}.") from error
     return None
@@ -111,9 +111,3 @@ def _client() -> TypeAdapter[ClientMessage]:
 def _server() -> TypeAdapter[ServerMessage]:
     config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
     return TypeAdapter(Annotated[ServerMessage, Field(discriminator="type")], config=config)
-
-
-@functools.cache
-def _events() -> TypeAdapter[Event]:
-    config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
-    return TypeAdapter(Annotated[Event, Field(discriminator="type")], config=config)
