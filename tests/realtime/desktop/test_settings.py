@@ -115,7 +115,7 @@ def test_a_damaged_file_is_told_with_its_name_and_never_written_over(
     settings.path.parent.mkdir()
     settings.path.write_bytes(before := text.encode("utf-8", "surrogateescape"))
     for action in (settings.read, lambda: settings.change({"sources.camera": None})):
-        with pytest.raises(ConfigError, match="desktop.yaml") as caught:
+        with pytest.raises(ConfigError, match=r"desktop\.yaml") as caught:
             action()
         assert sentence in str(caught.value)
     assert settings.path.read_bytes() == before
@@ -123,7 +123,7 @@ def test_a_damaged_file_is_told_with_its_name_and_never_written_over(
 
 def test_a_value_that_is_not_valid_changes_nothing(settings: Settings) -> None:
     hand_written(settings)
-    with pytest.raises(ConfigError, match="desktop.scale"):
+    with pytest.raises(ConfigError, match=r"desktop\.scale"):
         settings.change({"sources.camera": None, "desktop.scale": 99.0})
     assert settings.path.read_text() == WRITTEN_BY_HAND
 
