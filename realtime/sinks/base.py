@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -64,6 +64,11 @@ class FanOut:
                 del self._sinks[name]
                 self._on_fault(name, error)
                 self._close(name, sink, known=True)
+
+    def keep_only(self, names: Container[str]) -> None:
+        """Close all others: nothing more is written there."""
+        for name in [name for name in self._sinks if name not in names]:
+            self._close(name, self._sinks.pop(name), known=False)
 
     def close(self) -> None:
         """Close every sink that still works."""

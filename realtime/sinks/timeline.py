@@ -2,53 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import SinkError
-from core.events import EmotionEstimate, Event, Hello, Status, Transcript, Utterance
-from core.labels import MODALITIES
+from core.events import Event, Hello
 from realtime.sinks.base import unwritable
-
-
-@dataclass
-class Speech:
-    """One utterance as the picture shows it: words and final labels are "" and empty until they are known."""
-
-    person: str
-    t0_s: float
-    t1_s: float
-    text: str = ""
-    labels: tuple[str, ...] = ()
-
-
-@dataclass
-class Curve:
-    """The rolling estimates of one person.
-
-    Attributes:
-        t_s: end of each window.
-        probabilities: one row per estimate, one column per label.
-        present: one row per estimate, one column per modality.
-    """
-
-    t_s: list[float] = field(default_factory=list)
-    probabilities: list[tuple[float, ...]] = field(default_factory=list)
-    present: list[tuple[bool, ...]] = field(default_factory=list)
-
-
-@dataclass
-class Story:
-    """What the picture is drawn from. `troubles_s`: times of warnings and errors."""
-
-    hello: Hello
-    curves: dict[str, Curve] = field(default_factory=dict)
-    speech: dict[str, Speech] = field(default_factory=dict)
-    troubles_s: list[float] = field(default_factory=list)
+from realtime.sinks.timeline_story import Story
 
 
 class TimelineSink:
-    """Collects the run in memory and draws `timeline.png` when it is closed.
+    """Keeps of the run what a picture can show and draws `timeline.png` when it is closed.
 
     Args:
         folder: the run folder.
@@ -72,7 +35,7 @@ class TimelineSink:
         if isinstance(event, Hello):
             self._story = Story(event)
         elif self._story is not None:
-            _tell(self._story, event)
+            self._story.tell(event)
 
     def close(self) -> None:
         """Draw. Closing again does nothing.
@@ -98,24 +61,3 @@ class TimelineSink:
                 where=str(self._path),
                 fix="Install it, or leave the timeline out.",
             ) from error
-
-
-def _tell(story: Story, event: Event) -> None:
-    match event:
-        case EmotionEstimate(final=True, utterance=str(utterance)) if utterance in story.speech:
-            story.speech[utterance].labels = ("not enough evidence",) if event.abstained else event.active
-        case EmotionEstimate(final=False):
-            curve = story.curves.setdefault(event.person, Curve())
-            curve.t_s.append(event.t1_s)
-            curve.probabilities.append(
-                tuple(event.probabilities.get(label, 0.0) for label in story.hello.labels)
-            )
-            curve.present.append(tuple(modality in event.modalities for modality in MODALITIES))
-        case Utterance():
-            speech = story.speech.setdefault(event.id, Speech(event.person, event.t0_s, event.t1_s))
-            speech.person, speech.t0_s, speech.t1_s = event.person, event.t0_s, event.t1_s
-        case Transcript():
-            speech = story.speech.setdefault(event.utterance, Speech(event.person, event.t0_s, event.t1_s))
-            speech.person, speech.text = event.person, event.text
-        case Status(level="warning" | "error"):
-            story.troubles_s.append(event.t_s)

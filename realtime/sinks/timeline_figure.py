@@ -1,7 +1,7 @@
 """The drawing of `timeline.png`.
 
 Per person: one row per label (area = probability, strong where it is above its threshold), the utterances
-with their words, and the modalities (hatched where one was missing). Long runs are averaged into bins.
+with their words, and the modalities (hatched where one was missing).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from realtime.sinks.base import purpose_said
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from realtime.sinks.timeline import Curve, Speech, Story
+    from realtime.sinks.timeline_story import Speech, Story
 
 Array = NDArray[np.float64]
 
@@ -41,7 +41,6 @@ COLOURS: Final = {
 }
 FALLBACK: Final = tuple(COLOURS.values())
 
-MAX_BINS: Final = 700
 MAX_PEOPLE: Final = 12
 ROW_PITCH: Final = 1.25
 CHARACTER_IN: Final = 0.062
@@ -52,10 +51,10 @@ QUIET: Final = "#8A8A8A"
 
 def png(story: Story) -> bytes:
     """Draw the story."""
-    people = sorted(story.curves, key=lambda person: -len(story.curves[person].t_s))[:MAX_PEOPLE]
+    people = sorted(story.curves, key=lambda person: -story.curves[person].number)[:MAX_PEOPLE]
     people += [p for p in dict.fromkeys(s.person for s in story.speech.values()) if p not in story.curves]
     people = sorted(people[:MAX_PEOPLE])
-    end_s = max([1.0, *(c.t_s[-1] for c in story.curves.values()), *(s.t1_s for s in story.speech.values())])
+    end_s = story.end_s
     width_in = float(np.clip(9.0 + end_s / 40.0, 12.0, 26.0))
     panel_in = 0.3 * len(story.hello.labels) + 1.5
     height_in = 1.5 + max(len(people), 1) * panel_in
@@ -75,29 +74,6 @@ def png(story: Story) -> bytes:
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
         figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
-
-
-def bins(curve: Curve, end_s: float, hop_s: float) -> tuple[Array, Array, Array]:
-    """Average a curve into at most `MAX_BINS` bins of equal length.
-
-    Returns:
-        times (n,) in seconds, probabilities (n, C), present (n, M) in [0, 1]; NaN where the person has no
-        estimate.
-    """
-    step_s = max(end_s / MAX_BINS, hop_s)
-    count = int(np.ceil(end_s / step_s)) + 1
-    where = np.minimum(np.asarray(curve.t_s) / step_s + 1e-6, count - 1).astype(int)
-    number = np.bincount(where, minlength=count).astype(np.float64)
-    number[number == 0] = np.nan
-
-    def mean(rows: list[Any]) -> Array:
-        columns = np.asarray(rows, dtype=np.float64).T
-        means = np.stack([np.bincount(where, column, minlength=count) / number for column in columns], axis=1)
-        lonely = np.flatnonzero(np.isnan(number[1:]) & ~np.isnan(number[:-1])) + 1
-        means[lonely] = means[lonely - 1]  # one estimate a little late leaves no hole
-        return means
-
-    return np.arange(count, dtype=np.float64) * step_s, mean(curve.probabilities), mean(curve.present)
 
 
 def _head(figure: Figure, story: Story, height_in: float) -> None:
@@ -130,11 +106,11 @@ def _person(figure: Figure, slot: Any, story: Story, person: str, end_s: float, 
         axes.tick_params(length=0, labelsize=8, labelcolor=INK, labelbottom=False)
         for spine in axes.spines.values():
             spine.set_visible(False)
-    for t_s in story.troubles_s:
-        curves.axvline(t_s, color="#B00020", linewidth=0.8)
+    across = curves.get_xaxis_transform()
+    curves.vlines(story.troubles_s, 0, 1, transform=across, color="#B00020", linewidth=0.8)
     curves.set_title(person, loc="left", fontsize=10, weight="bold", color=INK, pad=3)
     if person in story.curves:
-        times_s, probabilities, present = bins(story.curves[person], end_s, story.hello.hop_s)
+        times_s, probabilities, present = story.curves[person].means(end_s)
         _curves(curves, times_s, probabilities, story)
         _presence(presence, times_s, present)
     else:
