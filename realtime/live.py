@@ -24,11 +24,12 @@ from realtime.consent.traces import Traces
 from realtime.live_config import LiveConfig
 from realtime.live_control import LiveControl
 from realtime.live_session import LiveSession, TimedSource
-from realtime.outputs import interruptible, open_outputs, tell
+from realtime.outputs import interruptible, open_outputs, purged, tell
 from realtime.pacing import PacedSource
 from realtime.preparation import checkpoint_folder, prepare
 from realtime.recorder import FILE_NAME, Recorder
 from realtime.run_head import head_of
+from realtime.sinks.base import FanOut
 from realtime.workers.lanes import Lanes, Run
 from realtime.workers.two_sizes import TwoSizes
 
@@ -89,6 +90,7 @@ def run_live(config: LiveConfig, *, play: Path | None, console: bool, consent: s
             interrupted,
             tape=recorder,
             seconds=config.seconds,
+            purge=lambda: _purged(sinks, recorder, traces),
         )
         stack.callback(session.lanes.close, CLOSE_S)
         control.session = session
@@ -121,6 +123,14 @@ def sign(streams: tuple[StreamInfo, ...], gate: ConsentGate) -> str:
         f"● Capturing {names}. Purpose: {gate.notice.purpose}{only}. Ctrl-C ends, {WITHDRAW_KEYS} withdraws "
         "consent and deletes."
     )
+
+
+def _purged(sinks: FanOut, recorder: Recorder | None, traces: Traces | None) -> str:
+    """Deletes what the run has written while the feed is still there to say so."""
+    assert traces is not None, "only a run with consent can be withdrawn"
+    if recorder is not None:
+        recorder.close()
+    return purged(traces, sinks)
 
 
 def _settle(gate: ConsentGate) -> None:

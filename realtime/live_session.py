@@ -72,6 +72,8 @@ class LiveSession:
         interrupted: set it (from a signal handler, say) to end the run in order.
         tape: keeps the inputs, if any.
         seconds: stream time at which the run ends by itself; None = when the source ends.
+        purge: called when consent is withdrawn, before that is said: deletes what the run has written, and
+            returns what it did as a clause for people.
         clock: monotonic seconds.
         wall: present wall-clock time.
     """
@@ -85,6 +87,7 @@ class LiveSession:
         *,
         tape: InputTape | None = None,
         seconds: float | None = None,
+        purge: Callable[[], str] = lambda: "nothing of this session is kept",
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -92,6 +95,7 @@ class LiveSession:
         self._sink = sink
         self._tape = tape
         self._seconds = seconds
+        self._purge = purge
         self._clock = clock
         self._wall = wall
         self._interrupted = interrupted if interrupted is not None else threading.Event()
@@ -151,7 +155,7 @@ class LiveSession:
             self._emit(Status(self._now_s(), "capture", "info", "nothing is captured any more", value="off"))
         self._finish()
         if self._withdrawn.is_set():
-            message = "consent was withdrawn: what this session has written is deleted"
+            message = f"consent was withdrawn: {self._purge()}"
             self._emit(Status(self._now_s(), "consent", "warning", message, value="withdrawn"))
         reason = self._reason()
         end = self._tally.end(self._engine.now_s, reason, [*source.faults, *self._losses()])

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from core.errors import EmotrackError
 from realtime.config import TrackingConfig
@@ -18,6 +19,9 @@ from realtime.sinks.base import FanOut, Sink, unwritable
 from realtime.sinks.table import RUN_FILES, RUN_FOLDER, open_sink
 
 log = logging.getLogger(__name__)
+
+LOOKED_AT: Final = ("feed", "console")
+"""Sinks that keep nothing on the disk."""
 
 
 def open_outputs(
@@ -70,6 +74,15 @@ def open_run_folder(out: Path, config: TrackingConfig, traces: Traces | None = N
     except OSError as error:
         raise unwritable(out / "config.yaml", error) from error
     return sinks
+
+
+def purged(traces: Traces, sinks: FanOut) -> str:
+    """Close the files of a session, delete them, and say so in one clause; feed and terminal stay open."""
+    sinks.keep_only(LOOKED_AT)
+    left = traces.purge()
+    files = "1 file" if traces.deleted == 1 else f"{traces.deleted} files"
+    said = f"{files} of this session deleted" if traces.deleted else "this session has written no file"
+    return f"{said}; {len(left)} could not be deleted, see the terminal" if left else said
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from realtime.feed.server import Feed
 from realtime.live import owned
 from realtime.live_control import LiveControl
 from realtime.live_session import LiveSession
+from realtime.outputs import purged
 from realtime.serve_config import ServeConfig
 from realtime.serve_networks import SessionNetworks
 from realtime.sinks.base import FanOut, Sink
@@ -162,7 +163,14 @@ class ServedSession:
 
         engine = Engine(self._config.engine, networks.spec, networks.voice, greeting.streams)
         sink = self.control.before(sinks)
-        session = LiveSession(engine, open_lanes, sink, self._interrupted, tape=self._source)
+        session = LiveSession(
+            engine,
+            open_lanes,
+            sink,
+            self._interrupted,
+            tape=self._source,
+            purge=lambda: purged(self._gate.traces, sinks),
+        )
         self.control.session = session
         self._gate.on_withdrawal(session.withdraw)
         try:

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 
 from core.errors import ConsentError, SinkError
 from core.events import Hello
@@ -56,6 +57,12 @@ class Sessions:
     def running(self) -> tuple[str, ...]:
         """Names of the sessions that are not over."""
         return tuple(self._running)
+
+    @property
+    def notice(self) -> dict[str, object]:
+        """What everybody who sends is told first: the text that the ledger names, and what is withheld."""
+        notice, policy = self._permission.notice, self._permission.policy
+        return {**asdict(notice), "version": notice.version, "withheld": policy.explained}
 
     def open(self, request: Ingest, tell: Callable[[Ack], None], over: Callable[[], None]) -> ServedSession:
         """Begin a session; see `IngestTarget.open`.

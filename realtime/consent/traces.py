@@ -17,6 +17,8 @@ class Traces:
         self._lock = threading.Lock()
         self._files: list[Path] = []
         self._memories: list[Callable[[], None]] = []
+        self.deleted = 0
+        """Files that were there and are deleted."""
 
     def file(self, path: Path) -> None:
         """The session writes this file."""
@@ -41,12 +43,14 @@ class Traces:
         Folders go, too, when nothing else is in them.
 
         Returns:
-            Files that could not be deleted.
+            Files that could not be deleted; another call tries again.
         """
         self.forget()
         with self._lock:
             files, self._files = self._files, []
-        left = [path for path in files if not _deleted(path)]
+        left = [path for path in files if not self._delete(path)]
+        with self._lock:
+            self._files += left
         for folder in {path.parent for path in files}:
             try:
                 folder.rmdir()
@@ -54,11 +58,13 @@ class Traces:
                 log.debug("%s stays: it is not empty", folder)
         return left
 
-
-def _deleted(path: Path) -> bool:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        log.error("%s cannot be deleted (%s)", path, error.strerror)
-        return False
-    return True
+    def _delete(self, path: Path) -> bool:
+        try:
+            path.unlink()
+        except FileNotFoundError:  # it was never written
+            return True
+        except OSError as error:
+            log.error("%s cannot be deleted (%s)", path, error.strerror)
+            return False
+        self.deleted += 1
+        return True

@@ -30,6 +30,9 @@ _KINDS: Final = {
 }
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 TEXT: Final = "text/plain; charset=utf-8"
+JSON: Final = "application/json"
+NOTICE_PATH: Final = "/notice.json"
+"""What a page that sends has to show first."""
 
 
 def pages() -> dict[str, tuple[str, bytes]]:
@@ -49,13 +52,13 @@ class Desk:
         is_full: whether no further websocket client may come in.
         is_ready: whether a run can be followed.
         metrics: the counters as OpenMetrics text.
-        offers_ingest: whether there is an ingest path.
+        notice: what people have to be told before they send, as JSON; None = there is no ingest path.
     """
 
     is_full: Callable[[], bool]
     is_ready: Callable[[], bool]
     metrics: Callable[[], bytes]
-    offers_ingest: bool
+    notice: Callable[[], bytes] | None
 
 
 class Gate:
@@ -76,7 +79,7 @@ class Gate:
         self._failures = failures
         self._desk = desk
         self._files = pages()
-        if not desk.offers_ingest:
+        if desk.notice is None:
             del self._files["/ingest"]
         self.refused: dict[int, int] = {}
         # Some browsers do not count ws: as 'self'; none takes an IPv6 address in a policy.
@@ -125,11 +128,13 @@ class Gate:
             return HTTPStatus.UNAUTHORIZED, "The counters need a token."
         if path in self._files or path in {"/healthz", "/readyz", "/metrics"}:
             return None
+        if path == NOTICE_PATH and self._desk.notice is not None:
+            return None
         return HTTPStatus.NOT_FOUND, "There is nothing here."
 
     @property
     def _sockets(self) -> frozenset[str]:
-        return frozenset({STREAM_PATH, INGEST_PATH} if self._desk.offers_ingest else {STREAM_PATH})
+        return frozenset({STREAM_PATH, INGEST_PATH} if self._desk.notice is not None else {STREAM_PATH})
 
     def _socket_refusal(self, query: str, address: str) -> tuple[HTTPStatus, str] | None:
         if query:
@@ -162,6 +167,8 @@ class Gate:
             return _response(status, TEXT, b"ready\n" if ready else b"not ready\n")
         if path == "/metrics":
             return _response(HTTPStatus.OK, OPENMETRICS, self._desk.metrics())
+        if path == NOTICE_PATH and self._desk.notice is not None:
+            return _response(HTTPStatus.OK, JSON, self._desk.notice())
         return _response(HTTPStatus.OK, *self._files[path])
 
 

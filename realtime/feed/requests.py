@@ -166,6 +166,8 @@ class Stop:
 class Withdraw:
     """Take consent back: capturing stops within a second, and what the session has written is deleted.
 
+    The client that feeds a session may ask for this without the right `control`.
+
     Attributes:
         id: comes back in the `result`.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -128,7 +129,8 @@ class Feed:
         """
         context = self._endpoint.ssl_context()
         listener = self._endpoint.listen(self._limits.socket_buffer_bytes)
-        desk = Desk(self._is_full, self._is_ready, self._metrics, self._house.ingest is not None)
+        notice = None if self._house.ingest is None else self._notice
+        desk = Desk(self._is_full, self._is_ready, self._metrics, notice)
         self._gate = Gate(self._endpoint, self.tokens, self._house.failures, desk)
         log.setLevel(logging.INFO)  # below that the library would log what people said, and tokens
         self._loop = asyncio.get_running_loop()
@@ -277,6 +279,10 @@ class Feed:
 
     def _metrics(self) -> bytes:
         return openmetrics(self.counts)
+
+    def _notice(self) -> bytes:
+        assert self._house.ingest is not None, "only who takes something in has to tell"
+        return json.dumps(dict(self._house.ingest.notice), ensure_ascii=False).encode()
 
     def counts(self) -> Counts:
         """What has been counted so far."""

@@ -5,7 +5,7 @@ Both are called on the feed's event loop and have to return at once: hand over t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from realtime.feed.answers import Ack
@@ -70,6 +70,11 @@ class IngestSession(Protocol):
 
 class IngestTarget(Protocol):
     """Begins sessions for ingest clients."""
+
+    @property
+    def notice(self) -> Mapping[str, object]:
+        """What people have to be told before anything of them is sent, as `/notice.json` gives it."""
+        ...
 
     def open(self, request: Ingest, tell: Callable[[Ack], None], over: Callable[[], None]) -> IngestSession:
         """Begin a session. May be called from the event loop only; `tell` and `over` from any thread.

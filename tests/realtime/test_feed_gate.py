@@ -245,7 +245,7 @@ async def test_with_a_certificate_any_address_is_served_and_spoken_to_by_tls_onl
 def test_away_from_loopback_the_counters_need_a_token_and_guessing_is_limited(tls):
     tokens, endpoint = Tokens.drawn(), Endpoint("192.0.2.7", 443, tls)
     failures = Failures(1.0, 3, lambda: 0.0)
-    gate = Gate(endpoint, tokens, failures, Desk(lambda: False, lambda: True, lambda: b"counters", False))
+    gate = Gate(endpoint, tokens, failures, Desk(lambda: False, lambda: True, lambda: b"counters", None))
 
     def status(authorization=None):
         headers = {"Host": "localhost", **({"Authorization": authorization} if authorization else {})}
