@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TIME_DECIMALS: Final = 3
 NUMBER_DECIMALS: Final = 4
+EXACT_INTEGERS: Final = 2**53
 
 # Legal inside a JSON string, yet many readers end a line at them.
 _LINE_ENDS: Final = {"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"}
@@ -74,7 +75,9 @@ def parse(text: str | bytes, *, max_depth: int | None = None) -> dict[str, Any]:
             finite.
     """
     try:
-        message = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique)
+        message = json.loads(
+            text, parse_float=_number, parse_constant=_no_constant, object_pairs_hook=_unique
+        )
     except (ValueError, RecursionError) as error:
         raise FeedError(f"message is not valid JSON: {error}.") from error
     if not isinstance(message, dict):
@@ -153,6 +156,12 @@ def _validated(message: dict[str, Any]) -> Event:
             f"{'.'.join(map(str, problem['loc'])) or 'type'}: {problem['msg']}" for problem in error.errors()
         )
         raise FeedError(f"message is not understood: {'; '.join(problems)}.") from error
+
+
+def _number(text: str) -> float:
+    """JSON and JSON Schema have one kind of number: 1.0 is the integer 1."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) <= EXACT_INTEGERS else value
 
 
 def _no_constant(name: str) -> NoReturn:

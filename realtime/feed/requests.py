@@ -20,6 +20,7 @@ KINDS: Final[tuple[str, ...]] = get_args(Kind)
 Modality = Literal["text", "audio", "visual"]
 Right = Literal["view", "control", "ingest"]
 
+MAX_TIME_S: Final = 1e9
 Number = Annotated[int, Field(ge=0, le=2**53)]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Names = Annotated[tuple[Name, ...], Field(max_length=64)]
@@ -204,7 +205,7 @@ class Mark:
 
     id: Number
     label: Annotated[str, Field(max_length=256)] = ""
-    t_s: Annotated[float, Field(ge=0)] | None = None
+    t_s: Annotated[float, Field(ge=0, le=MAX_TIME_S)] | None = None
     type: Literal["mark"] = "mark"
 
 

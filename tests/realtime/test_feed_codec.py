@@ -108,6 +108,7 @@ IDENTIFY = {"type": "identify", "protocol": "1.0", "token": "secret"}
         ({"type": "mute", "id": 1, "modality": "text", "muted": 1}, "mute.muted"),
         ({"type": "mark", "id": 1, "label": "x" * 300}, "mark.label"),
         ({"type": "mark", "id": 1, "t_s": -1.0}, "mark.t_s"),
+        ({"type": "mark", "id": 1, "t_s": 1e12}, "mark.t_s"),
         ({"type": "finish", "now": True}, "finish.now"),
         ({"type": "status"}, "type"),
         ({"type": "welcome"}, "type"),
@@ -292,6 +293,11 @@ def test_the_schema_tells_every_type_of_both_directions_apart_and_describes_ever
 
 
 @given(almost)
+@example('{"type": "ping", "id": 1.0}')
+@example('{"type": "ping", "id": 1.5}')
+@example('{"type": "ping", "id": 1e300}')
+@example('{"type": "mark", "id": 1, "t_s": 1e999}')
+@example('{"type": "mark", "id": 1, "t_s": ' + "1" * 400 + "}")
 def test_the_schema_refuses_whatever_the_decoder_refuses_and_the_other_way_round(text):
     try:
         read_client(text)
