@@ -1,7 +1,8 @@
 """Changing single values in a YAML text that people wrote: everything else stays as it is, to the letter.
 
 PyYAML writes no comments, but tells where in the text each value stands. So a value is replaced in its place,
-and a new key goes behind the last one of its group. The outcome is read again and compared with what was meant.
+and a new key goes behind the last one of its group. The outcome is read again, and compared with what was
+meant.
 """
 
 from __future__ import annotations

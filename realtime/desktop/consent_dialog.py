@@ -1,0 +1,184 @@
+"""The question before anything is captured: what will happen, what for, who agrees."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from core.errors import ConsentError
+from core.labels import Purpose
+from realtime.consent.gate import ConsentGate
+from realtime.consent.ledger import Ledger
+from realtime.consent.notice import notice_for
+from realtime.desktop.purposes import PurposeChoice
+from realtime.desktop.texts import fit, reflowed, say, scrolled, text
+
+log = logging.getLogger(__name__)
+
+_READABLE = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Somebody agrees to be captured.
+
+    Attributes:
+        who: the name that was given.
+        purpose: for what.
+    """
+
+    who: str
+    purpose: Purpose
+
+
+def ask_consent(
+    parent: QWidget | None, purpose: Purpose, *, fixed: bool = False, ledger: Ledger | None = None
+) -> Agreement | None:
+    """Tell what is about to happen and ask.
+
+    A "no" is written into the ledger here. A "yes" is not: the gate of the process that captures does that,
+    before it opens anything.
+
+    Args:
+        parent: the window that asks.
+        purpose: the one that is chosen at first.
+        fixed: no other one can be chosen.
+        ledger: where a "no" is written; by default the user's.
+
+    Returns:
+        Who agreed, and for what; None = nobody did, and nothing may be captured.
+    """
+    dialog = ConsentDialog(purpose, fixed=fixed, ledger=ledger, parent=parent)
+    dialog.exec()
+    return dialog.agreement
+
+
+class ConsentDialog(QDialog):
+    """The window with the question. Closing it in any way but "I agree" means no.
+
+    Args:
+        purpose: the one that is chosen at first.
+        fixed: no other one can be chosen.
+        ledger: where a "no" is written; by default the user's.
+        parent: the window that asks.
+
+    Attributes:
+        agreement: None unless somebody agreed.
+    """
+
+    def __init__(
+        self,
+        purpose: Purpose,
+        *,
+        fixed: bool = False,
+        ledger: Ledger | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("emotrack: may it listen and look?")
+        self.agreement: Agreement | None = None
+        self._ledger = ledger if ledger is not None else Ledger()
+        self.purposes = PurposeChoice(purpose, fixed=fixed, parent=self)
+        self.notice = text("", "", self)
+        self.others_told = text("", "", self)
+        for passage in (self.notice, self.others_told):  # so that keys and screen readers reach it
+            passage.setTextInteractionFlags(_READABLE)
+            passage.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._record = text("", "soft", self)
+        self.name = QLineEdit(self)
+        self.name.setAccessibleName("Your name")
+        self.name.setMaxLength(200)
+        self.others = QCheckBox("All &others who can be heard or seen were told.", self)
+        self._problem = text("", "bad", self)
+        self.no = QPushButton("&No", self)
+        self.yes = QPushButton("I &agree", self)
+        self._arrange()
+        self.purposes.changed.connect(self._tell)
+        self.no.clicked.connect(self.reject)
+        self.yes.clicked.connect(self._agree)
+        self._tell()
+        fit(self, 100, 46)
+
+    def reject(self) -> None:
+        """No: nothing is captured, and that is written down. Where it cannot be, it is still no."""
+        gate = ConsentGate(self.purposes.purpose, self._ledger)
+        try:
+            gate.decline(self.name.text(), "window")
+        except ConsentError as error:
+            log.error("%s", error)
+        super().reject()
+
+    def _arrange(self) -> None:
+        layout = QVBoxLayout(self)
+        content = QWidget(self)
+        self._area = scrolled(content, self)
+        inner = QVBoxLayout(content)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.addWidget(text("Nothing is captured before you agree.", "heading", self))
+        inner.addWidget(self.purposes)
+        inner.addWidget(self._card())
+        inner.addWidget(self._record)
+        form = QFormLayout()
+        form.addRow("Your na&me:", self.name)
+        inner.addLayout(form)
+        inner.addWidget(self.others)
+        inner.addStretch(1)
+        layout.addWidget(self._area, 1)
+        layout.addWidget(self._problem)
+        layout.addLayout(self._answers())
+
+    def _card(self) -> QFrame:
+        card = QFrame(self)
+        card.setObjectName("card")
+        inside = QVBoxLayout(card)
+        inside.addWidget(self.notice)
+        inside.addWidget(text("To be read to everybody else who can be heard or seen:", "heading", self))
+        inside.addWidget(self.others_told)
+        return card
+
+    def _answers(self) -> QHBoxLayout:
+        """Equal in weight: neither is the one that Enter presses."""
+        buttons = QHBoxLayout()
+        for button in (self.no, self.yes):
+            button.setAutoDefault(False)
+            button.setDefault(False)
+            button.setMinimumHeight(round(self.fontMetrics().lineSpacing() * 2.2))
+            buttons.addWidget(button, 1)
+        return buttons
+
+    def _tell(self) -> None:
+        """Show the text of the purpose that is chosen; consent counts for this one alone."""
+        notice = notice_for(self.purposes.purpose)
+        say(self.notice, reflowed(notice.text))
+        say(self.others_told, f"“{reflowed(notice.others)}”")
+        self.others.setChecked(False)  # what the others have to be told has changed
+        say(self._record, f"Text {notice.version}; decisions are kept in {self._ledger.path}.", "soft")
+        say(self._problem, "")
+
+    def _agree(self) -> None:
+        who = " ".join(self.name.text().split())
+        if not who:
+            self._ask_for(self.name, "Please give your name: consent needs one.")
+        elif not self.others.isChecked():
+            self._ask_for(self.others, "Please tell all others first, and say so here.")
+        else:
+            self.agreement = Agreement(who, self.purposes.purpose)
+            self.accept()
+
+    def _ask_for(self, field: QWidget, sentence: str) -> None:
+        say(self._problem, sentence, "bad", alert=True)
+        field.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._area.ensureWidgetVisible(field)

@@ -1,0 +1,70 @@
+"""Texts in dialogs: in the application's font, wrapped, and with states that are said in words and by signs."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QFontMetricsF, QGuiApplication
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QWidget
+
+Role = Literal["", "heading", "soft", "good", "warn", "bad"]
+
+SIGNS: Final[dict[str, str]] = {"good": "✓ ", "warn": "! ", "bad": "✗ "}
+"""A state has a sign, so that it need not be told from its colour."""
+
+
+def text(words: str = "", role: Role = "", parent: QWidget | None = None) -> QLabel:
+    """A label that wraps its lines, with the look of a role (`realtime.desktop.look`)."""
+    label = QLabel(parent)
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)  # names of devices are no mark-up
+    label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+    say(label, words, role)
+    return label
+
+
+def say(label: QLabel, words: str, role: Role = "", *, alert: bool = False) -> None:
+    """Change what a label says, and as what.
+
+    Args:
+        label: the label.
+        words: what it says; "" hides it.
+        role: "good", "warn" and "bad" get their sign.
+        alert: have screen readers say it now.
+    """
+    sign = SIGNS.get(role, "") if words else ""
+    if label.objectName() != role:
+        label.setObjectName(role)
+        label.style().unpolish(label)
+        label.style().polish(label)
+    if label.text() != sign + words:
+        label.setText(sign + words)
+        label.setAccessibleName(words)
+    label.setVisible(bool(words))
+    if alert and words:
+        QAccessible.updateAccessibility(QAccessibleEvent(label, QAccessible.Event.Alert))
+
+
+def reflowed(words: str) -> str:
+    """A text with line breaks for a terminal as paragraphs."""
+    return "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in words.split("\n\n"))
+
+
+def fit(window: QWidget, columns: float, lines: float) -> None:
+    """Make a window so many characters wide and so many lines high, and no larger than the screen."""
+    metrics = QFontMetricsF(window.font())
+    room = (window.screen() or QGuiApplication.primaryScreen()).availableGeometry()
+    width = min(round(metrics.averageCharWidth() * columns), round(room.width() * 0.94))
+    height = min(round(metrics.lineSpacing() * lines), round(room.height() * 0.9))
+    window.resize(width, height)
+
+
+def scrolled(content: QWidget, parent: QWidget) -> QScrollArea:
+    """Content that can be scrolled where the screen is too small for it."""
+    area = QScrollArea(parent)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(content)
+    return area
