@@ -57,6 +57,7 @@ class CameraServer:
         self.frozen = threading.Event()
         self._dead = threading.Event()
         self._clients: list[socket.socket] = []
+        self._number = 0  # a client that comes back sees what the others see
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -80,12 +81,11 @@ class CameraServer:
 
     def pictures(self) -> Iterator[Image]:
         """Pictures, each when it is due, until the server dies."""
-        number = 0
         while not self._dead.is_set():
             while self.stalled.is_set() and not self._dead.is_set():
                 time.sleep(0.01)
-            yield self._clip(number)
-            number += not self.frozen.is_set()
+            yield self._clip(self._number)
+            self._number += not self.frozen.is_set()
             self._due()
 
     def _accept(self) -> None:

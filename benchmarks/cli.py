@@ -14,12 +14,14 @@ from typing import Annotated, Any, Final
 import typer
 
 from benchmarks.encoders import encoders
+from benchmarks.faults import faults
 from benchmarks.feed import feed
 from benchmarks.fusion import fusion
 from benchmarks.live import live
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.command()(live)
+app.command()(faults)
 app.command()(feed)
 app.command()(fusion)
 app.command()(encoders)

@@ -38,7 +38,7 @@ def observe(words: Sequence[str], seconds: float, environment: dict[str, str]) -
     observed = Observed(time.time())
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     try:
-        page = _page(process)
+        page = page_of(process)
         asyncio.run(_watch(observed, process, page, seconds))
     finally:
         if process.poll() is None:
@@ -57,7 +57,7 @@ def _check(observed: Observed) -> None:
             raise EmotrackError(f"the measured run failed: {' '.join(end['faults'])}")
 
 
-def _page(process: subprocess.Popen[str]) -> str:
+def page_of(process: subprocess.Popen[str]) -> str:
     """The address that the command prints; everything else that it says is passed on."""
     assert process.stderr is not None
     timer = threading.Timer(_START_S, process.kill)
