@@ -29,6 +29,7 @@ VERBS = {
     "replay": ("realtime.cli", "track a recording: terminal, web page, websocket, run folder"),
     "live": ("realtime.cli", "track a conversation: microphone, camera, the other side's sound and screen"),
     "serve": ("realtime.cli", "track what clients send: a page's microphone and camera, or a program's"),
+    "desktop": ("realtime.cli", "open the tracker window beside a call, with an icon in the tray"),
     "demo": ("realtime.cli", "fetch a real recording and replay it in real time"),
     "models": ("realtime.models_cli", "list, pull, verify and locate the weights"),
     "doctor": ("realtime.doctor_cli", "check devices, levels, models and back ends; say what to fix"),
@@ -40,7 +41,6 @@ VERBS = {
 """Verb -> module whose `app` serves it, what it does. `realtime.cli` serves several verbs."""
 
 LATER = {
-    "desktop": "The tracker window",
     "report": "The report on a finished run",
 }
 """Verbs that are reserved: what they will do."""

@@ -1,10 +1,10 @@
-"""The verbs that run the live loop: replay, live, serve, demo, schema. `emotrack.py` hands over to `app`."""
+"""The verbs around the live loop: replay, live, serve, desktop, demo, schema. `emotrack.py` hands over."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -128,6 +128,13 @@ def demo(
     raise typer.Exit(run_replay(recording, config, console=console))
 
 
+class Mutable(StrEnum):
+    """What `--mute` leaves out."""
+
+    AUDIO = "audio"
+    VISUAL = "visual"
+
+
 @app.command()
 def live(
     config: Annotated[Path | None, typer.Option("--config", help="YAML file, see configs/live.yaml.")] = None,
@@ -159,6 +166,12 @@ def live(
     port: Port = None,
     linger: Linger = None,
     console: Console = True,
+    mute: Annotated[
+        list[Mutable] | None, typer.Option(help="Begin without what is heard or seen; repeatable.")
+    ] = None,
+    supervised: Annotated[
+        bool, typer.Option("--supervised", help="For programs: where the feed is, on standard output.")
+    ] = False,
     set_: Set = None,
 ) -> None:
     """Track a conversation as it happens: my microphone and camera, and the other side's sound and picture.
@@ -191,7 +204,34 @@ def live(
     resolved = resolve_as(LiveConfig, config, options, [*left_out, *(set_ or [])])
     from realtime.live import run_live
 
-    raise typer.Exit(run_live(resolved, play=play, console=console, consent=consent))
+    muted: list[Literal["audio", "visual"]] = [modality.value for modality in mute or []]
+    raise typer.Exit(
+        run_live(
+            resolved, play=play, console=console, consent=consent, muted=tuple(muted), supervised=supervised
+        )
+    )
+
+
+@app.command()
+def desktop(
+    config: Annotated[
+        Path | None, typer.Option("--config", help="YAML file; else the one that the settings are kept in.")
+    ] = None,
+    play: Annotated[Path | None, typer.Option(help="Play this recording in place of devices.")] = None,
+    purpose: Purpose = None,
+    checkpoint: Checkpoint = None,
+    set_: Set = None,
+) -> None:
+    """Open the tracker window, with an icon in the tray: a live run beside a call.
+
+    Nothing is captured before somebody has agreed, for this session and its purpose.
+    Needs the extra "desktop". What is given later wins: the settings, the options, --set.
+    """
+    from realtime.desktop.command import run_desktop
+
+    raise typer.Exit(
+        run_desktop(config, play=play, purpose=_one(purpose), checkpoint=checkpoint, overrides=set_ or [])
+    )
 
 
 @app.command()

@@ -8,7 +8,9 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from core.errors import ConfigError, EmotrackError
 from core.events import End, Hello, Status, StreamInfo
@@ -30,8 +32,12 @@ from realtime.preparation import checkpoint_folder, prepare
 from realtime.recorder import FILE_NAME, Recorder
 from realtime.run_head import head_of
 from realtime.sinks.base import FanOut
+from realtime.supervised import Supervision
 from realtime.workers.lanes import Lanes, Run
 from realtime.workers.two_sizes import TwoSizes
+
+if TYPE_CHECKING:
+    from realtime.feed.sink import FeedSink
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +46,18 @@ CLOSE_S = 2.0
 """How long a computation that hangs is waited for at the end."""
 
 
-def run_live(config: LiveConfig, *, play: Path | None, console: bool, consent: str | None = None) -> int:
+Muted = Literal["audio", "visual"]
+
+
+def run_live(
+    config: LiveConfig,
+    *,
+    play: Path | None,
+    console: bool,
+    consent: str | None = None,
+    muted: tuple[Muted, ...] = (),
+    supervised: bool = False,
+) -> int:
     """Track devices until Ctrl-C.
 
     Nothing is captured before somebody has agreed. When that is withdrawn, capturing stops at once, and what
@@ -51,6 +68,9 @@ def run_live(config: LiveConfig, *, play: Path | None, console: bool, consent: s
         play: a recording to be played as if it came from devices, in their place.
         console: whether to show the run in the terminal.
         consent: who agrees to be captured; None = ask in the terminal. A recording captures nobody.
+        muted: what is left out until somebody with the right to it takes it in.
+        supervised: another program has started this one, has asked for consent in a window, and ends it;
+            see `realtime.supervised`.
 
     Returns:
         The process's exit code: 0 when it was ended by the user, after the configured time or at the
@@ -64,18 +84,19 @@ def run_live(config: LiveConfig, *, play: Path | None, console: bool, consent: s
     gate = None if play is not None else ConsentGate(config.engine.purpose)
     with ExitStack() as stack:
         if gate is not None:
-            ask(gate, consent, sys.stdin, sys.stderr)
+            ask(gate, consent, sys.stdin, sys.stderr, "window" if supervised else "option")
             stack.callback(_settle, gate)  # last of all: files are closed by then
+        interrupted = threading.Event()
+        announce = _supervision(interrupted, gate, config) if supervised else None
         source = stack.enter_context(_open(config, play, gate))
         config = _with_what_is_there(config)
         spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
         spec = spec.at(config.operating_point)
         loaded = load_workers(spec, export, config)
-        interrupted = threading.Event()
         control = LiveControl(interrupted)
         control.gate = gate
         traces = None if gate is None else gate.traces
-        sinks = open_outputs(config, control, console=console, pace=1.0, traces=traces)
+        sinks = open_outputs(config, control, console=console, pace=1.0, traces=traces, announce=announce)
         stack.callback(sinks.close)
         stack.enter_context(interruptible(interrupted))
         streams = owned(source.streams)
@@ -90,6 +111,7 @@ def run_live(config: LiveConfig, *, play: Path | None, console: bool, consent: s
             interrupted,
             tape=recorder,
             seconds=config.seconds,
+            muted=["audio" if modality == "audio" else "video" for modality in muted],
             purge=lambda: _purged(sinks, recorder, traces),
         )
         stack.callback(session.lanes.close, CLOSE_S)
@@ -104,6 +126,15 @@ def run_live(config: LiveConfig, *, play: Path | None, console: bool, consent: s
         if gate is None or gate.state == "given":
             interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)
     return _exit_code(end)
+
+
+def _supervision(
+    interrupted: threading.Event, gate: ConsentGate | None, config: LiveConfig
+) -> Callable[[FeedSink], None]:
+    """Obey the program that started this one; returns what tells it where the feed is."""
+    supervision = Supervision(interrupted, gate)
+    supervision.watch()
+    return partial(supervision.announce, config=config.feed)
 
 
 def owned(streams: tuple[StreamInfo, ...]) -> tuple[StreamInfo, ...]:

@@ -72,6 +72,7 @@ class LiveSession:
         interrupted: set it (from a signal handler, say) to end the run in order.
         tape: keeps the inputs, if any.
         seconds: stream time at which the run ends by itself; None = when the source ends.
+        muted: what is left out from the beginning, as `mute` does later.
         purge: called when consent is withdrawn, before that is said: deletes what the run has written, and
             returns what it did as a clause for people.
         clock: monotonic seconds.
@@ -87,6 +88,7 @@ class LiveSession:
         *,
         tape: InputTape | None = None,
         seconds: float | None = None,
+        muted: Iterable[Literal["audio", "video"]] = (),
         purge: Callable[[], str] = lambda: "nothing of this session is kept",
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -95,6 +97,7 @@ class LiveSession:
         self._sink = sink
         self._tape = tape
         self._seconds = seconds
+        self._muted = tuple(muted)
         self._purge = purge
         self._clock = clock
         self._wall = wall
@@ -141,6 +144,8 @@ class LiveSession:
         self._open = {stream.name: 0.0 for stream in source.streams}
         self._muting = Muting(source.streams)
         self._roll_call = RollCall(source.streams)
+        for kind in self._muted:
+            self.mute(kind, muted=True)
         pump = threading.Thread(target=self._feed_from, args=(source,), name="pump", daemon=True)
         pump.start()
         self._wait_for_the_beginning()

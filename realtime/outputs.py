@@ -6,10 +6,10 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from core.errors import EmotrackError
 from realtime.config import TrackingConfig
@@ -17,6 +17,9 @@ from realtime.consent.traces import Traces
 from realtime.feed.targets import ControlTarget
 from realtime.sinks.base import FanOut, Sink, unwritable
 from realtime.sinks.table import RUN_FILES, RUN_FOLDER, open_sink
+
+if TYPE_CHECKING:
+    from realtime.feed.sink import FeedSink
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,7 @@ def open_outputs(
     console: bool,
     pace: float | None,
     traces: Traces | None = None,
+    announce: Callable[[FeedSink], None] | None = None,
 ) -> FanOut:
     """Every sink that the configuration asks for.
 
@@ -42,6 +46,7 @@ def open_outputs(
         console: whether to show the run in the terminal.
         pace: stream seconds per second that are aimed at, for the terminal; None = as fast as possible.
         traces: is told of everything that would have to be deleted.
+        announce: says where the feed is; None = the page's address stands in the terminal.
 
     Raises:
         FeedError, SinkError: one of them cannot be opened.
@@ -51,7 +56,10 @@ def open_outputs(
         from realtime.feed.sink import FeedSink
 
         sinks["feed"] = feed = FeedSink.configured(config.feed, control)
-        tell(f"Page: {feed.page(config.feed.page)}")
+        if announce is not None:
+            announce(feed)
+        else:
+            tell(f"Page: {feed.page(config.feed.page)}")
         if traces is not None:
             traces.memory(feed.forget)
     if console:

@@ -6,11 +6,14 @@ from typing import TextIO
 
 from core.errors import ConsentError
 from realtime.consent.gate import ConsentGate, refused
+from realtime.consent.ledger import Means
 
 YES = ("yes", "y")
 
 
-def ask(gate: ConsentGate, name: str | None, answers: TextIO, screen: TextIO) -> None:
+def ask(
+    gate: ConsentGate, name: str | None, answers: TextIO, screen: TextIO, means: Means = "option"
+) -> None:
     """Tell what is about to happen, and go on only if somebody agrees.
 
     Args:
@@ -18,16 +21,20 @@ def ask(gate: ConsentGate, name: str | None, answers: TextIO, screen: TextIO) ->
         name: who agrees, when that was said with the command; None = ask.
         answers: where answers come from. Nobody is asked where nobody can answer.
         screen: where the notice is shown.
+        means: how `name` was said.
 
     Raises:
         ConsentError: nobody agreed, or the decision cannot be written down.
     """
+    if name is not None and means == "window":  # where the notice was shown
+        gate.give(name, means)
+        return
     screen.write(f"\n{gate.notice.text}\n\nTo be read to everybody else who can be heard or seen:\n\n")
     screen.write("".join(f"    {line}\n" for line in gate.notice.others.splitlines()))
     screen.write(f"\nText {gate.notice.version}; decisions are kept in {gate.ledger.path}\n")
     screen.flush()
     if name is not None:
-        gate.give(name, "option")
+        gate.give(name, means)
         return
     if not answers.isatty():
         raise refused("open")

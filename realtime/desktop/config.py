@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from core.labels import Purpose
 from core.strict import Strict
 
 
@@ -19,6 +20,7 @@ class DesktopConfig(Strict):
         hidden: leave the window out of screen sharing, where the system can.
         stop_key: stops capturing from within any program, where the system can; None = no key.
         on_top: keep the window above others.
+        purpose: what was chosen last where consent is asked for; it is only proposed again.
     """
 
     theme: Literal["system", "light", "dark"] = "system"
@@ -27,3 +29,4 @@ class DesktopConfig(Strict):
     hidden: bool = True
     stop_key: str | None = Field("Ctrl+Alt+S", pattern=r"^(?:(?:Ctrl|Alt|Shift|Meta)\+)+[A-Z0-9]$")
     on_top: bool = True
+    purpose: Purpose | None = None

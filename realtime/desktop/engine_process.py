@@ -1,0 +1,203 @@
+"""The engine as a process beside the window: started, listened to, ended, and started again when it fails."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from enum import Enum
+from typing import Final
+
+from PySide6.QtCore import QElapsedTimer, QObject, QProcess, QProcessEnvironment, QTimer, Signal
+
+from core.errors import ConfigError, ConsentError, FeedError, NotAvailable, PolicyError, SpecMismatch
+from core.errors import WeightsError as Weights
+from realtime.desktop.restarts import Restarts
+from realtime.supervised import Announcement, Order
+
+HOPELESS: Final = frozenset(
+    kind.exit_code for kind in (ConfigError, SpecMismatch, Weights, NotAvailable, ConsentError, PolicyError)
+)
+"""Exit codes after which another attempt would end in the same way."""
+STOP_S: Final = 40.0
+"""How long the last words may take when the engine is to end in order."""
+_PREFIX: Final = "emotrack: "
+
+
+class Phase(Enum):
+    """What the engine is doing."""
+
+    OFF = "off"
+    STARTING = "starting"
+    """The process is there, its feed is not."""
+    RUNNING = "running"
+    STOPPING = "stopping"
+    """It works off the last words."""
+    WAITING = "waiting"
+    """It has failed and is started again soon."""
+    FAILED = "failed"
+    """It has failed and is not started again by itself."""
+
+
+class EngineProcess(QObject):
+    """Supervises one engine at a time.
+
+    Args:
+        restarts: says when to try again.
+
+    Attributes:
+        phase: what it is doing.
+        sentence: what it said last of itself while it starts, or why it has failed; for people.
+        pause_s: in `Phase.WAITING`, how long it is waited for.
+    """
+
+    changed = Signal()
+    """Phase or sentence have changed."""
+    announced = Signal(object)
+    """The feed is there: an `Announcement`."""
+    gone = Signal()
+    """The process has ended, however it did."""
+
+    def __init__(self, restarts: Restarts | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.phase = Phase.OFF
+        self.sentence = ""
+        self.pause_s = 0.0
+        self._restarts = restarts or Restarts()
+        self._command: Callable[[], list[str]] = list
+        self._process: QProcess | None = None
+        self._last_words = ""
+        self._ran = QElapsedTimer()
+        self._again = QTimer(self, singleShot=True)
+        self._again.timeout.connect(self._launch)
+        self._limit = QTimer(self, singleShot=True)
+        self._limit.timeout.connect(self.kill)
+
+    @property
+    def pid(self) -> int:
+        """Of the process, 0 while there is none."""
+        return 0 if self._process is None else self._process.processId()
+
+    def start(self, command: Callable[[], list[str]]) -> None:
+        """Start it, unless it runs. `command` is asked for the words at every start, also after a failure."""
+        if self._process is not None:
+            return
+        self._command = command
+        self._restarts.forget()
+        self._launch()
+
+    def stop(self) -> None:
+        """End it in order. Before its feed is there, there is nothing to be put in order."""
+        self._again.stop()
+        if self._process is None:
+            self._enter(Phase.OFF, "")
+        elif self.phase is Phase.STARTING:
+            self._enter(Phase.STOPPING, "")
+            self.kill()
+        elif self.phase is not Phase.STOPPING:
+            self._enter(Phase.STOPPING, "")
+            self.order("stop")
+            self._limit.start(round(STOP_S * 1000))
+
+    def withdraw(self) -> None:
+        """Take consent back: capturing ends within a second, then what was written is deleted."""
+        self._again.stop()
+        if self._process is None:
+            self._enter(Phase.OFF, "")
+            return
+        self._enter(Phase.STOPPING, "")
+        self.order("withdraw")
+        self._limit.start(round(STOP_S * 1000))
+
+    def order(self, order: Order) -> None:
+        """Say something on its standard input."""
+        if self._process is not None:
+            self._process.write(f"{order}\n".encode())
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._again.stop()
+        if self._process is not None:
+            self._process.kill()
+
+    # -- the process ----------------------------------------------------------------------------------
+
+    def _launch(self) -> None:
+        words = self._command()
+        process = QProcess(self)
+        environment = QProcessEnvironment.systemEnvironment()
+        environment.insert("PYTHONIOENCODING", "utf-8")
+        process.setProcessEnvironment(environment)
+        process.readyReadStandardOutput.connect(self._hear)
+        process.readyReadStandardError.connect(self._overhear)
+        process.finished.connect(self._finished)
+        process.errorOccurred.connect(self._broken)
+        self._process, self._last_words = process, ""
+        self._ran.start()
+        self._enter(Phase.STARTING, "")
+        process.start(words[0], words[1:])
+
+    def _hear(self) -> None:
+        process = self._process
+        while process is not None and process is self._process and self._line_waits(process, output=True):
+            try:
+                announcement = Announcement.read(bytes(process.readLine().data()).decode("utf-8", "replace"))
+            except FeedError:
+                continue  # a library has printed something
+            if self.phase is Phase.STARTING:
+                self._enter(Phase.RUNNING, "")
+                self.announced.emit(announcement)
+
+    def _overhear(self) -> None:
+        process = self._process
+        while process is not None and self._line_waits(process, output=False):
+            line = bytes(process.readLine().data()).decode("utf-8", "replace").strip()
+            if line:
+                self._last_words = line.removeprefix(_PREFIX)
+            if line and self.phase is Phase.STARTING:
+                self._enter(Phase.STARTING, self._last_words)
+
+    @staticmethod
+    def _line_waits(process: QProcess, *, output: bool) -> bool:
+        channels = QProcess.ProcessChannel
+        process.setReadChannel(channels.StandardOutput if output else channels.StandardError)
+        return process.canReadLine()
+
+    def _broken(self, error: QProcess.ProcessError) -> None:
+        if error is QProcess.ProcessError.FailedToStart and self._process is not None:
+            self._over(f"It cannot be started: {self._process.errorString()}.", code=-1)
+
+    def _finished(self, code: int, status: QProcess.ExitStatus) -> None:
+        self._hear()
+        self._overhear()
+        if status is QProcess.ExitStatus.CrashExit:
+            self._over(f"It was ended by {_signal(code)}.", code=-1)
+        else:
+            self._over(self._last_words if code else None, code)
+
+    def _over(self, fault: str | None, code: int) -> None:
+        process, self._process = self._process, None
+        self._limit.stop()
+        if process is not None:
+            process.deleteLater()
+        if self.phase is Phase.STOPPING or fault is None:
+            self._enter(Phase.OFF, "")
+        else:
+            pause_s = None if code in HOPELESS else self._restarts.pause_s(self._ran.elapsed() / 1000)
+            if pause_s is None:
+                self._enter(Phase.FAILED, fault)
+            else:
+                self.pause_s = pause_s
+                self._again.start(round(pause_s * 1000))
+                self._enter(Phase.WAITING, fault)
+        self.gone.emit()
+
+    def _enter(self, phase: Phase, sentence: str) -> None:
+        self.phase, self.sentence = phase, sentence
+        self.changed.emit()
+
+
+def _signal(number: int) -> str:
+    try:
+        return f"the signal {signal.Signals(number).name}"
+    except ValueError:
+        return f"a fault ({number})"
