@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -15,13 +15,16 @@ from core.version import VERSION
 from core.weights import catalogue, is_ready
 from realtime.sources.config import SourcesConfig
 from realtime.sources.devices import Device, list_devices
+from realtime.sources.live import LiveSource
 from realtime.sources.open import CAMERA, ME, SCREEN, THEM, open_sources
 from realtime.sources.trial import Trial, try_devices
 
 Outcome = Literal["ok", "warning", "failed"]
 
-_QUIET_DBFS: Final = -60.0
-_CLIPPED_DBFS: Final = -0.1
+QUIET_DBFS: Final = -60.0
+CLIPPED_DBFS: Final = -0.1
+"""Peaks below and above which a microphone is turned too far down or up."""
+
 _SLOW_HZ: Final = 5.0
 
 _DOCS: Final = "docs/live-sources.md"
@@ -95,8 +98,16 @@ def diagnose(config: SourcesConfig, duration_s: float) -> Diagnosis:
     return Diagnosis(list_devices(), tuple(examine(config, duration_s)))
 
 
-def examine_devices(config: SourcesConfig, duration_s: float) -> Iterator[Check]:
-    """A short test of each configured device."""
+def examine_devices(
+    config: SourcesConfig, duration_s: float, *, opening: Callable[[LiveSource], None] | None = None
+) -> Iterator[Check]:
+    """A short test of each configured device.
+
+    Args:
+        config: which devices.
+        duration_s: how long they are tried, all together.
+        opening: is given what opens them, just before it does; closing that ends the test.
+    """
     usable = config
     try:
         source = open_sources(usable)
@@ -109,6 +120,8 @@ def examine_devices(config: SourcesConfig, duration_s: float) -> Iterator[Check]
         if usable.camera is None and usable.screen is None:
             return
         source = open_sources(usable)
+    if opening is not None:
+        opening(source)
     trials = try_devices(source, duration_s)
     yield from (judge(trial) for trial in trials.values())
 
@@ -136,9 +149,9 @@ def _judge_sound(name: str, device: str, trial: Trial, details: dict[str, object
     if name == "loopback":
         quiet = "" if math.isfinite(trial.peak_dbfs) else " Nothing was playing; that is no fault."
         return Check(name, "ok", finding + quiet, "", details)
-    if trial.peak_dbfs < _QUIET_DBFS:
+    if trial.peak_dbfs < QUIET_DBFS:
         return Check(name, "warning", f"{finding} That is very quiet.", "Turn the microphone up.", details)
-    if trial.peak_dbfs > _CLIPPED_DBFS:
+    if trial.peak_dbfs > CLIPPED_DBFS:
         return Check(name, "warning", f"{finding} It is overdriven.", "Turn the microphone down.", details)
     return Check(name, "ok", finding, "", details)
 

@@ -1,4 +1,4 @@
-"""Texts in dialogs: in the application's font, wrapped, and with states that are said in words and by signs."""
+"""Texts in dialogs: in the application's font, wrapped, and with states said in words and by signs."""
 
 from __future__ import annotations
 
