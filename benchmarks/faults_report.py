@@ -147,8 +147,8 @@ _PREFACE: Final = """\
 `emotrack bench faults` starts a sound server, a camera and a screen of its own, and the real command on them.
 Speech is played all the time. Each fault is made, kept up for some seconds, and mended; what the feed says is
 read by a websocket client, and all times are those at which the client had the message. Wanted are
-`modality_missing` within 1 s, `modality_back` within 3 s of the cure, and no final estimate and no sound lost.
-A program that was stopped itself can tell so only after it goes on.
+`modality_missing` within 1 s, `modality_back` within 3 s of the cure, and that no final estimate and no sound
+are lost. A program that was stopped itself can tell so only after it goes on.
 """
 
 

@@ -35,7 +35,9 @@ MEASURE_S: Final = 0.25
 GIVE_UP_S: Final = 30.0
 """An order that takes longer than this will not be answered."""
 FINISH_S: Final = 15.0
-"""How long the orders of the last words may take when the run ends."""
+"""How long the orders of the last words may take when the run ends, while they are computed one by one."""
+HUNG_S: Final = 5.0
+"""A worker that is at one order for longer than this when the run ends is not waited for."""
 STOP_S: Final = 3.0
 """How long devices may take to give what they still hold."""
 
@@ -206,7 +208,7 @@ class LiveSession:
             ages_s = {**self._lanes.ages_s(), "input": self._oldest_s}
             self._oldest_s = 0.0
             self._push(QueueAges(now_s, ages_s))
-            self._give_up(GIVE_UP_S)
+            self._give_up(self._lanes.give_up(GIVE_UP_S), f"within {GIVE_UP_S:.0f} s")
 
     def _take(self, item: Input | Event) -> None:
         if isinstance(item, Status):
@@ -233,9 +235,8 @@ class LiveSession:
         else:
             self._open[item.stream] = max(self._open[item.stream], available_s(item))
 
-    def _give_up(self, older_than_s: float) -> None:
-        when = f"within {older_than_s:.0f} s" if older_than_s else "before the end of the run"
-        for number in self._lanes.give_up(older_than_s):
+    def _give_up(self, orders: Iterable[int], when: str) -> None:
+        for number in orders:
             self._push(WorkResult(number, Failed(f"overload: no answer {when}")))
 
     # -- the end --------------------------------------------------------------------------------------
@@ -261,7 +262,9 @@ class LiveSession:
             for item in taken:
                 self._take(item)
             late = self._clock() >= limit_s
-            self._give_up(0.0 if late else FINISH_S)
+            self._give_up(self._lanes.give_up_hung(HUNG_S), f"within {HUNG_S:.0f} s at the end of the run")
+            when = "before the end of the run" if late else f"within {FINISH_S:.0f} s"
+            self._give_up(self._lanes.give_up(0.0 if late else FINISH_S), when)
             if late and not taken and not any(self._lanes.ages_s().values()):
                 return
 

@@ -51,9 +51,11 @@ class PulseServer:
             raise DeviceLost("unreachable", "no PulseAudio on this system")
         try:
             import pulsectl
+            from pulsectl._pulsectl import LibPulse
         except (ImportError, OSError) as error:
             raise DeviceLost("unreachable", "libpulse is not there") from error
-        self._errors = (pulsectl.PulseError, OSError)
+        # Calls into a connection that has just broken raise an error that is none of the library's own kind.
+        self._errors = (pulsectl.PulseError, LibPulse.CallError, OSError)
         self._pulse: Any = pulsectl.Pulse("emotrack", connect=False)
         try:
             self._pulse.connect(timeout=_CONNECT_S)

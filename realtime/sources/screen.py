@@ -86,17 +86,21 @@ class ScreenDriver:
         """Grab until the port closes. Raises DeviceLost when the screen cannot be read."""
         from mss.exception import ScreenShotError
 
-        with self._open() as grabber:
-            try:
-                area = self._area(grabber.monitors)
-                port.put(Opened(port.clock(), self.label))
-                due_s = port.clock()
-                while not port.wait(max(0.0, due_s - port.clock())):
-                    shot = np.asarray(grabber.grab(area))
-                    port.put(Picture(port.clock(), from_bgr(shot, self._max_side)))
-                    due_s = max(due_s + self._period_s, port.clock())
-            except ScreenShotError as error:
-                raise DeviceLost("failed", str(error)) from error
+        try:
+            with self._open() as grabber:
+                self._grab(port, grabber)
+        except (ScreenShotError, AssertionError) as error:
+            # Of a display that dies the library asserts that it has answered, and cannot close it either.
+            raise DeviceLost("failed", str(error) or "the display does not answer") from error
+
+    def _grab(self, port: Port, grabber: Any) -> None:  # noqa: ANN401
+        area = self._area(grabber.monitors)
+        port.put(Opened(port.clock(), self.label))
+        due_s = port.clock()
+        while not port.wait(max(0.0, due_s - port.clock())):
+            shot = np.asarray(grabber.grab(area))
+            port.put(Picture(port.clock(), from_bgr(shot, self._max_side)))
+            due_s = max(due_s + self._period_s, port.clock())
 
     def _area(self, monitors: list[dict[str, int]]) -> dict[str, int]:
         if not isinstance(self._region, int):

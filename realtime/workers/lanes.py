@@ -36,6 +36,9 @@ Run = Callable[[Any], Outcome]
 
 _KEPT: Final = 20_000
 
+_SLOWER: Final = 3.0
+"""An order that takes this many times as long as the slowest of its kind did is not merely slow."""
+
 
 def _recent() -> deque[float]:
     return deque(maxlen=_KEPT)
@@ -95,6 +98,8 @@ class Lanes:
         self._changed = threading.Condition()
         self._queues: dict[str, list[_Waiting]] = {lane: [] for lane in dict.fromkeys(LANES.values())}
         self._outstanding: dict[int, tuple[str, float]] = {}
+        self._computing: dict[str, _Waiting] = {}
+        self._begun_s: dict[str, float] = {}
         self._number = 0
         self._closing = threading.Event()
         self.timings = Timings()
@@ -140,12 +145,21 @@ class Lanes:
         limit_s = self._clock() - older_than_s
         with self._changed:
             old = [i for i, (_, queued_at_s) in self._outstanding.items() if queued_at_s <= limit_s]
-            for lane, waiting in self._queues.items():
-                self._queues[lane] = [entry for entry in waiting if entry.work.id not in old]
-                heapq.heapify(self._queues[lane])
-            for number in old:
-                del self._outstanding[number]
-        return old
+            return self._dropped(old)
+
+    def give_up_hung(self, after_s: float) -> list[int]:
+        """Drop all orders of the lanes whose worker hangs, and leave those alone that merely have much to do.
+
+        Args:
+            after_s: so long a worker may always compute one order. It may take longer where its slowest order
+                of this kind was slow, too.
+
+        Returns:
+            The ids of the orders that are dropped.
+        """
+        with self._changed:
+            hung = [lane for lane in self._computing if self._hangs(lane, after_s)]
+            return self._dropped([i for i, (lane, _) in self._outstanding.items() if lane in hung])
 
     def close(self, timeout_s: float | None = None) -> None:
         """Let every lane finish the order it is at, drop the others, and end. Closing again does nothing.
@@ -159,6 +173,20 @@ class Lanes:
         while self._threads:
             self._threads.pop().join(timeout_s)
 
+    def _hangs(self, lane: str, after_s: float) -> bool:
+        run_ms = self.timings.run_ms.get(self._computing[lane].work.kind, ())
+        slowest_s = max(run_ms, default=0.0) / 1000
+        return self._clock() - self._begun_s[lane] > max(after_s, _SLOWER * slowest_s)
+
+    def _dropped(self, old: list[int]) -> list[int]:
+        """The orders, which nobody waits for any more."""
+        for lane, waiting in self._queues.items():
+            self._queues[lane] = [entry for entry in waiting if entry.work.id not in old]
+            heapq.heapify(self._queues[lane])
+        for number in old:
+            del self._outstanding[number]
+        return old
+
     def _rank(self, work: Work) -> int:
         partial = isinstance(work.payload, Transcribe) and not work.payload.final
         return int(self._finals_first and partial)
@@ -166,15 +194,21 @@ class Lanes:
     def _next(self, lane: str) -> _Waiting | None:
         with self._changed:
             self._changed.wait_for(lambda: self._queues[lane] or self._closing.is_set())
-            return None if self._closing.is_set() else heapq.heappop(self._queues[lane])
+            if self._closing.is_set():
+                return None
+            entry = self._computing[lane] = heapq.heappop(self._queues[lane])
+            self._begun_s[lane] = self._clock()
+            return entry
 
     def _work(self, lane: str) -> None:
         while (entry := self._next(lane)) is not None:
-            started_at_s = self._clock()
+            started_at_s = self._begun_s[lane]
             outcome = self._compute(entry.work)
             done_s = None if self._stamp is None else self._stamp()
-            self.timings.note(entry.work.kind, started_at_s - entry.queued_at_s, self._clock() - started_at_s)
             with self._changed:
+                wait_s = started_at_s - entry.queued_at_s
+                self.timings.note(entry.work.kind, wait_s, self._clock() - started_at_s)
+                del self._computing[lane]
                 wanted = self._outstanding.pop(entry.work.id, None) is not None
             if wanted:
                 self._deliver(WorkResult(entry.work.id, outcome, done_s))

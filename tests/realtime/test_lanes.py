@@ -204,6 +204,29 @@ def test_orders_that_are_given_up_are_dropped_and_a_late_answer_is_not_delivered
     assert gate.done == ["u1", "u3"]
 
 
+def test_a_worker_that_hangs_is_given_up_and_one_that_is_slow_or_busy_is_not(lanes_of):
+    clock, slow, hung = FakeClock(), Gate(), Gate()
+    lanes = lanes_of({"transcribe": slow, "faces": hung, "fuse": answer}, clock=clock)
+    lanes.submit(speech(1, final=True))
+    assert slow.inside.acquire(timeout=10)
+    clock.advance(4.0)  # that slow it is
+    slow.go_on.release()
+    assert lanes.result(10).id == 1
+    for number in (2, 3):
+        lanes.submit(speech(number, final=True))
+    lanes.submit(Work(4, "faces", speech(4, final=True).payload, 0.0, 1.0))
+    assert slow.inside.acquire(timeout=10)
+    assert hung.inside.acquire(timeout=10)
+    clock.advance(5.1)
+    assert lanes.give_up_hung(5.0) == [4]
+    clock.advance(6.8)  # 11.9 s: less than three times as slow as it was
+    assert lanes.give_up_hung(5.0) == []
+    clock.advance(0.2)
+    assert lanes.give_up_hung(5.0) == [2, 3]
+    for gate in (slow, hung):
+        gate.go_on.release(2)
+
+
 def test_results_are_delivered_at_once_with_the_time_at_which_they_were_done(lanes_of):
     delivered, come = [], threading.Event()
 

@@ -175,6 +175,37 @@ def test_words_that_hang_are_given_up_and_the_final_estimate_still_comes(hello, 
     assert any("no answer within" in fault for fault in end.faults)
 
 
+def test_at_the_end_a_recogniser_that_hangs_is_waited_for_five_seconds_and_no_longer(hello):
+    ticks, release, interrupted = itertools.count(), threading.Event(), threading.Event()
+    pressed_s: list[float] = []
+
+    def hang(order: Transcribe):
+        release.wait(20)
+        return fakes.transcribe(order)
+
+    def clock():
+        return next(ticks) * 0.01
+
+    def press(item):
+        if isinstance(item, AudioChunk) and item.start_sample > 24_000 and not interrupted.is_set():
+            pressed_s.append(clock())
+            interrupted.set()
+
+    source, sink = ScriptedSource(talk(4.0, [(0.5, 4.0)])), ListSink()
+    source.pause_at = press
+    workers = {**fakes.WORKERS, "transcribe": hang}
+    session = session_of(source, sink, workers=workers, clock=clock, interrupted=interrupted)
+    end = session.run(source, hello)
+    waited_s = clock() - pressed_s[0]
+    release.set()
+    session.lanes.close()
+    check(sink.events)
+    assert (end.reason, end.finals) == ("interrupted", 1)
+    assert next(e for e in of(sink.events, EmotionEstimate) if e.final).modalities == ("audio",)
+    assert waited_s < 7.0
+    assert any("within 5 s at the end" in fault for fault in end.faults)
+
+
 def test_a_worker_that_fails_on_everything_costs_no_final(hello):
     def fail(order):
         raise ZeroDivisionError

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mss.exception import ScreenShotError
 
 from benchmarks.display import Canvas, Display
 from core.errors import ConfigError
 from core.inputs import SourceInput, VideoFrame
 from realtime.sources.config import SourcesConfig
 from realtime.sources.device_items import DeviceLost
+from realtime.sources.driver import Port
 from realtime.sources.open import open_sources
 from realtime.sources.screen import ScreenDriver, open_mss, parse_region
 from tests.realtime.sources.listener import Listener, check_contract
@@ -92,3 +94,27 @@ def test_regions_and_screens_are_read() -> None:
     assert parse_region("1") == 1
     assert parse_region("-10,20,300,200") == (-10, 20, 300, 200)
     assert ScreenDriver(1).label == "screen 1"
+
+
+class Dying:
+    """The library's grabber on a display that has died: no answer, and an error at the end, too."""
+
+    monitors = ({}, {"left": 0, "top": 0, "width": 4, "height": 4})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error) -> None:
+        raise ScreenShotError("Connection to X server closed")
+
+    def grab(self, area):
+        raise AssertionError
+
+
+def test_a_display_that_dies_is_lost_like_any_device() -> None:
+    told: list[object] = []
+    port = Port(lambda: 0.0, lambda port, item: told.append(item))
+    with pytest.raises(DeviceLost, match="Connection to X server closed") as lost:
+        ScreenDriver(0, open_=Dying).run(port)
+    assert lost.value.reason == "failed"
+    assert len(told) == 1
