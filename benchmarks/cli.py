@@ -18,10 +18,12 @@ from benchmarks.faults import faults
 from benchmarks.feed import feed
 from benchmarks.fusion import fusion
 from benchmarks.live import live
+from benchmarks.quiet import quiet
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.command()(live)
 app.command()(faults)
+app.command()(quiet)
 app.command()(feed)
 app.command()(fusion)
 app.command()(encoders)
