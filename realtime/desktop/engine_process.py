@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from enum import Enum
 from typing import Final
 
 from PySide6.QtCore import QElapsedTimer, QObject, QProcess, QProcessEnvironment, QTimer, Signal
 
 from core.errors import ConfigError, ConsentError, FeedError, NotAvailable, PolicyError, SpecMismatch
 from core.errors import WeightsError as Weights
+from realtime.desktop.phase import Phase
 from realtime.desktop.restarts import Restarts
 from realtime.supervised import Announcement, Order
 
@@ -21,21 +21,6 @@ HOPELESS: Final = frozenset(
 STOP_S: Final = 40.0
 """How long the last words may take when the engine is to end in order."""
 _PREFIX: Final = "emotrack: "
-
-
-class Phase(Enum):
-    """What the engine is doing."""
-
-    OFF = "off"
-    STARTING = "starting"
-    """The process is there, its feed is not."""
-    RUNNING = "running"
-    STOPPING = "stopping"
-    """It works off the last words."""
-    WAITING = "waiting"
-    """It has failed and is started again soon."""
-    FAILED = "failed"
-    """It has failed and is not started again by itself."""
 
 
 class EngineProcess(QObject):
@@ -85,33 +70,18 @@ class EngineProcess(QObject):
         self._restarts.forget()
         self._launch()
 
-    def stop(self) -> None:
-        """End it in order. Before its feed is there, there is nothing to be put in order."""
+    def stop(self, order: Order = "stop") -> None:
+        """End it in order: with "stop" after the last words, with "withdraw" after deleting what was written."""
         self._again.stop()
         if self._process is None:
             self._enter(Phase.OFF, "")
-        elif self.phase is Phase.STARTING:
+        elif self.phase is Phase.STARTING and order == "stop":
             self._enter(Phase.STOPPING, "")
-            self.kill()
-        elif self.phase is not Phase.STOPPING:
+            self.kill()  # nothing was said yet: there is nothing to be put in order
+        elif self.phase is not Phase.STOPPING or order == "withdraw":
             self._enter(Phase.STOPPING, "")
-            self.order("stop")
-            self._limit.start(round(STOP_S * 1000))
-
-    def withdraw(self) -> None:
-        """Take consent back: capturing ends within a second, then what was written is deleted."""
-        self._again.stop()
-        if self._process is None:
-            self._enter(Phase.OFF, "")
-            return
-        self._enter(Phase.STOPPING, "")
-        self.order("withdraw")
-        self._limit.start(round(STOP_S * 1000))
-
-    def order(self, order: Order) -> None:
-        """Say something on its standard input."""
-        if self._process is not None:
             self._process.write(f"{order}\n".encode())
+            self._limit.start(round(STOP_S * 1000))
 
     def kill(self) -> None:
         """End it at once."""

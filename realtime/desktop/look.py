@@ -7,7 +7,9 @@ from typing import Final, Literal
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPainterPath, QPalette, QPolygonF
-from PySide6.QtWidgets import QApplication, QStyleFactory
+from PySide6.QtWidgets import QApplication
+
+from realtime.desktop.outlines import Outlined
 
 Theme = Literal["system", "light", "dark"]
 
@@ -112,7 +114,7 @@ def style(theme: Theme, scale: float) -> None:
         _InForce.dark = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
     else:
         _InForce.dark = theme == "dark"
-    application.setStyle(QStyleFactory.create("Fusion"))
+    application.setStyle(Outlined(colours().faint))
     application.setPalette(_palette(colours()))
     font = application.font()
     _InForce.usual_pt = _InForce.usual_pt or max(font.pointSizeF(), 9.0)
@@ -150,6 +152,7 @@ def _palette(of: Colours) -> QPalette:
 def _sheet(of: Colours) -> str:
     name = {role: getattr(of, role).name() for role in _ROLES}
     return """
+        QFrame#window {{ background: {page}; border: 1px solid {faint}; }}
         QLabel#soft {{ color: {soft}; }}
         QLabel#warn {{ color: {warn}; }}
         QLabel#bad {{ color: {bad}; }}

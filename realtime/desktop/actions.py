@@ -1,0 +1,90 @@
+"""What can be done, once for the tray's menu, the window's menu, its buttons and its keys."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenu
+
+from realtime.desktop.icons import icon
+from realtime.desktop.phase import Phase
+from realtime.desktop.situation import Situation
+
+
+class Actions(QObject):
+    """The actions. Who owns them connects `triggered`, which only people cause.
+
+    Attributes:
+        start, stop: begin a session; end it in order.
+        deafen, blind: leave out what is heard, or what is seen.
+        mark: mark this moment.
+        show: bring the window to the front.
+        dashboard: open the page in the browser.
+        settings: devices and settings.
+        withdraw: take consent back and delete.
+        quit: end everything.
+    """
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.start = self._action("&Start", "Ctrl+R")
+        self.stop = self._action("S&top", "Ctrl+S")
+        self.deafen = self._action("Mute what is &heard", "Ctrl+M", lasts=True)
+        self.blind = self._action("Mute what is s&een", "Ctrl+E", lasts=True)
+        self.mark = self._action("Mark this &moment", "Ctrl+K")
+        self.show = self._action("Show the &window", "")
+        self.dashboard = self._action("Open the &dashboard", "Ctrl+D")
+        self.settings = self._action("Devices and settin&gs…", "Ctrl+,")
+        self.withdraw = self._action("With&draw consent and delete…", "")
+        self.quit = self._action("&Quit", "Ctrl+Q")
+        self.dress()
+
+    def _action(self, text: str, key: str, *, lasts: bool = False) -> QAction:
+        action = QAction(text, self, checkable=lasts)
+        if key:
+            action.setShortcut(QKeySequence(key))
+        return action
+
+    @property
+    def all(self) -> list[QAction]:
+        """Every action."""
+        return self.findChildren(QAction)
+
+    def dress(self) -> None:
+        """Draw the pictures in the colours of the theme."""
+        for action, name in {
+            self.start: "start",
+            self.stop: "stop",
+            self.mark: "mark",
+            self.deafen: "no-mic" if self.deafen.isChecked() else "mic",
+            self.blind: "no-camera" if self.blind.isChecked() else "camera",
+        }.items():
+            action.setIcon(icon(name))
+
+    def follow(self, now: Situation) -> None:
+        """Offer what can be done now."""
+        idle = now.phase in {Phase.OFF, Phase.FAILED, Phase.WAITING}
+        runs = now.phase is Phase.RUNNING
+        self.start.setVisible(idle)
+        self.stop.setVisible(not idle)
+        self.stop.setEnabled(now.phase is not Phase.STOPPING)
+        for action in (self.deafen, self.blind, self.mark):
+            action.setEnabled(runs and now.linked)
+        self.dashboard.setEnabled(runs)
+        self.withdraw.setEnabled(not now.playing and now.capturing)
+        self.deafen.setText(f"Mute {' and '.join(now.heard) or 'what is &heard'}")
+        self.blind.setText(f"Mute {' and '.join(now.seen) or 'what is s&een'}")
+        if (self.deafen.isChecked(), self.blind.isChecked()) != (now.deaf, now.blind):
+            for action, on in ((self.deafen, now.deaf), (self.blind, now.blind)):
+                action.setChecked(on)
+            self.dress()
+
+    def fill(self, menu: QMenu, *, with_show: bool) -> None:
+        """Put everything into a menu; `with_show` where the window may be hidden."""
+        menu.addActions([self.start, self.stop])
+        menu.addSeparator()
+        menu.addActions([self.deafen, self.blind, self.mark])
+        menu.addSeparator()
+        menu.addActions([*([self.show] if with_show else []), self.dashboard, self.settings])
+        menu.addSeparator()
+        menu.addActions([self.withdraw, self.quit])

@@ -1,0 +1,219 @@
+"""What the window shows of a run: made from its events, without Qt, and compared before it is painted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from core.events import EmotionEstimate, End, Event, Hello, Status
+from core.labels import MODALITIES, UNKNOWN_PERSON, Modality
+
+SENSES: Final[dict[Modality, str]] = {"text": "words", "audio": "voice", "visual": "face"}
+STREAMS: Final = {"me": "microphone", "them": "loudspeaker", "camera": "camera", "screen": "screen"}
+"""A stream of the sources -> the device, as people call it."""
+OLD_S: Final = 3.0
+"""An estimate that is so much older than the newest is shown as one of the past."""
+MOST_PERSONS: Final = 4
+_SWAP: Final = 0.05
+"""A label takes another one's place only when it is ahead by so much: rows must not dance."""
+_FULL: Final = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One emotion of one person.
+
+    Attributes:
+        label: which.
+        percent: probability in percent, 0 to 100.
+        threshold: from which it counts as present, in percent.
+        present: whether it does, after hysteresis.
+    """
+
+    label: str
+    percent: int
+    threshold: int
+    present: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One person.
+
+    Attributes:
+        person: as the feed names them.
+        title: for people.
+        bars: the top labels, most probable first.
+        confidence: in percent.
+        used, missing: senses ("words", "voice", "face"), and why the others are missing.
+        abstains: there is too little evidence: the bars are no finding.
+        past_s: how old it is, when it is old; else 0.
+        stale: the connection is lost: it may be old, and nobody knows how much.
+    """
+
+    person: str
+    title: str
+    bars: tuple[Bar, ...]
+    confidence: int
+    used: tuple[str, ...]
+    missing: tuple[tuple[str, str], ...]
+    abstains: bool
+    past_s: int = 0
+    stale: bool = False
+
+
+def titled(person: str) -> str:
+    """A person's name for people."""
+    if person == UNKNOWN_PERSON:
+        return "Somebody"
+    owner, _, number = person.rpartition("+")
+    if number[:1] == "p" and number[1:].isdigit():
+        beside = f", beside {titled(owner).lower()}" if owner else ""
+        return f"Person {number[1:]}{beside}"
+    return person[:1].upper() + person[1:]
+
+
+class Shown:
+    """Follows a run.
+
+    Args:
+        labels: emotions that are shown of each person.
+
+    Attributes:
+        hello: of the run; None before.
+        end: of the run; None before.
+        capturing: whether people are heard or seen.
+        muted: modalities that are left out by hand.
+        load_step: "full", or what is left out because the machine cannot keep up.
+        latency_ms: age of the newest input when the newest estimate was sent; None where unknown.
+        marks: how many moments were marked.
+        withdrawn: whether consent was taken back.
+    """
+
+    def __init__(self, labels: int = 3) -> None:
+        self.labels = labels
+        self.forget()
+
+    def forget(self) -> None:
+        """Another run begins, or nothing may be shown any more."""
+        self.hello: Hello | None = None
+        self.end: End | None = None
+        self.capturing = False
+        self.withdrawn = False
+        self.load_step = _FULL
+        self.latency_ms: int | None = None
+        self.marks = 0
+        self._muted: set[str] = set()
+        self._newest: dict[str, EmotionEstimate] = {}
+        self._order: dict[str, tuple[str, ...]] = {}
+        self._now_s = 0.0
+
+    @property
+    def muted(self) -> frozenset[Modality]:
+        """What is left out by hand: "audio" when no sound is taken in, "visual" when no picture is."""
+        streams = {"audio": self._streams("audio"), "visual": self._streams("video")}
+        found: list[Modality] = ["audio", "visual"]
+        return frozenset(kind for kind in found if streams[kind] and streams[kind] <= self._muted)
+
+    def devices(self, modality: Modality) -> tuple[str, ...]:
+        """What is heard or seen with, as people call it."""
+        kind = "audio" if modality == "audio" else "video"
+        streams = self.hello.streams if self.hello is not None else ()
+        return tuple(STREAMS.get(s.name, s.name) for s in streams if s.kind == kind)
+
+    def _streams(self, kind: str) -> set[str]:
+        return {s.name for s in self.hello.streams if s.kind == kind} if self.hello is not None else set()
+
+    def take(self, event: Event) -> None:
+        """Take in one event."""
+        match event:
+            case Hello():
+                self.forget()
+                self.hello, self.capturing = event, event.capturing
+            case EmotionEstimate():
+                self._estimate(event)
+            case Status():
+                self._now_s = max(self._now_s, event.t_s)
+                self._status(event)
+            case End():
+                self.end, self.capturing = event, False
+            case _:
+                self.marks += event.type == "marker"
+
+    def _estimate(self, event: EmotionEstimate) -> None:
+        self._now_s = max(self._now_s, event.t1_s)
+        before = self._newest.get(event.person)
+        if before is not None and event.t1_s < before.t1_s:
+            return  # a final one of what was said a while ago; the window shows the present
+        self._newest[event.person] = event
+        self._order[event.person] = _ordered(event, self._order.get(event.person, ()))
+        if event.stages.sent_s is not None and not event.final:
+            self.latency_ms = max(0, round((event.stages.sent_s - event.stages.captured_s) * 1000))
+
+    def _status(self, event: Status) -> None:
+        stream = event.stream or ""
+        if event.code == "capture" and event.value == "off":
+            self.capturing = False
+        elif event.code == "consent" and event.value == "withdrawn":
+            self.withdrawn = True
+            self._newest.clear()
+        elif event.code == "load_step" and event.value:
+            self.load_step = event.value
+        elif event.code == "modality_missing" and event.value == "muted":
+            self._muted.add(stream)
+        elif event.code in {"modality_missing", "modality_back"}:
+            self._muted.discard(stream)
+        elif event.code == "person_left" and event.person in self._newest and event.person != "me":
+            del self._newest[event.person]
+
+    def rows(self, *, stale: bool = False) -> tuple[Row, ...]:
+        """The people, me first; `stale` while nothing new can come."""
+        estimates = sorted(
+            self._newest.values(), key=lambda e: (e.person != "me", e.person == UNKNOWN_PERSON)
+        )
+        return tuple(self._row(estimate, stale=stale) for estimate in estimates[:MOST_PERSONS])
+
+    @property
+    def others(self) -> int:
+        """How many people there are whom the window has no room for."""
+        return max(0, len(self._newest) - MOST_PERSONS)
+
+    def _row(self, estimate: EmotionEstimate, *, stale: bool) -> Row:
+        thresholds = self.hello.thresholds if self.hello is not None else {}
+        past_s = self._now_s - estimate.t1_s
+        return Row(
+            estimate.person,
+            titled(estimate.person),
+            tuple(
+                Bar(
+                    label,
+                    round(estimate.probabilities[label] * 100),
+                    round(thresholds.get(label, 0.5) * 100),
+                    label in estimate.active and not estimate.abstained,
+                )
+                for label in self._order[estimate.person][: self.labels]
+            ),
+            round(estimate.confidence * 100),
+            tuple(SENSES[sense] for sense in MODALITIES if sense in estimate.modalities),
+            tuple(
+                (SENSES[sense], estimate.missing[sense]) for sense in MODALITIES if sense in estimate.missing
+            ),
+            estimate.abstained,
+            round(past_s) if past_s >= OLD_S else 0,
+            stale,
+        )
+
+
+def _ordered(estimate: EmotionEstimate, before: Iterable[str]) -> tuple[str, ...]:
+    """Labels, most probable first; near ones stay in the order in which they were."""
+    place = {label: index for index, label in enumerate(before)}
+    values = estimate.probabilities
+    order = sorted(values, key=lambda label: place.get(label, len(place)))
+    for end in range(len(order) - 1, 0, -1):  # bubbles: only who is clearly ahead passes
+        for index in range(end):
+            ahead, behind = order[index], order[index + 1]
+            margin = _SWAP if place else 0.0
+            if values[behind] > values[ahead] + margin:
+                order[index], order[index + 1] = behind, ahead
+    return tuple(order)

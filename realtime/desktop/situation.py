@@ -1,0 +1,108 @@
+"""What the window says about the run as a whole, in words: capturing, muted, lost, crashed, stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from realtime.desktop.phase import Phase
+
+Tone = Literal["quiet", "live", "warn", "bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything that the sign depends on.
+
+    Attributes:
+        phase: what the engine is doing.
+        sentence: what it said last of itself, or why it has failed.
+        pause_s: how long until it is started again.
+        linked: whether the window follows its feed.
+        capturing: whether devices are open for it, as far as is known.
+        playing: name of the recording that is played in place of devices; "" where people are captured.
+        heard, seen: the devices in use, as people call them.
+        deaf, blind: whether these are muted.
+        note: what the last run left behind to be said, "" when nothing.
+    """
+
+    phase: Phase = Phase.OFF
+    sentence: str = ""
+    pause_s: float = 0.0
+    linked: bool = False
+    capturing: bool = False
+    playing: str = ""
+    heard: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    deaf: bool = False
+    blind: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What stands at the top of the window and at the tray icon.
+
+    Attributes:
+        mark: one character that says it by its shape.
+        word: the state in a word or two.
+        more: a sentence, or "".
+        tone: how urgent it is.
+        dot: whether the sign of capturing is shown: people are heard or seen.
+        retry: whether trying again is offered.
+    """
+
+    mark: str
+    word: str
+    more: str = ""
+    tone: Tone = "quiet"
+    dot: bool = False
+    retry: bool = False
+
+
+def sign_of(now: Situation) -> Sign:
+    """The sign for a situation."""
+    match now.phase:
+        case Phase.OFF:
+            return Sign("○", "Stopped", now.note or "Nothing is captured.")
+        case Phase.STARTING:
+            what = "" if now.playing else "Devices are being opened. "
+            return Sign(
+                "◌", "Starting", what + (now.sentence or "Models are being loaded."), dot=now.capturing
+            )
+        case Phase.STOPPING:
+            return Sign("○", "Ending", "The last words are worked off.", dot=now.capturing)
+        case Phase.WAITING:
+            again = f"Starting again in {now.pause_s:.0f} s; nothing is captured until then."
+            return Sign("▲", "Engine failed", f"{_ended(now.sentence)} {again}", "bad", retry=True)
+        case Phase.FAILED:
+            more = f"{_ended(now.sentence)} Nothing is captured."
+            return Sign("▲", "Engine failed", more, "bad", retry=True)
+        case Phase.RUNNING:
+            return _running(now)
+
+
+def _running(now: Situation) -> Sign:
+    if not now.linked:
+        goes_on = "" if now.playing else " Capturing goes on."
+        return Sign("△", "Connection lost", f"Trying again.{goes_on}", "warn", dot=now.capturing)
+    live = [*(() if now.deaf else now.heard), *(() if now.blind else now.seen)]
+    silent = [*(now.heard if now.deaf else ()), *(now.seen if now.blind else ())]
+    muted = f"Muted: {' and '.join(silent)}." if silent else ""
+    if now.playing:
+        return Sign("▶", "Playing", f"{now.playing}. {muted}".strip(), "warn" if muted else "quiet")
+    if not now.capturing:
+        return Sign("○", "Stopped", "Nothing is captured.")
+    if silent and not live:
+        return Sign("Ⅱ", "Muted", f"{muted} Nothing is taken in.", "warn", dot=False)
+    return Sign("●", "Capturing", f"{_listed(live)}. {muted}".strip(), "warn" if muted else "live", dot=True)
+
+
+def _listed(devices: list[str]) -> str:
+    text = ", ".join(devices)
+    return text[:1].upper() + text[1:]
+
+
+def _ended(sentence: str) -> str:
+    text = sentence or "It has ended without a word."
+    return text if text.endswith((".", "!", "?")) else f"{text}."
