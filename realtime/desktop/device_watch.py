@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Final
 
+from core.errors import EmotrackError
 from realtime.sources.devices import Device, list_devices
+
+log = logging.getLogger(__name__)
 
 EVERY_S: Final = 1.5
 
@@ -37,6 +41,9 @@ class DeviceWatch:
 
     def _run(self) -> None:
         while True:
-            self.devices = self._list()
+            try:
+                self.devices = self._list()
+            except (EmotrackError, OSError, RuntimeError) as error:  # what the libraries raise on a loss
+                log.warning("devices cannot be listed: %s", error)
             if self._stopping.wait(self._every_s):
                 return

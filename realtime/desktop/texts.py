@@ -8,9 +8,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QFontMetricsF, QGuiApplication
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QWidget
 
-Role = Literal["", "heading", "soft", "good", "warn", "bad"]
+Role = Literal["", "heading", "soft", "good", "warn", "bad", "on"]
 
-SIGNS: Final[dict[str, str]] = {"good": "✓ ", "warn": "! ", "bad": "✗ "}
+SIGNS: Final[dict[str, str]] = {"good": "✓ ", "warn": "! ", "bad": "✗ ", "on": "● "}
 """A state has a sign, so that it need not be told from its colour."""
 
 
@@ -30,12 +30,13 @@ def say(label: QLabel, words: str, role: Role = "", *, alert: bool = False) -> N
     Args:
         label: the label.
         words: what it says; "" hides it.
-        role: "good", "warn" and "bad" get their sign.
+        role: "good", "warn", "bad" and "on" (something captures) get their sign.
         alert: have screen readers say it now.
     """
     sign = SIGNS.get(role, "") if words else ""
-    if label.objectName() != role:
-        label.setObjectName(role)
+    look = "warn" if role == "on" else role
+    if label.objectName() != look:
+        label.setObjectName(look)
         label.style().unpolish(label)
         label.style().polish(label)
     if label.text() != sign + words:
