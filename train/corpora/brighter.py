@@ -7,13 +7,11 @@ surprise. Disgust was not asked for in English, nor was neutral, so nothing is s
 
 from __future__ import annotations
 
-import csv
-import gzip
 from pathlib import Path
 from typing import Final
 
-from core.errors import SourceError
 from train.corpora.base import INDEX, Split, TextExample, bucket, existing, labels_of, without_leaks
+from train.corpora.tables import table
 
 NAME: Final = "brighter"
 _OURS: Final = {"joy": "happiness"}
@@ -21,7 +19,11 @@ _VALIDATION_SHARE: Final = 0.15
 
 
 def read(folder: Path) -> list[TextExample]:
-    """Read every part in `folder`; a training text that is in another part as well is left out."""
+    """Read every part in `folder`; a training text that is in another part as well is left out.
+
+    Raises:
+        SourceError: there is no part, or a row has too many or too few cells; names its line.
+    """
     paths = existing(folder, "brighter_eng_*.csv.gz")
     return without_leaks([example for path in paths for example in _read_file(path)])
 
@@ -29,21 +31,12 @@ def read(folder: Path) -> list[TextExample]:
 def _read_file(path: Path) -> list[TextExample]:
     training = "train" in path.name
     examples = []
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        table = csv.DictReader(file)
-        for row in table:
-            # A row with too many cells has the rest under None; one with too few has None in the end.
-            if None in row or None in row.values():
-                raise SourceError(
-                    f"line {table.line_num} has not as many cells as the first line.",
-                    where=str(path),
-                    fix="Quote texts with commas in them.",
-                )
-            text = row["text"]
-            shares = {_OURS.get(key, key): float(value) for key, value in row.items() if value in {"0", "1"}}
-            shares = {label: share for label, share in shares.items() if label in INDEX}
-            labels = labels_of(shares, known=shares)
-            examples.append(TextExample(row["id"], NAME, text, _split(training, text), labels, text))
+    for _, row in table(path):
+        text = row["text"]
+        shares = {_OURS.get(key, key): float(value) for key, value in row.items() if value in {"0", "1"}}
+        shares = {label: share for label, share in shares.items() if label in INDEX}
+        labels = labels_of(shares, known=shares)
+        examples.append(TextExample(row["id"], NAME, text, _split(training, text), labels, text))
     return examples
 
 

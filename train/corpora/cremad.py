@@ -1,7 +1,11 @@
 """CREMA-D: 91 actors say sentences in six emotions, and listeners judged each (Cao et al. 2014; ODbL).
 
-Votes: `votes.csv.gz` (or `*votes*.csv`): fileName such as 1001_DFA_ANG_XX, and counts
-{audio,face,av}_{A,D,F,H,N,S}: what people chose who only heard, only saw, or heard and saw the clip.
+Votes, the first of these that is there:
+- `votes.csv.gz` (or `*votes*.csv`): fileName such as 1001_DFA_ANG_XX, and counts
+  {audio,face,av}_{A,D,F,H,N,S}, what people chose who only heard, only saw, or heard and saw the clip.
+- the authors' `processedResults/tabulatedVotes.csv`: counts A, D, F, H, N, S and fileName. A row's name, in
+  the first column, is 100000 times the channel (1 audio, 2 face, 3 both) plus the clip's number.
+- the authors' `finishedResponses.csv`, an answer per row: clipName, queryType (the channel), respEmo.
 
 Clips, where there are any: `1001_DFA_ANG_XX.flv`, `.mp4` or `.wav`, anywhere below the folder. Labels are the
 shares of the votes on what the file holds: sound and picture, or sound alone. The source is the actor, and
@@ -11,22 +15,19 @@ of acted speech.
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
 from core.errors import SourceError
-from train.corpora.base import INDEX, Target, assert_disjoint, existing
-from train.corpora.emotionlines import open_text
+from train.corpora.base import INDEX, Target, assert_disjoint
+from train.corpora.cremad_votes import Channel, Votes, votes_below
 from train.corpora.label_space import DEFAULT, LabelSpace
 from train.corpora.recordings import RecordingExample, media_below, split_by_source
 
 NAME: Final = "cremad"
-Channel = Literal["audio", "face", "av"]
 
 _LETTERS: Final = {
     "A": "anger",
@@ -47,9 +48,7 @@ def read(folder: Path, *, space: LabelSpace = DEFAULT) -> list[RecordingExample]
         SourceError: there are no votes, or no clip has any.
     """
     clips = media_below(folder)
-    examples = [
-        _example(row, clips[row["fileName"]], space) for row in _rows(folder) if row["fileName"] in clips
-    ]
+    examples = [_example(row, clips[row.clip], space) for row in votes_below(folder) if row.clip in clips]
     if not examples:
         raise SourceError(
             "holds votes, but no clip that they are about.",
@@ -63,18 +62,18 @@ def read(folder: Path, *, space: LabelSpace = DEFAULT) -> list[RecordingExample]
 def vote_shares(folder: Path, channel: Channel) -> dict[str, Target]:
     """Intended emotion -> (C,) mean share of the votes that each label got in a channel; sums to 1."""
     sums: dict[str, Target] = defaultdict(lambda: np.zeros(len(INDEX), np.float32))
-    for row in _rows(folder):
-        intended = _LETTERS[_ACTED[row["fileName"].split("_")[2]]]
+    for row in votes_below(folder):
+        intended = _LETTERS[_ACTED[row.clip.split("_")[2]]]
         for name, share in _shares(row, channel).items():
             sums[intended][INDEX[name]] += share
     return {intended: shares / shares.sum() for intended, shares in sums.items()}
 
 
-def _example(row: dict[str, str], path: Path, space: LabelSpace) -> RecordingExample:
-    actor = f"actor {row['fileName'].partition('_')[0]}"
+def _example(row: Votes, path: Path, space: LabelSpace) -> RecordingExample:
+    actor = f"actor {row.clip.partition('_')[0]}"
     channel: Channel = "audio" if path.suffix.lower() in _SOUND_ONLY else "av"
     return RecordingExample(
-        id=row["fileName"],
+        id=row.clip,
         corpus=NAME,
         source=actor,
         split=split_by_source(actor),
@@ -86,26 +85,7 @@ def _example(row: dict[str, str], path: Path, space: LabelSpace) -> RecordingExa
     )
 
 
-def _shares(row: dict[str, str], channel: Channel) -> dict[str, float]:
-    votes = {name: float(row[f"{channel}_{letter}"]) for letter, name in _LETTERS.items()}
+def _shares(row: Votes, channel: Channel) -> dict[str, float]:
+    votes = {name: row.counts[channel, letter] for letter, name in _LETTERS.items()}
     total = max(sum(votes.values()), 1.0)
     return {name: count / total for name, count in votes.items()}
-
-
-def _rows(folder: Path) -> Iterator[dict[str, str]]:
-    """Rows of every table of votes; tables of other corpora are passed over."""
-    tables = [path for path in existing(folder, "**/*votes*.csv*") if _is_ours(path)]
-    if not tables:
-        raise SourceError(
-            "holds no table of votes with a column fileName.",
-            where=str(folder),
-            fix="Name the folder that the corpus lies in.",
-        )
-    for path in tables:
-        with open_text(path) as file:
-            yield from csv.DictReader(file)
-
-
-def _is_ours(path: Path) -> bool:
-    with open_text(path) as file:
-        return "fileName" in next(csv.reader(file), [])

@@ -22,6 +22,7 @@ from core.errors import SourceError
 from train.corpora.base import Labels, Split, assert_disjoint, existing
 from train.corpora.label_space import DEFAULT, LabelSpace
 from train.corpora.recordings import RecordingExample, SplitRule, by_source, media_of
+from train.corpora.tables import lines_of
 
 NAME: Final = "elderreact"
 EMOTIONS: Final = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
@@ -83,9 +84,8 @@ def label_rows(folder: Path, space: LabelSpace = DEFAULT) -> Iterator[Row]:
         part = path.name.removesuffix("_labels.txt")
         if part not in PARTS:
             continue
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            if line.strip():
-                yield _row(line.split(), part, space, where=f"{path}, line {number}")
+        for number, line in lines_of(path):
+            yield _row(line.split(), part, space, where=f"{path}, line {number}")
 
 
 def source_of(clip: str) -> str:

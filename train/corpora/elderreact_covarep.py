@@ -30,6 +30,7 @@ from train.corpora.elderreact import PARTS, label_rows, source_of
 from train.corpora.label_space import DEFAULT, LabelSpace
 from train.corpora.numeric import FeatureExample, feature_tokens
 from train.corpora.recordings import SplitRule, by_source, with_validation
+from train.corpora.tables import bad_row, lines_of
 from train.tokens import TokenSet
 
 NAME: Final = "elderreact_covarep"
@@ -102,12 +103,14 @@ def _from_archives(paths: list[Path], space: LabelSpace) -> Iterator[_Clip]:
 def _from_text(folder: Path, space: LabelSpace) -> Iterator[_Clip]:
     summaries: dict[str, NDArray[np.float32]] = {}
     for path in existing(folder, "**/*_audio.txt"):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in lines_of(path):
             clip, _, numbers = line.partition("\t")
-            if line.strip():
+            try:
                 values = np.array(numbers.split(), np.float32)
-                _check(values[None], where=f"{path}, line {number}")
-                summaries[clip] = values
+            except ValueError as error:
+                raise bad_row(path, number, f"is not a name and numbers: {error}.") from error
+            _check(values[None], where=f"{path}, line {number}")
+            summaries[clip] = values
     for row in label_rows(folder, space):
         if row.clip in summaries:
             yield _Clip(row.clip, row.part, row.labels, row.valence, summaries[row.clip])

@@ -23,6 +23,7 @@ from core.errors import SourceError
 from train.corpora.base import Split, assert_disjoint, existing
 from train.corpora.label_space import DEFAULT, LabelSpace
 from train.corpora.recordings import RecordingExample, SplitRule, by_source, media_of
+from train.corpora.tables import lines_of
 
 NAME: Final = "emoreact"
 EMOTIONS: Final = (
@@ -118,7 +119,7 @@ def _values(fields: list[str], *, where: str) -> list[float]:
 
 
 def _lines(path: Path) -> list[str]:
-    return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [line for _, line in lines_of(path)]
 
 
 def _clip(name: str) -> str:

@@ -10,17 +10,16 @@ MELD is made from the same dialogues with the same split.
 
 from __future__ import annotations
 
-import csv
-import gzip
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 from core.errors import SourceError
 from train.corpora.base import Split, TextExample, assert_disjoint
 from train.corpora.label_space import DEFAULT, LabelSpace
+from train.corpora.tables import table
 from train.corpora.votes import shares_of
 
 NAME: Final = "emotionlines"
@@ -54,13 +53,6 @@ def repaired(text: str) -> str:
     return re.sub(r"[\x80-\x9f]", lambda found: found[0].encode("latin-1").decode("cp1252", "ignore"), text)
 
 
-def open_text(path: Path) -> TextIO:
-    """Open a text file for the csv module, unpacked if its name ends with .gz."""
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")
-
-
 def _example(row: _Row, space: LabelSpace) -> TextExample:
     part, dialogue, utterance, text, votes = row
     name = f"{part}/{dialogue}/{utterance}"
@@ -69,9 +61,8 @@ def _example(row: _Row, space: LabelSpace) -> TextExample:
 
 
 def _table(path: Path) -> Iterator[_Row]:
-    with open_text(path) as file:
-        for row in csv.DictReader(file):
-            yield row["split"], row["dialog"], row["utt"], row["text"], row["annotation"]
+    for _, row in table(path):
+        yield row["split"], row["dialog"], row["utt"], row["text"], row["annotation"]
 
 
 def _document(path: Path) -> Iterator[_Row]:

@@ -13,12 +13,14 @@ every other usage is a test part, and pictures of a test part are taken out of t
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import SourceError
 from core.labels import EMOTIONS
 from train.corpora.base import FaceExample, Labels, Split, bucket, existing
 
@@ -33,6 +35,9 @@ def read(folder: Path) -> list[FaceExample]:
 
     The target of a label is its share of the votes that name an emotion. Contempt is not among our labels:
     its share goes to no label, so such a picture has a low target everywhere.
+
+    Raises:
+        SourceError: there is no file, or its arrays do not fit each other.
     """
     return [example for path in existing(folder, "*.npz") for example in _read_file(path)]
 
@@ -45,9 +50,7 @@ def majority(votes: NDArray[np.uint8], names: list[str]) -> NDArray[np.str_]:
 
 
 def _read_file(path: Path) -> list[FaceExample]:
-    with np.load(path, allow_pickle=False) as data:
-        images, votes, usage = data["images"], data["votes"], data["usage"]
-        names = [str(name) for name in data["emotions"]]
+    images, votes, usage, names = _arrays(path)
     winners = majority(votes, names)
     most = np.array(names)[votes.argmax(axis=1)]
     kept = ~np.isin(most, _DISCARDED) & ~np.isin(winners, _DISCARDED)
@@ -68,6 +71,26 @@ def _read_file(path: Path) -> list[FaceExample]:
         face = FaceExample(name, NAME, digests[row], split, labels, images[row], str(winners[row]))
         examples.append(face)
     return examples
+
+
+def _arrays(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.str_], list[str]]:
+    """The file's arrays, once they fit each other."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
+            images, votes, usage = data["images"], data["votes"], data["usage"]
+            names = [str(name) for name in data["emotions"]]
+    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise SourceError(f"is not an archive of FER+: {error}.", where=str(path)) from error
+    count = len(images)
+    expected = {"images": (count, 48, 48), "votes": (count, len(names)), "usage": (count,)}
+    for name, array in {"images": images, "votes": votes, "usage": usage}.items():
+        if array.shape != expected[name]:
+            raise SourceError(
+                f"{name} has the shape {array.shape} in place of {expected[name]}.", where=str(path)
+            )
+    if absent := {*EMOTIONS, CONTEMPT, *_DISCARDED} - set(names):
+        raise SourceError(f"emotions lacks {', '.join(sorted(absent))}.", where=str(path))
+    return images, votes, usage, names
 
 
 def _split(usage: str, digest: str) -> Split:

@@ -28,6 +28,7 @@ from core.errors import ConfigError, SourceError
 from train.corpora.base import Split, assert_disjoint, existing
 from train.corpora.label_space import DEFAULT, OWN_LABELS, LabelSpace, translated
 from train.corpora.recordings import RecordingExample
+from train.corpora.tables import lines_of
 
 NAME: Final = "iemocap"
 _SESSIONS: Final = 5
@@ -129,7 +130,7 @@ def _split(session: int, test_session: int) -> Split:
 
 def _blocks(path: Path) -> Iterator[_Block]:
     block: _Block | None = None
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for _, line in lines_of(path):
         if head := _HEAD.match(line):
             if block is not None:
                 yield block
@@ -147,5 +148,4 @@ def _blocks(path: Path) -> Iterator[_Block]:
 def _texts(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return {spoken[1]: spoken[2].strip() for line in lines if (spoken := _SPOKEN.match(line))}
+    return {spoken[1]: spoken[2].strip() for _, line in lines_of(path) if (spoken := _SPOKEN.match(line))}

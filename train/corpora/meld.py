@@ -13,16 +13,16 @@ characters: there is a split of ours by episode, and none by speaker.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from core.errors import SourceError
 from train.corpora.base import Example, TextExample, assert_disjoint
-from train.corpora.emotionlines import SPLITS, open_text, repaired
+from train.corpora.emotionlines import SPLITS, repaired
 from train.corpora.label_space import DEFAULT, LabelSpace
 from train.corpora.recordings import RecordingExample, SplitRule, by_source
+from train.corpora.tables import table
 from train.corpora.votes import shares_of
 
 NAME: Final = "meld"
@@ -99,9 +99,8 @@ def _rows(folder: Path) -> Iterator[tuple[str, _Row]]:
             fix="Name the folder that the corpus lies in.",
         )
     for path in tables:
-        with open_text(path) as file:
-            for row in csv.DictReader(file):
-                yield row.get("split") or path.name.removesuffix("_sent_emo.csv"), row
+        for _, row in table(path):
+            yield row.get("split") or path.name.removesuffix("_sent_emo.csv"), row
 
 
 def _videos(folder: Path) -> dict[tuple[str, str], Path]:

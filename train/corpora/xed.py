@@ -7,13 +7,13 @@ nothing else says nothing about neutral. Splits are cut by a hash of the text.
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from core.labels import EMOTIONS
 from train.corpora.base import Split, TextExample, bucket, existing, labels_of
+from train.corpora.tables import bad_row, lines_of
 
 NAME: Final = "xed"
 _PLUTCHIK: Final = {
@@ -25,11 +25,16 @@ _PLUTCHIK: Final = {
     "7": "surprise",
     "9": "neutral",
 }
+_CLASSES: Final = {*_PLUTCHIK, "2", "8"}
 _HELD_OUT_SHARE: Final = 0.05
 
 
 def read(folder: Path) -> list[TextExample]:
-    """Read the emotional and, where present, the neutral lines of `folder`."""
+    """Read the emotional and, where present, the neutral lines of `folder`.
+
+    Raises:
+        SourceError: there is no file, or a line is none of the format; names it.
+    """
     examples: dict[str, TextExample] = {}
     for text, classes in _rows(folder):
         if text in examples:
@@ -43,11 +48,13 @@ def read(folder: Path) -> list[TextExample]:
 
 def _rows(folder: Path) -> Iterator[tuple[str, list[str]]]:
     for path in existing(folder, "xed_en*.gz"):
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            for line in file:
-                first, _, second = line.rstrip("\n").partition("\t")
-                text, classes = (second, first) if "neutral" in path.name else (first, second)
-                yield text, classes.split(", ")
+        for number, line in lines_of(path):
+            first, _, second = line.partition("\t")
+            text, cell = (second, first) if "neutral" in path.name else (first, second)
+            classes = cell.split(", ")
+            if not set(classes) <= _CLASSES:
+                raise bad_row(path, number, f"{cell!r} is not a list of numbers from 1 to 9.")
+            yield text, classes
 
 
 def _split(text: str) -> Split:
