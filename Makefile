@@ -1,6 +1,7 @@
 # make setup   everything into .venv, the command included (.venv/bin/emotrack)
 # make demo    a real recording, replayed in real time: terminal, web page, run folder
 # make test    the tests
+# make explore the tests again, the property tests among them with examples drawn anew
 # make check   style, types and layer rules
 # make test-packages  what the tests of devices need from Debian or Ubuntu: a compiler, a sound server, a display (as root)
 # make bench   speed and memory on this machine
@@ -16,7 +17,7 @@ TEST_PACKAGES := g++ pulseaudio pulseaudio-utils libportaudio2 libasound2-plugin
     libegl1 libgl1 libfontconfig1 libdbus-1-3 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 libxcb-xkb1 \
     libxkbcommon-x11-0 xdotool fonts-dejavu-core trayer
 
-.PHONY: setup demo test test-packages check bench soak fuzz golden clean
+.PHONY: setup demo test explore test-packages check bench soak fuzz golden clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -37,6 +38,9 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+explore: setup
+	$(BIN)/python -m pytest --hypothesis-profile=explore
 
 test-packages:
 	@dpkg --status $(TEST_PACKAGES) >/dev/null 2>&1 || { \

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from core.events import (
     PROTOCOL_VERSION,
@@ -33,6 +34,16 @@ from core.weights import fetch
 # No library may ask a hub behind our back, and tests that run side by side share the machine's cores.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A change fails for what it changes, never by chance or because the machine is busy: property tests draw the
+# same examples every time and have no deadline. `make explore` draws other ones.
+settings.register_profile(
+    "same", derandomize=True, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "explore", max_examples=1000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("same")
+
 _STATE = tempfile.TemporaryDirectory()
 os.environ["EMOTRACK_STATE"] = _STATE.name  # nobody's real ledger of consent
 
