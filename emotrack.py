@@ -36,14 +36,10 @@ VERBS = {
     "train": ("train.cli", "train, evaluate and calibrate checkpoints"),
     "compile": ("realtime.compile_cli", "compile the networks for this machine"),
     "bench": ("benchmarks.cli", "measure speed and memory on this machine"),
+    "report": ("realtime.report.command", "write the report on a finished run: a page and a picture"),
     "schema": ("realtime.cli", "print the JSON Schema of the feed's messages"),
 }
 """Verb -> module whose `app` serves it, what it does. `realtime.cli` serves several verbs."""
-
-LATER = {
-    "report": "The report on a finished run",
-}
-"""Verbs that are reserved: what they will do."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -113,8 +109,6 @@ def _talk() -> None:
 def _dispatch(verb: str, words: list[str]) -> None:
     from core.errors import ConfigError, NotAvailable
 
-    if verb in LATER:
-        raise NotAvailable(f"{LATER[verb]} (emotrack {verb}) does not exist yet.", fix=_TRY_HELP)
     if verb not in VERBS:
         raise ConfigError(f"There is no verb {verb!r}.{_nearest(verb)}", fix=_TRY_HELP)
     module, _ = VERBS[verb]

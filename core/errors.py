@@ -9,7 +9,7 @@
     - `WeightsError`: a weight file is absent, damaged, or not the one that was asked for.
     - `FeedError`: the feed cannot be served, or a client broke the protocol.
     - `SinkError`: a file of the run folder cannot be written.
-    - `NotAvailable`: the verb or option exists in name only so far.
+    - `NotAvailable`: the verb is not part of this installation.
     - `ConsentError`: nobody has agreed to be captured, or no longer does.
     - `PolicyError`: what is asked for is withheld for the purpose of the run.
 """
@@ -82,7 +82,7 @@ class FeedError(EmotrackError):
 
 
 class NotAvailable(EmotrackError):
-    """The verb or option exists in name only so far."""
+    """The verb is not part of this installation."""
 
     exit_code = 8
 

@@ -46,7 +46,6 @@ def test_help_lists_every_verb_that_is_there_and_no_other() -> None:
     listed = [line.split()[0] for line in lines if line.startswith("  ")]
     assert listed == HERE
     assert {"replay", "schema"} <= set(listed)
-    assert not set(listed) & set(emotrack.LATER)
 
 
 def test_help_imports_only_the_standard_library_and_its_time_is_told(
@@ -77,7 +76,6 @@ def surface() -> Iterator[str]:
         if module == "realtime.cli":
             command = command.commands[verb]  # type: ignore[attr-defined]
         yield from _commands(command, verb)
-    yield from (f"{verb} (later)" for verb in emotrack.LATER)
 
 
 def _commands(command: object, name: str) -> Iterator[str]:
@@ -107,12 +105,13 @@ def test_every_verb_explains_itself(verb: str) -> None:
 # --- what it says when something is wrong ------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verb", emotrack.LATER)
-def test_a_verb_of_later_says_so(verb: str) -> None:
-    done = run(verb, "--some-option")
-    assert done.returncode == NotAvailable.exit_code
-    assert f"(emotrack {verb}) does not exist yet." in done.stderr
-    assert done.stdout == ""
+def test_a_verb_that_was_not_installed_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(emotrack.VERBS, "bench", ("benchmarks.left_out", "measure"))
+    assert emotrack.main(["bench", "--some-option"]) == NotAvailable.exit_code
+    assert "emotrack bench is not part of this installation." in capsys.readouterr().err
+    assert "bench" not in emotrack.help_text()
 
 
 @pytest.mark.parametrize(
