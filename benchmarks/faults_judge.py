@@ -12,8 +12,8 @@ from benchmarks.faults_table import BACK_WITHIN_S, MISSING_WITHIN_S, Fault
 from benchmarks.live_figures import Observed
 
 HOP_S: Final = 0.25
-_IN_FLIGHT_S: Final = 0.3
-"""An estimate that was on its way may still rest on what has just been lost."""
+_IN_FLIGHT_S: Final = 0.5
+"""An estimate of the time before the loss may still rest on what was lost, and is said a little later."""
 
 _AHEAD_S: Final = 0.1
 _BURST_S: Final = 2.0
@@ -40,7 +40,8 @@ def judged(fault: Fault, times: Times, observed: Observed) -> dict[str, Any]:
     messages = [m for m in list(observed.messages) if times.fault_s <= m[0] <= times.end_s]
     said = [m for m in messages if m[1]["type"] == "status" and m[1]["stream"] in fault.streams]
     streams = {name: _stream(name, fault, times, said) for name in fault.streams}
-    begun_s = max((f["missing_at_s"] for f in streams.values() if f["missing_at_s"]), default=times.fault_s)
+    lost = [f["missing_at_s"] for f in streams.values() if f["missing_at_s"] is not None]
+    begun_s = max(lost, default=times.fault_s)
     rolling = [m for m in messages if _is_rolling(m[1])]
     between = [m for m in rolling if begun_s + _IN_FLIGHT_S < m[0] <= times.cure_s]
     figures = {
@@ -49,7 +50,11 @@ def judged(fault: Fault, times: Times, observed: Observed) -> dict[str, Any]:
         "rolling_between_s": round(max(0.0, times.cure_s - begun_s - _IN_FLIGHT_S), 2),
         "used_between": sorted({part for _, e in between for part in e["modalities"]}),
         "missing_between": _missing(fault.streams, between),
-        "using_what_is_lost": sum(_uses_lost(fault.streams, e) for _, e in between),
+        "using_what_is_lost": sum(
+            _uses_lost(fault.streams, e)
+            for _, e in between
+            if lost and e["t1_s"] > begun_s + _IN_FLIGHT_S - observed.zero_s
+        ),
         **_times_of(rolling, observed.zero_s, times, asleep=fault.asleep),
     }
     return {

@@ -53,6 +53,7 @@ class Capture:
         self._ring: Ring | None = None
         self._keeper: Keeper | None = None
         self._restarted_s = 0.0
+        self._dropped = 0
 
     def start(self, clock: Callable[[], float], notify: Callable[[], None]) -> None:
         """Open the device, in a thread of its own; `clock` gives seconds of stream time."""
@@ -65,7 +66,9 @@ class Capture:
         assert self._ring is not None
         assert self._keeper is not None
         items = self._ring.drain()
-        awake = any(now_s - silent_s + 0.5 < item.at_s < now_s - 0.5 for item in items)
+        # A full ring keeps the newest only; that it had to drop some shows that the machine was awake, too.
+        dropped, self._dropped = self._ring.dropped - self._dropped, self._ring.dropped
+        awake = dropped > 0 or any(now_s - silent_s + 0.5 < item.at_s < now_s - 0.5 for item in items)
         slept = silent_s > 0 and not awake
         # A machine that slept has said nothing; what it said before comes first.
         out: list[SourceInput] = []

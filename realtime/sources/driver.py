@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, Protocol
 
-from realtime.sources.device_items import DeviceItem, DeviceLost, Lost
+from realtime.sources.device_items import DeviceItem, DeviceLost, Lost, Opened
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Port:
         self.closing = threading.Event()
         self.seen_s = clock()
         self.delivered = False
+        self.opened: Opened | None = None
 
     def put(self, item: DeviceItem) -> None:
         """Hand an item over. Never blocks; what a closed port says is not heard."""
@@ -84,6 +86,7 @@ class Keeper:
         self._lock = threading.Lock()
         self._ports: list[Port] = []
         self._stopped = False
+        self._told_lost = False
         self.reopened = 0
 
     def start(self) -> None:
@@ -134,7 +137,19 @@ class Keeper:
             self._settle(port)
             if port.closing.is_set():
                 return
+        self._note_opened(port, item)
         self._put(item)
+
+    def _note_opened(self, port: Port, item: DeviceItem) -> None:
+        """Who was left behind and delivers again has not been closed: its device counts as open once more.
+
+        Meanwhile another thread's attempt may have failed, and the device been told to be lost.
+        """
+        if isinstance(item, Opened):
+            port.opened = item
+        elif self._told_lost and port.opened is not None:
+            self._put(replace(port.opened, at_s=item.at_s))
+        self._told_lost = False
 
     def _settle(self, chosen: Port) -> None:
         """Who delivers is listened to; the others are told to end."""
@@ -150,6 +165,7 @@ class Keeper:
         surprise = ""
         while not port.closing.is_set():
             port.delivered = False
+            port.opened = None
             try:
                 self._driver.run(port)
             except DeviceLost as lost:
@@ -172,6 +188,8 @@ class Keeper:
 
     def _tell_lost(self, port: Port, lost: DeviceLost) -> None:
         """A failed attempt of one thread does not silence another that delivers."""
+        port.opened = None
         if port.closing.is_set() or (self._ports and self._ports[-1] is not port):
             return
+        self._told_lost = True
         self._put(Lost(self._clock(), lost.reason, lost.detail))

@@ -154,6 +154,33 @@ def test_a_thread_that_was_hung_and_delivers_again_wins_over_the_attempt_that_do
     assert [getattr(item, "device", "block") for item in items] == ["first", "block"]
 
 
+def test_a_thread_that_was_hung_is_heard_again_after_another_attempt_has_told_a_loss() -> None:
+    clock, release = FakeClock(), threading.Event()
+
+    def pause(port: Port) -> None:
+        port.put(Opened(port.clock(), "first", 16_000))
+        release.wait(PATIENCE_S)
+        for n in (800, 801):
+            port.put(Block(port.clock(), n, np.zeros((1, 1), np.float32)))
+        port.closing.wait()
+
+    driver = Script(pause, refuse)
+    keeper, items = kept(driver, clock)
+    keeper.start()
+    until(lambda: len(items) == 1)
+    clock.advance(HUNG_AFTER_S + 0.1)
+    keeper.check(clock())
+    until(lambda: any(isinstance(item, Lost) for item in items))
+    clock.advance(1.0)
+    release.set()
+    until(lambda: isinstance(items[-1], Block) and items[-1].first_frame == 801)
+    keeper.stop()
+    told = [item for item in items if not isinstance(item, Lost)]
+    assert [type(item) for item in told] == [Opened, Opened, Block, Block]
+    assert told[1] == Opened(clock(), "first", 16_000)
+    assert isinstance(items[-3], Opened)  # after the loss
+
+
 def test_a_stop_while_it_tries_again_is_not_undone_by_the_attempt() -> None:
     entered, go_on = threading.Event(), threading.Event()
 
@@ -260,7 +287,7 @@ def test_nothing_configured_and_keys_that_do_not_exist_are_errors() -> None:
 # --- sleep -------------------------------------------------------------------------------------------
 
 
-def steered(clock: FakeClock) -> tuple[Capture, Callable[[float], None]]:
+def steered(clock: FakeClock, capacity: int = 1500) -> tuple[Capture, Callable[[float], None]]:
     """A capture whose device delivers what the test asks for, at the fake clock's time."""
     given: list[Port] = []
 
@@ -269,7 +296,7 @@ def steered(clock: FakeClock) -> tuple[Capture, Callable[[float], None]]:
         given.append(port)
         port.closing.wait()
 
-    capture = Capture(StreamInfo("me", "audio"), Script(hold), AudioTrack("me", "scripted"), 1500)
+    capture = Capture(StreamInfo("me", "audio"), Script(hold), AudioTrack("me", "scripted"), capacity)
     capture.start(clock, lambda: None)
     until(lambda: bool(given))
     frames = 0
@@ -305,3 +332,18 @@ def test_a_machine_that_slept_has_a_gap_and_a_reader_that_was_held_up_has_none(a
     reasons = {gap.reason for gap in gaps if gap.t1_s - gap.t0_s > 1}
     assert reasons == ({REASONS["suspended"]} if asleep else set())
     assert out[-1].t_s == pytest.approx(clock(), abs=0.3)
+
+
+def test_a_ring_that_overflows_while_the_reader_is_held_up_is_no_sleep() -> None:
+    clock = FakeClock()
+    capture, say = steered(clock, capacity=8)
+    say(1.0)
+    out = capture.advance(clock())
+    say(5.0)  # the ring keeps the last 0.4 s of it
+    out += capture.advance(clock(), silent_s=5.0)
+    say(1.0)
+    out += capture.advance(clock())
+    capture.stop()
+    out += capture.finish(clock())
+    assert REASONS["suspended"] not in {gap.reason for gap in out if isinstance(gap, Gap)}
+    assert capture.counters()["dropped_items"] > 50
