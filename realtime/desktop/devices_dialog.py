@@ -11,7 +11,7 @@ from core.errors import EmotrackError
 from core.labels import Purpose
 from core.policy import policy_of
 from realtime.desktop.devices_page import DevicesPage, Hardware
-from realtime.desktop.settings import Settings
+from realtime.desktop.settings import Settings, proposed_purpose
 from realtime.desktop.texts import fit, say, scrolled, text
 from realtime.desktop.tracking_page import TrackingPage
 from realtime.desktop.window_page import WindowPage
@@ -51,7 +51,7 @@ class DevicesDialog(QDialog):
         self.setWindowTitle("emotrack: devices and settings")
         self._settings = settings
         config = settings.read()
-        policy = policy_of(purpose or _purpose(config.engine.purpose, config.desktop.purpose))
+        policy = policy_of(purpose or proposed_purpose(config))
         self.devices = DevicesPage(
             config.sources, policy, capturing=capturing, hardware=hardware or Hardware(), parent=self
         )
@@ -97,8 +97,3 @@ class DevicesDialog(QDialog):
         """Whichever way the window is left: the devices are closed before anybody goes on."""
         self.devices.close_devices()
         super().done(result)
-
-
-def _purpose(named: Purpose, preselected: Purpose | None) -> Purpose:
-    """The purpose of the next session, as far as it is known."""
-    return named if policy_of(named).withheld or preselected is None else preselected

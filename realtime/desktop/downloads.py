@@ -1,4 +1,4 @@
-"""Fetching weights in a thread: how far it is, cancelled at any time, continued later. It touches no window."""
+"""Fetching weights in a thread: how far it is, cancelled at any time, continued later. It knows no window."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from core.weights.web import Web
 State = Literal["here", "absent", "waiting", "fetching", "failed"]
 
 _LOOK_S: Final = 0.1
-_UNREACHED: Final = ("out of reach", "can be reached", "network access is off")
 
 
 class Fetcher(Protocol):
@@ -210,12 +209,15 @@ def explained(error: WeightsError, *, in_folder: bool = False) -> str:
         return "The disk is full. Free some space and press the button again: what has come is kept."
     if in_folder:
         return "The folder does not hold its files."
-    reasons = [line for line in error.what.split("\n") if line.startswith("  - ")]
     if is_offline():
         return "The network is switched off for emotrack (EMOTRACK_OFFLINE)."
-    if reasons and all(any(words in line for words in _UNREACHED) for line in reasons):
+    # pip has many words for a network that is down, so hosts tell it better.
+    asked = [line for line in error.what.split("\n") if line.startswith(("  - hub", "  - web"))]
+    if asked and all("out of reach" in line for line in asked):
         return "No connection. Connect to the network and press the button again, or choose a folder."
-    return error.what.split("\n")[0]
+    if asked:
+        return "No source could give what is needed: the details say why."
+    return error.what
 
 
 def free_bytes(disk_usage: Callable[[Path], tuple[int, int, int]] = shutil.disk_usage) -> int:

@@ -54,6 +54,18 @@ class Outlined(QProxyStyle):
             self._lend(option)
         super().drawComplexControl(control, option, painter, widget)
 
+    def drawControl(
+        self,
+        element: QStyle.ControlElement,
+        option: QStyleOption,
+        painter: QPainter,
+        widget: QWidget | None = None,
+    ) -> None:
+        """Draw the empty part of a bar or anything else."""
+        if element == QStyle.ControlElement.CE_ProgressBarGroove:
+            self._lend(option)
+        super().drawControl(element, option, painter, widget)
+
     def _lend(self, option: QStyleOption) -> None:
         colours = QPalette(option.palette)
         colours.setColor(QPalette.ColorRole.Window, self._window)

@@ -13,7 +13,7 @@ from core.policy import policy_of
 from core.spec import insist_on_live, read_spec
 from core.weights import Weight, catalogue, find, is_ready
 from core.weights.manifest import HubSource, WebSource
-from realtime.desktop.settings import Settings
+from realtime.desktop.settings import Settings, proposed_purpose
 from realtime.doctor import Check, examine_devices
 from realtime.live_config import LiveConfig
 from realtime.preparation import checkpoint_folder
@@ -68,6 +68,16 @@ def examine_checkpoint(config: LiveConfig) -> Check:
     return Check("checkpoint", "ok", f"{folder.name} is here. {soon}")
 
 
+def examine_permitted(config: LiveConfig, opening: Callable[[LiveSource], None]) -> Iterator[Check]:
+    """Try the configured devices that the purpose permits, for a few seconds all together."""
+    policy = policy_of(proposed_purpose(config))
+    try:
+        sources = admitted(config.sources, policy).model_copy(update={"echo_guard": False})
+        yield from examine_devices(sources, TRIAL_S, opening=opening)
+    except EmotrackError as error:  # nothing is configured, or nothing that is permitted
+        yield Check("devices", "failed", error.what, error.fix or "")
+
+
 @dataclass(frozen=True, slots=True)
 class Examination:
     """The ways to look at the machine; replaced in tests.
@@ -78,16 +88,4 @@ class Examination:
     """
 
     checkpoint: Callable[[LiveConfig], Check] = examine_checkpoint
-    devices: Callable[[LiveConfig, Callable[[LiveSource], None]], Iterator[Check]] = lambda config, opening: (
-        examine_permitted(config, opening)
-    )
-
-
-def examine_permitted(config: LiveConfig, opening: Callable[[LiveSource], None]) -> Iterator[Check]:
-    """Try the configured devices that the purpose permits, for a few seconds all together."""
-    policy = policy_of(config.engine.purpose)
-    try:
-        sources = admitted(config.sources, policy).model_copy(update={"echo_guard": False})
-        yield from examine_devices(sources, TRIAL_S, opening=opening)
-    except EmotrackError as error:  # nothing is configured, or nothing that is permitted
-        yield Check("devices", "failed", error.what, error.fix or "")
+    devices: Callable[[LiveConfig, Callable[[LiveSource], None]], Iterator[Check]] = examine_permitted

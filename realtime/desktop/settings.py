@@ -15,7 +15,8 @@ from typing import Any, Final
 import yaml
 
 from core.errors import ConfigError, SinkError
-from core.policy import settled
+from core.labels import Purpose
+from core.policy import policy_of, settled
 from core.strict import read_yaml
 from realtime.desktop.yaml_edit import at, edited, put
 from realtime.live_config import LiveConfig
@@ -32,6 +33,12 @@ def settings_path() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_config_dir("emotrack")) / FILE_NAME
+
+
+def proposed_purpose(config: LiveConfig) -> Purpose:
+    """The purpose of the next session, as far as it is known: one that withholds something stands."""
+    named = config.engine.purpose
+    return named if policy_of(named).withheld else config.desktop.purpose or named
 
 
 class Settings:
@@ -56,6 +63,15 @@ class Settings:
             ConfigError: it cannot be read, is no YAML, or holds a key or value that emotrack does not know.
         """
         return self._parsed(self._text())
+
+    def begin(self) -> None:
+        """Make an empty file where there is none: somebody has been here.
+
+        Raises:
+            SinkError: it cannot be written.
+        """
+        if not self.exists:
+            self._write(_HEAD)
 
     def change(self, changes: Mapping[str, Any]) -> LiveConfig:
         """Set keys, in memory and in the file. What is so already is not written.
