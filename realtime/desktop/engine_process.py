@@ -12,6 +12,7 @@ from core.errors import ConfigError, ConsentError, FeedError, NotAvailable, Poli
 from core.errors import WeightsError as Weights
 from realtime.desktop.phase import Phase
 from realtime.desktop.restarts import Restarts
+from realtime.outputs import tell
 from realtime.supervised import Announcement, Order
 
 HOPELESS: Final = frozenset(
@@ -71,7 +72,7 @@ class EngineProcess(QObject):
         self._launch()
 
     def stop(self, order: Order = "stop") -> None:
-        """End it in order: with "stop" after the last words, with "withdraw" after deleting what was written."""
+        """End it in order: "stop" after the last words, "withdraw" after deleting what was written."""
         self._again.stop()
         if self._process is None:
             self._enter(Phase.OFF, "")
@@ -122,6 +123,7 @@ class EngineProcess(QObject):
         while process is not None and self._line_waits(process, output=False):
             line = bytes(process.readLine().data()).decode("utf-8", "replace").strip()
             if line:
+                tell(line)  # whoever started the window in a terminal sees everything
                 self._last_words = line.removeprefix(_PREFIX)
             if line and self.phase is Phase.STARTING:
                 self._enter(Phase.STARTING, self._last_words)

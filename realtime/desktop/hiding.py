@@ -57,7 +57,7 @@ def hide(window: int, *, hidden: bool, system: str = sys.platform, library: Any 
 
 _AGREED: Final = {
     "win32": "The window is left out when the screen is shared.",
-    "darwin": "The window is left out when the screen is shared; newer programs on macOS 15 show it all the same.",
+    "darwin": "The window is left out when the screen is shared. Some programs show it all the same.",
 }
 
 

@@ -169,7 +169,7 @@ def _sheet(of: Colours) -> str:
         QPushButton#primary:disabled {{ background: {track}; color: {soft}; border-color: {rule}; }}
         QPushButton#primary:focus {{ border: 2px solid {ink}; }}
         QToolButton {{ background: transparent; color: {soft}; border: 1px solid transparent;
-            border-radius: 5px; padding: 2px 5px; }}
+            border-radius: 5px; padding: 2px 3px; }}
         QToolButton::menu-indicator {{ image: none; }}
         QToolButton:checked {{ color: {warn}; border-color: {warn}; }}
         QMenu {{ background: {card}; color: {ink}; border: 1px solid {faint}; padding: 4px; }}

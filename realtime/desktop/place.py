@@ -18,17 +18,24 @@ _MARGIN_PX: Final = 24
 
 
 def put_back(window: QWidget, folder: Path) -> None:
-    """Put the window where it was, if there still is a screen; else into the upper right corner."""
-    size = window.sizeHint()
-    found = _read(folder / FILE_NAME)
-    if found is not None and any(s.geometry().intersects(found) for s in QGuiApplication.screens()):
-        window.resize(max(found.width(), window.minimumSizeHint().width()), size.height())
-        window.move(found.topLeft())
-        return
-    window.resize(size)
-    screen = QGuiApplication.primaryScreen()
-    free = screen.availableGeometry() if screen is not None else QRect(0, 0, size.width(), size.height())
-    window.move(free.topRight() - QPoint(size.width() + _MARGIN_PX, -_MARGIN_PX))
+    """Put the window where it was, but all of it onto a screen; the first time, into the upper right corner."""
+    size, found = window.sizeHint(), _read(folder / FILE_NAME)
+    free = _free(found)
+    if found is None:
+        corner = QPoint(free.right() - size.width() - _MARGIN_PX, free.top() + _MARGIN_PX)
+        found = QRect(corner, size)
+    width = min(max(found.width(), size.width()), free.width())
+    window.resize(width, size.height())
+    x = max(free.left(), min(found.left(), free.right() - width))
+    y = max(free.top(), min(found.top(), free.bottom() - size.height()))
+    window.move(x, y)
+
+
+def _free(place: QRect | None) -> QRect:
+    """The room of the screen that a place is on; of the first one, where it is on none."""
+    screen = QGuiApplication.screenAt(place.center()) if place is not None else None
+    screen = screen or QGuiApplication.primaryScreen()
+    return screen.availableGeometry()
 
 
 def keep(window: QWidget, folder: Path) -> None:

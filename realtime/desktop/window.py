@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QMouseEvent, QShortcut
+from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QCloseEvent, QFontMetrics, QKeySequence, QMouseEvent, QShortcut
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QLayout,
     QMenu,
     QPushButton,
     QSizeGrip,
@@ -37,6 +36,7 @@ STEPS: Final = {
 }
 """Steps of the load ladder, as people understand them."""
 NOBODY: Final = "Nobody is heard or seen yet."
+LONGEST: Final = "Connection lost"
 _STEP_PX: Final = 24
 
 
@@ -62,10 +62,32 @@ class TrackerWindow(QWidget):
         self._grabbed: QPoint | None = None
         self._people: list[PersonView] = []
         self._sign: Sign | None = None
+        self._fitting = QTimer(self, singleShot=True, interval=0)
+        self._fitting.timeout.connect(self._fit_now)
         self._build()
         self._keys()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setFocus()  # of the whole, not of a button that could be pressed by mistake
 
     # -- what it shows --------------------------------------------------------------------------------
+
+    @property
+    def sign(self) -> Sign | None:
+        """What it says at the moment."""
+        return self._sign
+
+    def say(self, sentence: str) -> None:
+        """Say something that is not a state; "" takes it away."""
+        self._say(self._word, sentence)
+        self._word.setVisible(bool(sentence))
+        self._fit()
+
+    def keep_on_top(self, *, on: bool) -> None:
+        """Above others, or not."""
+        if bool(self.windowFlags() & Qt.WindowType.WindowStaysOnTopHint) != on:
+            visible = self.isVisible()
+            self.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint, on)
+            self.setVisible(visible)
 
     def show_sign(self, sign: Sign) -> None:
         """Say what goes on."""
@@ -100,6 +122,7 @@ class TrackerWindow(QWidget):
         """There are no people to be shown, and this is why."""
         self._show_rows(())
         self._say(self._empty, sentence)
+        self._empty.setVisible(bool(sentence))
         self._say(self._foot, "")
 
     def _show_rows(self, rows: tuple[Row, ...]) -> None:
@@ -114,7 +137,7 @@ class TrackerWindow(QWidget):
             self._rows.removeWidget(view)
             view.deleteLater()
         self._empty.setVisible(not rows)
-        if rows:
+        if not rows:
             self._say(self._empty, NOBODY)
         if count != len(self._people):
             self._fit()
@@ -135,17 +158,33 @@ class TrackerWindow(QWidget):
         self._fit()
 
     def _fit(self) -> None:
-        """As high as what is in it, and no narrower than it has to be."""
+        """As high as what is in it, as soon as that is laid out."""
+        if not self._fitting.isActive():
+            self._fitting.start()
+
+    def _fit_now(self) -> None:
+        width = max(self.width(), self._least())
+        self.resize(width, self._height(width))
+
+    def _height(self, width: int) -> int:
         layout = self.layout()
         assert layout is not None, "it is built"
+        layout.invalidate()
         layout.activate()
-        self.resize(self.width(), layout.totalHeightForWidth(self.width()))
+        return layout.totalHeightForWidth(width)
+
+    def _least(self) -> int:
+        """The narrowest that everything can be read in."""
+        bold = self.font()
+        bold.setBold(True)
+        self._state.setMinimumWidth(QFontMetrics(bold).horizontalAdvance(f"● {LONGEST}"))
+        layout = self.layout()
+        return layout.totalMinimumSize().width() if layout is not None else 0
 
     def sizeHint(self) -> QSize:
-        """As Qt asks: wide enough for a name, a bar and a figure."""
-        width = self.fontMetrics().averageCharWidth() * 46
-        layout = self.layout()
-        return QSize(width, layout.totalHeightForWidth(width) if layout is not None else width)
+        """As Qt asks."""
+        width = max(self._least(), self.fontMetrics().averageCharWidth() * 44)
+        return QSize(width, self._height(width))
 
     # -- how it is built ------------------------------------------------------------------------------
 
@@ -154,6 +193,7 @@ class TrackerWindow(QWidget):
         self._more = self._line("soft")
         self._again = QPushButton("Try &again")
         self._again.clicked.connect(self.retry)
+        self._word = self._line("warn")
         self._empty = self._line("soft", NOBODY)
         self._foot = self._line("soft")
         self._foot.setAccessibleName("How the engine gets on")
@@ -167,6 +207,7 @@ class TrackerWindow(QWidget):
         column.addLayout(self._head())
         column.addWidget(self._more)
         column.addWidget(self._again, alignment=Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self._word)
         column.addLayout(self._rows)
         column.addWidget(self._empty)
         column.addStretch()
@@ -177,8 +218,7 @@ class TrackerWindow(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(frame)
-        outer.setSizeConstraint(QLayout.SizeConstraint.SetMinimumSize)
-        for widget in (self._again, self._more):
+        for widget in (self._again, self._more, self._word):
             widget.setVisible(False)
 
     def _line(self, name: str, text: str = "") -> QLabel:

@@ -1,0 +1,40 @@
+"""The program behind `emotrack desktop`."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QApplication
+
+from realtime.consent.ledger import ledger_path
+from realtime.desktop.desk import Desk
+from realtime.desktop.endings import Endings
+from realtime.desktop.single import Single
+from realtime.desktop.wishes import Wishes
+
+
+class Application:
+    """One run of the program.
+
+    Args:
+        wishes: what was asked for.
+    """
+
+    def __init__(self, wishes: Wishes) -> None:
+        self._wishes = wishes
+        self._folder = ledger_path().parent
+
+    def run(self) -> int:
+        """Stay until the end; returns the exit code."""
+        application = QApplication(["emotrack"])
+        application.setApplicationName("emotrack")
+        application.setDesktopFileName("emotrack")
+        application.setQuitOnLastWindowClosed(False)
+        single = Single(self._folder)
+        if not single.take():
+            return 0
+        try:
+            desk = Desk(self._wishes, single)
+            desk.open()
+            with Endings(desk.leave):
+                return application.exec()
+        finally:
+            single.leave()
