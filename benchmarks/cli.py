@@ -13,17 +13,21 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from benchmarks.av import av
 from benchmarks.encoders import encoders
 from benchmarks.faults import faults
 from benchmarks.feed import feed
 from benchmarks.fusion import fusion
 from benchmarks.live import live
+from benchmarks.peers.verb import peers
 from benchmarks.quiet import quiet
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.command()(live)
+app.command()(peers)
 app.command()(faults)
 app.command()(quiet)
+app.command()(av)
 app.command()(feed)
 app.command()(fusion)
 app.command()(encoders)

@@ -102,9 +102,13 @@ class FaultySound(SoundServer):
 
     def pipe(self, name: str, file: Path, ppm: float) -> Drifting:
         """A microphone whose clock runs wrong by so many millionths: it is fed through a pipe."""
+        self.add_pipe(name, file)
+        return Drifting(file, self._spoken[_INTO_MICROPHONE], ppm)
+
+    def add_pipe(self, name: str, file: Path) -> None:
+        """A microphone that gives what is written into a pipe: 16 bit, mono, 48 kHz."""
         options = [f"file={file}", f"source_name={name}", "format=s16le", f"rate={RATE_HZ}", "channels=1"]
         self.control("load-module", "module-pipe-source", *options)
-        return Drifting(file, self._spoken[_INTO_MICROPHONE], ppm)
 
     def freeze(self) -> None:
         """The server and all players stand still."""

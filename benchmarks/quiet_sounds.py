@@ -51,8 +51,9 @@ def music(seconds: float, seed: int = 0) -> Sound:
     rng, part = np.random.default_rng(seed), round(seconds * RATE_HZ / 4)
     chords, drums = _chords(part), _drums(part, rng)
     melody, lead = _melody(part, rng), _lead(part, rng)
-    parts = [chords, chords + drums + melody, chords + drums + 1.5 * lead, lead]
-    return np.concatenate([_at_level(sound, -20.0) for sound in parts]).astype(np.float32)
+    backing, sung = _at_level(chords + drums, -30.0), _at_level(lead, -16.0)
+    parts = [_at_level(chords, -20.0), _at_level(chords + drums + melody, -20.0), backing + sung, sung]
+    return np.concatenate([np.clip(sound, -1, 1) for sound in parts]).astype(np.float32)
 
 
 SOUNDS: Final[dict[str, Callable[[float, int], Sound]]] = {"silence": silence, "fan": fan, "music": music}
@@ -107,22 +108,51 @@ def _melody(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _lead(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Vowels sung on notes: pulses of a glottis through three resonances, with vibrato and breaths."""
-    out = np.zeros(n)
-    for k, beat in enumerate(_beats(n)):
-        if k % 8 == 7:  # a breath
-            continue
-        t = np.arange(beat.stop - beat.start) / RATE_HZ
-        hertz = float(rng.choice(_SCALE)) / 2 * (1 + 0.01 * np.sin(2 * np.pi * 5.5 * t))
-        phase = np.cumsum(hertz) / RATE_HZ
-        pulses = 2 * (phase % 1.0) - 1.0
-        formants = _VOWELS[int(rng.integers(len(_VOWELS)))]
-        out[beat] += _resonant(pulses, formants) * np.minimum(1, np.minimum(t, t[-1] - t) / 0.04)
-    return out
+    """Somebody who sings vowels: pulses of a glottis through gliding resonances, with vibrato and breaths."""
+    hertz, vowel, loud = _sung(n, rng)
+    phase = np.cumsum(hertz * (1 + 0.004 * _smooth(rng.normal(size=n), 0.01))) / RATE_HZ
+    open_part = np.clip(1 - (phase % 1.0) / 0.6, 0, 1)
+    pulses = np.diff(open_part**2, prepend=0.0) + 0.002 * rng.normal(size=n)
+    return _through_vowels(pulses, vowel) * loud
 
 
-def _resonant(pulses: NDArray[np.float64], formants: Sequence[int]) -> NDArray[np.float64]:
-    """The pulses with the spectrum of a vowel."""
-    hertz = np.fft.rfftfreq(len(pulses), 1 / RATE_HZ)
-    shape = sum(1 / (1 + ((hertz - formant) / 90) ** 2) / (k + 1) for k, formant in enumerate(formants))
-    return np.fft.irfft(np.fft.rfft(pulses) * shape, len(pulses))
+def _sung(
+    n: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Pitch in hertz, place between the vowels, and loudness of every sample: syllables with breaths."""
+    hertz, vowel, loud = np.full(n, 150.0), np.zeros(n), np.zeros(n)
+    at = 0
+    while at < n:
+        size = round(float(rng.uniform(0.15, 0.6)) * RATE_HZ)
+        part = slice(at, min(n, at + size))
+        t = np.linspace(0, 1, part.stop - part.start)
+        if rng.random() < 0.85:  # else a breath
+            hertz[part] = float(rng.choice(_SCALE)) / 2 * float(rng.choice((1, 1, 2)))
+            vowel[part] = float(rng.uniform(0, len(_VOWELS) - 1))
+            loud[part] = np.sin(np.pi * t) ** 0.5 * float(rng.uniform(0.4, 1.0))
+        at += size
+    vibrato = 1 + 0.012 * np.sin(2 * np.pi * 5.5 * np.arange(n) / RATE_HZ)
+    return _smooth(hertz, 0.05) * vibrato, _smooth(vowel, 0.08), _smooth(loud, 0.01)
+
+
+def _smooth(values: NDArray[np.float64], seconds: float) -> NDArray[np.float64]:
+    """A moving mean."""
+    width = round(seconds * RATE_HZ)
+    sums = np.cumsum(np.pad(values, (width // 2 + 1, width - width // 2 - 1), mode="edge"))
+    return (sums[width:] - sums[:-width])[: len(values)] / width if width < len(values) else values
+
+
+def _through_vowels(pulses: NDArray[np.float64], vowel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The pulses with the spectra of the vowels that they pass, in overlapping pieces of 32 ms."""
+    size, hop = 512, 256
+    window, hertz = np.hanning(size + 1)[:size], np.fft.rfftfreq(2 * size, 1 / RATE_HZ)
+    formants = np.asarray(_VOWELS, np.float64)
+    out = np.zeros(len(pulses) + 2 * size)
+    for at in range(0, len(pulses) - size, hop):
+        place = vowel[at + hop]
+        low = min(int(place), len(formants) - 2)
+        mixed = formants[low] + (place - low) * (formants[low + 1] - formants[low])
+        shape = sum(1 / np.hypot(1 - (hertz / f) ** 2, 0.12 * hertz / f) for f in mixed) - 2.8
+        spectrum = np.fft.rfft(pulses[at : at + size] * window, 2 * size) * np.maximum(shape, 0.05)
+        out[at : at + 2 * size] += np.fft.irfft(spectrum, 2 * size)
+    return out[: len(pulses)]

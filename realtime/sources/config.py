@@ -18,6 +18,8 @@ class SourcesConfig(Strict):
         screen: the other side's faces (stream "screen"): the number of a screen, or
             "left,top,width,height" in pixels.
         camera_hz, screen_hz: pictures per second that are looked at.
+        camera_latency_s: how old a camera's picture is when it arrives; no library tells it. By what is wrong
+            with it, picture and sound lie apart.
         video_max_side: larger pictures are scaled down to this many pixels on their longer side.
         echo_guard: keep what the loudspeaker plays out of the microphone's stream; needs a loopback.
         missing_after_s: so long without usable data until a device counts as lost.
@@ -29,6 +31,7 @@ class SourcesConfig(Strict):
     screen: str | None = None
     camera_hz: float = Field(15.0, gt=0, le=120)
     screen_hz: float = Field(5.0, gt=0, le=60)
+    camera_latency_s: float = Field(0.03, ge=0, le=1.0)
     video_max_side: int = Field(960, ge=64, le=8192)
     echo_guard: bool = True
     missing_after_s: float = Field(0.8, ge=0.2, le=5.0)

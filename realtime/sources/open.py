@@ -114,7 +114,12 @@ def loopback_driver(device: str) -> Driver:
 def camera(config: SourcesConfig) -> Capture:
     """My face."""
     driver = camera_driver(config)
-    track = PictureTrack(CAMERA, driver.label, missing_after_s=config.missing_after_s)
+    track = PictureTrack(
+        CAMERA,
+        driver.label,
+        missing_after_s=config.missing_after_s,
+        latency_s=config.camera_latency_s,
+    )
     return Capture(StreamInfo(CAMERA, "video", person="me"), driver, track, _PICTURES)
 
 

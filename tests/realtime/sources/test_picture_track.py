@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.inputs import ClockState, DeviceState, Gap, Image, SourceInput, VideoFrame
+from realtime.sources.config import SourcesConfig
 from realtime.sources.device_items import Lost, Opened, Picture
+from realtime.sources.open import camera
 from realtime.sources.picture_track import PictureTrack
 from realtime.sources.pictures import RateLimit, from_bgr
 from tests.realtime.sources.listener import check_contract
@@ -154,3 +156,11 @@ def test_pictures_become_rgb_of_a_bounded_size() -> None:
     assert from_bgr(blue, 40).shape == (20, 40, 3)
     assert from_bgr(blue, None)[0, 0].tolist() == [0, 0, 200]
     assert from_bgr(blue[..., 0], None)[0, 0].tolist() == [200, 200, 200]
+
+
+def test_how_old_a_cameras_picture_is_when_it_arrives_is_configured() -> None:
+    config = SourcesConfig(microphone=None, camera="http://127.0.0.1:1/x", camera_latency_s=0.2)
+    track = camera(config)._track
+    track.take(Opened(1.0, "camera"))
+    given = track.take(Picture(2.0, np.zeros((8, 8, 3), np.uint8)))
+    assert [item.t_s for item in given if isinstance(item, VideoFrame)] == [pytest.approx(1.8)]
