@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from typing import Final
 
 from websockets.asyncio.server import ServerConnection
@@ -17,31 +16,16 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from realtime.feed.endpoint import Endpoint
+from realtime.feed.pages import pages
 from realtime.feed.requests import INGEST_PATH, STREAM_PATH
 from realtime.feed.throttle import Failures
 from realtime.feed.tokens import Tokens
 
-WEB: Final = Path(__file__).parent.parent / "web"
-_KINDS: Final = {
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 TEXT: Final = "text/plain; charset=utf-8"
 JSON: Final = "application/json"
 NOTICE_PATH: Final = "/notice.json"
 """What a page that sends has to show first."""
-
-
-def pages() -> dict[str, tuple[str, bytes]]:
-    """Path -> media type and content of every file of the page. Nothing else can be asked for."""
-    files = {f"/{file.name}": file for file in sorted(WEB.iterdir()) if file.suffix in _KINDS}
-    files["/"] = files.pop("/index.html")
-    files["/ingest"] = files.pop("/ingest.html")
-    files["/overlay"] = files.pop("/overlay.html")
-    return {path: (_KINDS[file.suffix], file.read_bytes()) for path, file in files.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +62,7 @@ class Gate:
         self._tokens = tokens
         self._failures = failures
         self._desk = desk
-        self._files = pages()
+        self._files, styles = pages()
         if desk.notice is None:
             del self._files["/ingest"]
         self.refused: dict[int, int] = {}
@@ -86,7 +70,7 @@ class Gate:
         scheme = "wss" if endpoint.secure else "ws"
         streams = " ".join(f"{scheme}://{host}" for host in sorted(self._hosts) if "[" not in host)
         self._policy = (
-            f"default-src 'self'; connect-src 'self' {streams}; "
+            f"default-src 'self'; style-src 'self' {styles}; connect-src 'self' {streams}; "
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
 

@@ -19,8 +19,15 @@ function offer(may) {
   allow(may ? (person, estimate) => control.wrong(person, estimate, run.hello.labels) : null);
 }
 
+// There is consent to withdraw only where people are captured, and no picture to mute where none is looked at.
+function suit(hello) {
+  byId("withdraw").hidden = hello.capturing !== true;
+  document.querySelector("[data-mute=visual]").hidden = Object.hasOwn(hello.withheld ?? {}, "visual");
+}
+
 function follow(message) {
   receive(message);
+  if (message.type === "hello") suit(message);
   if (message.type === "end") offer(false);
   if (message.type === "status" && run.instruments) {
     for (const button of document.querySelectorAll("[data-mute]")) {

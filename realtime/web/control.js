@@ -1,5 +1,6 @@
-// What only those with the right "control" see: marks, corrections, mute and stop.
+// What only those with the right "control" see: marks, corrections, mute, stop and the withdrawal of consent.
 
+import { confirmed } from "./confirm.js";
 import { clock, element, setText } from "./dom.js";
 import { glyph } from "./labels.js";
 
@@ -16,10 +17,8 @@ export class Control {
     for (const button of document.querySelectorAll("[data-mute]")) {
       button.addEventListener("click", () => this.mute(button));
     }
-    byId("stop").addEventListener("click", () => byId("stopping").showModal());
-    byId("stopping").addEventListener("close", (event) => {
-      if (event.target.returnValue === "stop") this.ask({ type: "stop" }, "The run is being stopped.");
-    });
+    confirmed("stop", "stopping", () => this.ask({ type: "stop" }, "The run is being stopped."));
+    confirmed("withdraw", "withdrawing", () => this.ask({ type: "withdraw" }, "Consent is withdrawn: capturing ends."));
     this.dialog.addEventListener("close", () => this.correct());
   }
 

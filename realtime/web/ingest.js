@@ -1,6 +1,9 @@
-// Lets this browser be the microphone and the camera of a session. Nothing is opened before the button is pressed.
+// Lets this browser be the microphone and the camera of a session. Nothing is opened before somebody has agreed to
+// the notice and pressed the button; what was agreed to counts for one session.
 
 import { ownAddress, takeToken } from "./client.js";
+import { confirmed } from "./confirm.js";
+import { showNotice } from "./notice.js";
 import { Sender } from "./sender.js";
 import { byId, receive, state } from "./view.js";
 
@@ -52,6 +55,7 @@ async function sendSound({ media, context, sender, start }, index) {
 
 async function sendPictures(running, index) {
   const video = byId("preview");
+  video.hidden = false;
   video.srcObject = running.media;
   await video.play();
   const canvas = document.createElement("canvas");
@@ -76,6 +80,7 @@ function release() {
   for (const track of session.media.getTracks()) track.stop();
   session.context.close();
   byId("preview").srcObject = null;
+  byId("preview").hidden = true;
   byId("level").value = 0;
 }
 
@@ -83,37 +88,77 @@ function ended(code, reason) {
   if (session === null) return;
   if (!session.finishing) release();
   session = null;
-  button("Start");
+  askAgain();
   state(code === DONE ? "over" : "lost", code === DONE ? "Over" : reason || "The connection was lost");
 }
 
-function button(text) {
-  byId("begin").textContent = text;
-  byId("begin").disabled = false;
+// While it is sent from, the page shows two ways to end it; before, what has to be agreed to.
+function sending(yes) {
+  byId("begin").textContent = yes ? "Stop" : "Start";
+  byId("withdraw").hidden = !yes;
+  byId("notice").hidden = yes;
+}
+
+// Consent counts for one session: the next one needs another answer.
+function askAgain() {
+  sending(false);
+  byId("agree").checked = false;
+  byId("begin").disabled = true;
+}
+
+function finish() {
+  session.finishing = true;
+  byId("begin").disabled = true;
+  byId("withdraw").hidden = true;
+  release();
 }
 
 async function pressed() {
-  byId("begin").disabled = true;
   if (session !== null) {
-    session.finishing = true;
-    release();
+    finish();
     session.sender.finish();
     return;
   }
+  if (!byId("agree").checked) return;
+  byId("begin").disabled = true;
   try {
     await begin();
-    button("Stop");
+    sending(true);
+    byId("begin").disabled = false;
   } catch (error) {
     state("lost", error.message);
     if (session !== null) ended(0, error.message);
-    button("Start");
+    byId("begin").disabled = !byId("agree").checked;
   }
+}
+
+async function withdraw() {
+  if (session === null) return;
+  finish();
+  const result = await session.sender.withdraw();
+  if (!result.ok) state("lost", result.message);
+}
+
+async function offer() {
+  state("over", "Not sending");
+  const { withheld } = await showNotice();
+  if (Object.hasOwn(withheld, "visual")) {
+    Object.assign(byId("sight"), { checked: false, disabled: true });
+    byId("sight-name").textContent = "Camera: not used for this purpose";
+  }
+  byId("agree").disabled = false;
+  byId("agree").addEventListener("change", () => {
+    byId("begin").disabled = !byId("agree").checked;
+  });
+  byId("begin").addEventListener("click", pressed);
+  confirmed("withdraw", "withdrawing", withdraw);
 }
 
 if (token === null) {
   state("lost", "Open the whole address that emotrack printed: it ends in #token=…");
 } else {
-  state("over", "Not sending");
-  byId("begin").disabled = false;
-  byId("begin").addEventListener("click", pressed);
+  offer().catch((error) => {
+    byId("notice-state").textContent = error.message;
+    state("lost", "Not sending");
+  });
 }

@@ -26,7 +26,13 @@ export class Instruments {
     return all.length > 0 && all.every((device) => device.reason === MUTED);
   }
 
+  // Nothing is captured any more.
+  close() {
+    for (const device of this.devices.values()) device.set("closed", "closed");
+  }
+
   status(message) {
+    if (message.code === "capture" && message.value === "off") this.close();
     if (message.code === "load_step") {
       this.parts.load.dataset.level = message.level;
       setText(this.parts.load, `${message.message[0].toUpperCase()}${message.message.slice(1)}.`);
@@ -72,7 +78,7 @@ class Device {
 
   set(state, words) {
     this.root.dataset.state = state;
-    setText(this.sign, { works: "●", starting: "◌", missing: "✕", hole: "▲" }[state]);
+    setText(this.sign, { works: "●", starting: "◌", missing: "✕", hole: "▲", closed: "■" }[state]);
     setText(this.words, words);
   }
 

@@ -28,8 +28,16 @@ function begin(message) {
   hello = message;
   plates.clear();
   byId("people").replaceChildren();
+  withheld(message);
   const unknown = (wishes.labels ?? []).filter((label) => !message.labels.includes(label));
   complain(unknown.length ? `The model does not know: ${unknown.join(", ")}. It knows ${message.labels.join(", ")}.` : "");
+}
+
+// Voice and face are not used: said for as long as the run goes on, with the first sentence of the reason.
+function withheld(message) {
+  const [reason] = Object.values(message.withheld ?? {});
+  byId("withheld").hidden = reason === undefined;
+  if (reason !== undefined) setText(byId("withheld"), `Words alone. ${reason.split(/(?<=[a-z])\. (?=[A-Z])/)[0]}.`);
 }
 
 function plate(person) {
@@ -46,7 +54,10 @@ function receive(message) {
   else if (hello === null) return;
   else if (message.type === "estimate") plate(message.person).estimate(message, performance.now());
   else if (message.type === "transcript" && wishes.words) plate(message.person).say(message, performance.now());
-  else if (message.type === "end" || (message.type === "status" && message.value === "withdrawn")) begin(hello);
+  else if (message.type === "end" || (message.type === "status" && message.value === "withdrawn")) {
+    begin(hello);
+    byId("withheld").hidden = true;
+  }
   if (waiting) return;
   waiting = true;
   requestAnimationFrame(draw);

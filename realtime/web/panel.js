@@ -28,7 +28,7 @@ export class Panel {
     const hues = hello.labels.map((label, index) => hue(label, index));
     this.chart = new Chart(hello, hues, people.onResize);
     this.bars = new Bars(hello, hues, people.onResize);
-    this.table = new PeerTable(hello.labels, () => this.table.draw(this.reading, this.affect));
+    this.table = new PeerTable(hello, () => this.table.draw(this.reading, this.affect));
     this.build(hues);
   }
 
@@ -151,10 +151,13 @@ export class Panel {
     const state = JSON.stringify([shares.map((share) => share !== null), missing]);
     if (state === this.state) return;
     this.state = state;
-    const withheld = this.hello.withheld ?? {};
-    const used = (index) => shares[index] !== null;
-    const reason = (name) => (Object.hasOwn(withheld, name) ? "withheld for this purpose" : missing[name]);
-    this.chips.replaceChildren(...MODALITIES.map((name, index) => chip(name, used(index), reason(name))));
+    const { withheld = {}, purpose } = this.hello;
+    const chips = MODALITIES.map((name, index) => {
+      if (Object.hasOwn(withheld, name)) return chip(name, "withheld", `not used: ${purpose}`);
+      if (shares[index] !== null) return chip(name, "used");
+      return chip(name, "missing", missing[name] ? `missing: ${missing[name]}` : "missing");
+    });
+    this.chips.replaceChildren(...chips);
   }
 }
 
@@ -181,8 +184,8 @@ class Row {
   }
 }
 
-function chip(name, used, reason) {
-  const node = element("li", used ? "chip used" : "chip missing", name);
-  if (!used) node.append(element("span", "reason", reason ? `missing: ${reason}` : "missing"));
+function chip(name, kind, reason = "") {
+  const node = element("li", `chip ${kind}`, name);
+  if (reason) node.append(element("span", "reason", reason));
   return node;
 }

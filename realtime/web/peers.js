@@ -4,10 +4,12 @@ import { element, percent, setText } from "./dom.js";
 import { MODALITIES } from "./history.js";
 
 export class PeerTable {
-  constructor(labels, onOpen) {
+  // Modalities that are withheld have no column: nothing is to be expected there.
+  constructor({ labels, withheld }, onOpen) {
     this.root = element("details");
     const table = element("table");
-    const columns = ["fusion", ...MODALITIES];
+    this.shown = MODALITIES.map((name, m) => ({ name, m })).filter(({ name }) => !Object.hasOwn(withheld ?? {}, name));
+    const columns = ["fusion", ...this.shown.map(({ name }) => name)];
     const head = element("tr");
     head.append(element("td"), ...columns.map((name) => heading("col", name)));
     table.append(head);
@@ -26,7 +28,7 @@ export class PeerTable {
   draw(reading, affect) {
     if (!this.root.open) return;
     this.cells.forEach((cells, index) => {
-      const said = reading ? [reading.values[index], ...reading.peers[index]] : [null, null, null, null];
+      const said = [reading?.values[index] ?? null, ...this.shown.map(({ m }) => reading?.peers[index][m] ?? null)];
       said.forEach((value, column) => setText(cells[column], value === null ? "–" : percent(value)));
     });
     setText(this.extra, reading ? this.words(reading, affect) : "");

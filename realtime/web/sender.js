@@ -24,6 +24,8 @@ export class Sender {
     this.numbers = streams.map(() => 0);
     this.missing = streams.map(() => false);
     this.session = null;
+    this.quiet = false;
+    this.asked = null;
   }
 
   // Resolves to the session's name. Rejects with the reason when the feed does not let this client in.
@@ -50,13 +52,23 @@ export class Sender {
     this.send(stream, new Uint8Array(jpeg), t, MOST_WAITING_PICTURES);
   }
 
+  // Take consent back: nothing is sent from now on. Resolves to the `result`; `onEvent` still gets what is said.
+  withdraw() {
+    this.quiet = true;
+    this.socket.send(JSON.stringify({ type: "withdraw", id: 1 }));
+    return new Promise((resolve) => {
+      this.asked = resolve;
+    });
+  }
+
   // Nothing more will come; the events up to `end` still do.
   finish() {
+    this.quiet = true; // a picture may still be on its way through the encoder
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ type: "finish" }));
   }
 
   send(stream, payload, t, mostWaiting) {
-    if (this.socket.readyState !== WebSocket.OPEN) return;
+    if (this.quiet || this.socket.readyState !== WebSocket.OPEN) return;
     if (this.socket.bufferedAmount > mostWaiting) {
       this.missing[stream] = true; // the network is too slow: say so, rather than fall behind
       return;
@@ -77,6 +89,7 @@ export class Sender {
     if (message.type === "welcome") this.socket.send(JSON.stringify(this.identify));
     else if (message.type === "identified") this.entered((this.session = message.session));
     else if (message.type === "ack") this.onAck(message);
+    else if (message.type === "result") this.asked?.(message);
     else if (Number.isInteger(message.seq) && !ANNOUNCEMENTS.has(message.type)) this.onEvent(message);
   }
 }

@@ -12,15 +12,17 @@ const MAX_NOTICES = 50;
 const DRAW_EVERY_MS = 100;
 const ENDS = { finished: "The run is over", interrupted: "The run was stopped", failed: "The run failed" };
 
+const ORGANS = { text: "words", audio: "voice", visual: "face" };
+
 export const byId = (id) => document.getElementById(id);
 
-export const run = { hello: null, people: null, conversation: null, timeline: null, now: 0, over: false, onWrong: null };
+export const run = { hello: null, people: null, conversation: null, timeline: null, now: 0, over: false, withdrawn: false, onWrong: null };
 let waiting = false;
 let drawn = -Infinity;
 
 const handlers = {
   hello(message) {
-    Object.assign(run, { hello: message, now: 0, over: false });
+    Object.assign(run, { hello: message, now: 0, over: false, withdrawn: false });
     begin();
     byId("end").hidden = true;
     setText(byId("source"), message.source);
@@ -53,7 +55,7 @@ const handlers = {
     const who = [message.person, message.stream].filter(Boolean).join(", ");
     run.instruments?.status(message);
     if (message.code === "capture") capturing(message.value !== "off");
-    if (message.code === "consent" && message.value === "withdrawn") begin();
+    if (message.code === "consent" && message.value === "withdrawn") forget(message);
     notice(message.t_s, message.level, who ? `${message.message} (${who})` : message.message);
   },
   marker(message) {
@@ -70,16 +72,33 @@ const handlers = {
   end(message) {
     run.over = true;
     capturing(false);
-    const banner = byId("end");
-    banner.dataset.reason = message.reason;
-    setText(banner.querySelector("h2"), `${ENDS[message.reason]} at ${clock(message.t_s)}.`);
-    const counts = `${message.utterances} utterances, ${message.estimates} estimates, ${message.finals} of them final.`;
-    setText(banner.querySelector("p"), counts);
-    banner.querySelector("ul").replaceChildren(...message.faults.map((fault) => element("li", "", fault)));
-    banner.hidden = false;
     advance(message.t_s);
+    if (run.withdrawn) return; // what was said of that stays to be read
+    const counts = `${message.utterances} utterances, ${message.estimates} estimates, ${message.finals} of them final.`;
+    banner(message.reason, `${ENDS[message.reason]} at ${clock(message.t_s)}.`, counts, message.faults);
   },
 };
+
+function banner(reason, title, text, faults = []) {
+  const root = byId("end");
+  root.dataset.reason = reason;
+  setText(root.querySelector("h2"), title);
+  setText(root.querySelector("p"), text);
+  root.querySelector("ul").replaceChildren(...faults.map((fault) => element("li", "", fault)));
+  root.hidden = false;
+}
+
+// Consent was withdrawn: nothing of the session stays on the page but that it is so.
+function forget(message) {
+  run.withdrawn = true;
+  begin();
+  run.instruments?.close();
+  if (byId("load")) setText(byId("load"), "Nothing is computed any more.");
+  const what = message.message.replace(/^consent was withdrawn: /, "");
+  const done = `${what[0].toUpperCase()}${what.slice(1)}.`;
+  const title = `Consent was withdrawn at ${clock(message.t_s)}.`;
+  banner("withdrawn", title, `Nothing is captured any more. ${done} This page has forgotten what it was told.`);
+}
 
 // Everything of a run anew, and nothing of one before.
 function begin() {
@@ -114,11 +133,13 @@ export function allow(onWrong) {
 function purpose(hello) {
   if (byId("purpose")) setText(byId("purpose"), hello.purpose ?? "personal");
   const withheld = Object.entries(hello.withheld ?? {});
-  if (byId("withheld")) {
-    byId("withheld").hidden = withheld.length === 0;
-    const names = withheld.map(([name]) => name).join(" and ");
-    setText(byId("withheld"), withheld.length ? `Withheld: ${names}. ${withheld[0][1]}` : "");
+  byId("withheld").hidden = withheld.length === 0;
+  if (withheld.length) {
+    const names = withheld.map(([name]) => ORGANS[name] ?? name).join(" and ");
+    setText(byId("withheld").querySelector("h2"), `${names[0].toUpperCase()}${names.slice(1)} are not used. Purpose: ${hello.purpose}.`);
+    setText(byId("withheld").querySelector("p"), withheld[0][1]);
   }
+  if (byId("several")) byId("several").hidden = withheld.length > 1;
   capturing(hello.capturing === true);
 }
 
@@ -177,6 +198,8 @@ function draw() {
 }
 
 function showWhatIsEmpty(away) {
+  setText(byId("nobody"), run.withdrawn ? "Nobody is shown: consent was withdrawn." : "Nobody has been seen or heard yet.");
+  setText(byId("silence"), run.withdrawn ? "Forgotten." : "Nothing has been said yet.");
   byId("nobody").hidden = run.people.panels.size > 0;
   byId("away").hidden = away.length === 0;
   setText(byId("away"), `Not seen or heard for a minute: ${away.join(", ")}.`);

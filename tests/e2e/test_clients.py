@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import os
 import threading
 import time
-import wave
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shutil import copy
 
-import numpy as np
 import pytest
 
-from core.events import EmotionEstimate, Hello
+from core.events import EmotionEstimate
 from realtime.feed.limits import Limits
 from realtime.feed.server import Feed
-from realtime.serve import INGEST_PAGE
-from realtime.serve_config import ServeConfig
-from realtime.serve_sessions import Sessions
-from tests.core import fakes
-from tests.core.fakes import voice
 from tests.e2e.browser import BROWSER, browsing
-from tests.realtime.consent.agreeing import agreed
 from tests.realtime.feedside import Target
-from tests.realtime.test_serve import Networks
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = Limits(close_s=0.5)
@@ -172,67 +162,3 @@ def keep(tab, name):
     folder = os.environ.get("EMOTRACK_PICTURES")
     if folder:
         (Path(folder) / f"{name}.png").write_bytes(base64.b64decode(tab.picture()))
-
-
-@pytest.fixture(scope="module")
-def speaking_tab(tmp_path_factory):
-    """A browser whose microphone hears a recording and whose camera shows a test picture."""
-    folder = tmp_path_factory.mktemp("microphone")
-    sound = np.round(voice(4.0, [(0.5, 2.0)]) * 20_000).astype("<i2")
-    with wave.open(str(folder / "microphone.wav"), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(sound.tobytes())
-    options = (
-        "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-audio-capture={folder / 'microphone.wav'}",
-        "--autoplay-policy=no-user-gesture-required",
-    )
-    with browsing(folder / "profile", *options) as tab:
-        yield tab
-
-
-def test_a_page_is_microphone_and_camera_of_a_session_only_after_the_button_was_pressed(
-    speaking_tab, run, hello, tmp_path
-):
-    tab = speaking_tab
-    seen = []
-
-    class Watching(Networks):
-        def workers(self):
-            def see(order):
-                seen.append(order.image.shape)
-                return fakes.detect(order)
-
-            return {**super().workers(), "faces": see}
-
-    out = {"run": {"out": str(tmp_path)}, "sessions": {"linger_s": 0.0, "capacity": 1}}
-    sessions = Sessions(ServeConfig.from_mapping(out, where="test"), Watching(), hello, agreed())
-    with fed(run, ingest=sessions) as feed:
-        sessions.feed = feed
-        tab.open(feed.page("ingest", INGEST_PAGE))
-        tab.until("!document.getElementById('begin').disabled")
-        assert sessions.running == ()
-        assert feed.tokens.ingest not in tab.evaluate("location.href")
-        tab.evaluate("document.getElementById('begin').click()")
-        tab.until("document.getElementById('connection').textContent.startsWith('Sending as s1')")
-        tab.until("document.getElementById('source').textContent === 'browser'")
-        tab.until(
-            "parseFloat(document.getElementById('taken').textContent.slice('Taken in up to '.length)) > 1"
-        )
-        tab.until("document.getElementById('people').textContent.includes('me')")
-        tab.until("document.getElementById('preview').videoWidth > 0")
-        keep(tab, "ingest-page")
-        tab.evaluate("document.getElementById('begin').click()")
-        tab.until("document.getElementById('connection').textContent === 'Over'")
-        run(sessions.close())
-    lines = (tmp_path / "s1" / "events.jsonl").read_text(encoding="utf-8").splitlines()
-    first, last = json.loads(lines[0]), json.loads(lines[-1])
-    assert (first["type"], first["source"]) == (Hello.__dataclass_fields__["type"].default, "browser")
-    assert [stream["kind"] for stream in first["streams"]] == ["audio", "video"]
-    assert (last["type"], last["reason"]) == ("end", "finished")
-    assert last["t_s"] > 0.5
-    assert seen
-    assert seen[0][2] == 3

@@ -193,7 +193,8 @@ def test_purpose_what_is_withheld_and_that_people_are_captured_are_shown(tab, fo
     greeting = replace(hello, purpose="workplace", withheld=withheld, capturing=True)
     with closing(FeedSink(port=0)) as feed:
         follow(feed, "view", greeting)
-        drawn("Withheld: audio and visual. No emotion is inferred from voices or faces.")
+        drawn("Voice and face are not used. Purpose: workplace.")
+        drawn("No emotion is inferred from voices or faces.")
         assert text(tab, "#purpose") == "workplace"
         assert not tab.evaluate("document.getElementById('capturing').hidden")
         feed.write(Status(3.0, "capture", "info", "Capturing has stopped.", value="off"), 1)
