@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from core.backends.base import Form, Network, NetworkName, Precision
 from core.backends.host import installed, processor
 from core.errors import ModelError
+from core.onnx_session import open_session
 
 if TYPE_CHECKING:
     from core.backends.source import Source
@@ -32,18 +33,8 @@ class OnnxNetwork:
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # threads that spin while they wait would take the recogniser's core
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = open_session(path, threads=threads, log_severity=3)
         except Exception as error:  # the library raises its own types without a common base
             raise ModelError(
                 f"cannot be run ({type(error).__name__}).",

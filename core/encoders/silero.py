@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from core.errors import ModelError, StreamGap
 from core.inputs import SAMPLE_RATE, Samples
+from core.onnx_session import open_session
 
 FRAME_SAMPLES: Final = 512
 """The network takes exactly this many new samples (32 ms at 16 kHz)."""
@@ -47,14 +48,9 @@ class SileroVoice:
     """
 
     def __init__(self, path: Path) -> None:
-        import onnxruntime  # heavy: only who listens pays for it
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # failures reach the user as ModelError, not on stderr as well
         try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            # failures reach the user as ModelError, not on stderr as well
+            session = open_session(path, threads=1, log_severity=4)
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
             raise _unusable(path, str(error)) from error
         names = {i.name for i in session.get_inputs()}

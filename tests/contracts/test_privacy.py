@@ -11,7 +11,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import onnxruntime
 import pytest
+
+from core.onnx_session import open_session
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [
@@ -98,6 +101,20 @@ def test_openvino_is_imported_only_where_its_telemetry_was_kept_out(tmp_path: Pa
     )
     assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_onnx_runtime_is_started_in_one_place_and_told_to_report_nothing_before_that() -> None:
+    """Its official builds for Windows send events unless they are told not to."""
+    users = [path for path in SOURCES if "InferenceSession(" in path.read_text(encoding="utf-8")]
+    assert [path.relative_to(ROOT).as_posix() for path in users] == ["core/onnx_session.py"]
+
+
+def test_its_telemetry_is_off_before_the_first_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+    monkeypatch.setattr(onnxruntime, "disable_telemetry_events", lambda: called.append("silent"))
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *_, **__: called.append("session"))
+    open_session(Path("network.onnx"), threads=1, log_severity=4)
+    assert called == ["silent", "session"]
 
 
 @pytest.mark.parametrize("path", WEB, ids=lambda path: path.name)
