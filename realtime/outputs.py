@@ -88,8 +88,9 @@ def purged(traces: Traces, sinks: FanOut) -> str:
     """Close the files of a session, delete them, and say so in one clause; feed and terminal stay open."""
     sinks.keep_only(LOOKED_AT)
     left = traces.purge()
-    files = "1 file" if traces.deleted == 1 else f"{traces.deleted} files"
-    said = f"{files} of this session deleted" if traces.deleted else "this session has written no file"
+    many = traces.deleted != 1
+    files = f"{traces.deleted} files of this session were" if many else "1 file of this session was"
+    said = f"{files} deleted" if traces.deleted else "this session has written no file"
     return f"{said}; {len(left)} could not be deleted, see the terminal" if left else said
 
 

@@ -1,6 +1,11 @@
 // A canvas that fills its element and is sharp on every screen. Sizes come from an observer: drawing measures nothing.
+//
+// Lengths are in pixels of a page whose letters have their smallest size; where letters are larger, so is all that is
+// drawn.
 
 import { element } from "./dom.js";
+
+const LETTERS_PX = 15;
 
 export class Canvas {
   // `onResize` is called when everything has to be drawn anew.
@@ -13,11 +18,12 @@ export class Canvas {
     new ResizeObserver(([entry]) => {
       const { width, height } = entry.contentRect;
       const density = devicePixelRatio || 1;
-      this.width = width;
-      this.height = height;
+      const unit = parseFloat(getComputedStyle(document.documentElement).fontSize) / LETTERS_PX;
+      this.width = width / unit;
+      this.height = height / unit;
       this.node.width = Math.round(width * density);
       this.node.height = Math.round(height * density);
-      this.pen.setTransform(density, 0, 0, density, 0, 0);
+      this.pen.setTransform(density * unit, 0, 0, density * unit, 0, 0);
       onResize();
     }).observe(this.node);
   }

@@ -24,6 +24,7 @@ const handlers = {
   hello(message) {
     Object.assign(run, { hello: message, now: 0, over: false, withdrawn: false });
     begin();
+    document.body.classList.remove("forgotten");
     byId("end").hidden = true;
     setText(byId("source"), message.source);
     setText(byId("model"), message.model.name);
@@ -92,6 +93,7 @@ function banner(reason, title, text, faults = []) {
 function forget(message) {
   run.withdrawn = true;
   begin();
+  document.body.classList.add("forgotten");
   run.instruments?.close();
   if (byId("load")) setText(byId("load"), "Nothing is computed any more.");
   const what = message.message.replace(/^consent was withdrawn: /, "");

@@ -174,7 +174,7 @@ def test_who_sends_withdraws_on_the_page_and_reads_what_became_of_it(tab, run, h
         tab.evaluate("document.querySelector('#withdrawing [value=withdraw]').click()")
         tab.until("document.getElementById('connection').textContent === 'Over'")
         assert tab.evaluate("document.getElementById('preview').srcObject") is None
-        assert "Nothing is captured any more. 4 files of this session deleted." in text(tab, "end")
+        assert "Nothing is captured any more. 4 files of this session were deleted." in text(tab, "end")
         assert text(tab, "transcript") == text(tab, "people") == ""
         assert tab.evaluate("document.getElementById('agree').checkVisibility()")
     decisions = [
@@ -220,3 +220,6 @@ def test_the_notice_violates_none_of_the_rules(tab, run, hello, tmp_path, width,
         click(tab, "withdraw")
         assert violations(tab) == []
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        tab.evaluate("document.getElementById('withdrawing').close()")
+        click(tab, "begin")
+        tab.until("document.getElementById('connection').textContent === 'Over'")

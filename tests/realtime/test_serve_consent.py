@@ -66,7 +66,7 @@ async def test_who_sends_may_withdraw_and_is_told_how_many_files_were_deleted(he
         [withdrawn] = [m for m in messages if m.get("value") == "withdrawn"]
         await sessions.close()
     assert results == {1: "forbidden", 2: "done"}
-    assert withdrawn["message"] == "consent was withdrawn: 4 files of this session deleted"
+    assert withdrawn["message"] == "consent was withdrawn: 4 files of this session were deleted"
     assert not (tmp_path / "run" / "s1").exists()
     assert (messages[-1]["type"], code) == ("end", 4011)
     assert [entry.means for entry in permission.ledger.entries()][-1] == "client"
