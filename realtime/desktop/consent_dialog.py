@@ -102,7 +102,7 @@ class ConsentDialog(QDialog):
         self.name.setAccessibleName("Your name")
         self.name.setMaxLength(200)
         self.others = QCheckBox("All &others who can be heard or seen were told.", self)
-        self._problem = text("", "bad", self)
+        self.problem = text("", "bad", self)
         self.no = QPushButton("&No", self)
         self.yes = QPushButton("I &agree", self)
         self._arrange()
@@ -137,7 +137,7 @@ class ConsentDialog(QDialog):
         inner.addWidget(self.others)
         inner.addStretch(1)
         layout.addWidget(self._area, 1)
-        layout.addWidget(self._problem)
+        layout.addWidget(self.problem)
         layout.addLayout(self._answers())
 
     def _card(self) -> QFrame:
@@ -166,7 +166,7 @@ class ConsentDialog(QDialog):
         say(self.others_told, f"“{reflowed(notice.others)}”")
         self.others.setChecked(False)  # what the others have to be told has changed
         say(self._record, f"Text {notice.version}; decisions are kept in {self._ledger.path}.", "soft")
-        say(self._problem, "")
+        say(self.problem, "")
 
     def _agree(self) -> None:
         who = " ".join(self.name.text().split())
@@ -179,6 +179,6 @@ class ConsentDialog(QDialog):
             self.accept()
 
     def _ask_for(self, field: QWidget, sentence: str) -> None:
-        say(self._problem, sentence, "bad", alert=True)
+        say(self.problem, sentence, "bad", alert=True)
         field.setFocus(Qt.FocusReason.OtherFocusReason)
         self._area.ensureWidgetVisible(field)

@@ -112,7 +112,8 @@ class DeviceRow(QFrame):
             say(self.status, "It is being opened…", "soft")
             self.preview.show_sentence("It is being opened…")
         else:
-            say(self.status, "It delivers.", "good")
+            hint = " Draw the part on the picture, or type it." if self.preview.whole else ""
+            say(self.status, f"It delivers.{hint}", "good")
             self.meter.show_peak(reading.peak_dbfs)
             if reading.image is not None:
                 self.preview.show_image(reading.image)

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, Protocol
@@ -220,9 +220,9 @@ def explained(error: WeightsError, *, in_folder: bool = False) -> str:
     return error.what
 
 
-def free_bytes(disk_usage: Callable[[Path], tuple[int, int, int]] = shutil.disk_usage) -> int:
+def free_bytes() -> int:
     """Room on the disk where weights are kept."""
     folder = cache_root()
     while not folder.exists():
         folder = folder.parent
-    return disk_usage(folder)[2]
+    return shutil.disk_usage(folder).free

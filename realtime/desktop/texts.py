@@ -65,6 +65,7 @@ def scrolled(content: QWidget, parent: QWidget) -> QScrollArea:
     """Content that can be scrolled where the screen is too small for it."""
     area = QScrollArea(parent)
     area.setWidgetResizable(True)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it follows the focus of what it holds
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setWidget(content)
