@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 if TYPE_CHECKING:
-    from benchmarks.live_figures import Observed
     from core.engine import Input
 
 _SOURCE: Final = "beeper"
@@ -97,7 +95,7 @@ def _measured(latency_s: float, seconds: float) -> dict[str, Any]:
                     time.sleep(seconds)
         heard = [item.item for item in RecordedRun(folder / "recorded").inputs()]
     flashes, beeps = _seen(heard), _heard(heard)
-    return _compared(apart_ms(flashes, beeps, PERIOD_S), run.observed)
+    return _compared(apart_ms(flashes, beeps, PERIOD_S), heard)
 
 
 def _seen(items: list[Input]) -> list[float]:
@@ -121,16 +119,22 @@ def _heard(items: list[Input]) -> list[float]:
     return onsets((t_s, True) for t_s in loud)
 
 
-def _compared(apart: list[float], observed: Observed) -> dict[str, Any]:
+def _compared(apart: list[float], items: list[Input]) -> dict[str, Any]:
     """What was detected, what was published, and whether the one lies within the bound of the other."""
     import numpy as np
 
-    clocks = {e["stream"]: e for _, e in observed.of("status") if e["code"] == "clock"}
-    told = {name: float(event["value"]) for name, event in clocks.items()}
-    bounds = {name: _doubt_ms(event["message"]) for name, event in clocks.items()}
-    if not apart or set(told) != {"me", "camera"}:
-        return {"pairs": len(apart), "published": told, "within_bound": False}
-    detected, published, bound = float(np.median(apart)), told["camera"] - told["me"], sum(bounds.values())
+    from core.inputs import ClockState
+
+    clocks = [item for item in items if isinstance(item, ClockState)]
+    if not apart or {clock.stream for clock in clocks} != {"me", "camera"}:
+        return {"pairs": len(apart), "within_bound": False}
+
+    def told_ms(stream: str, name: str) -> float:
+        return 1000 * float(np.median([getattr(c, name) for c in clocks if c.stream == stream]))
+
+    detected = float(np.median(apart))
+    published = told_ms("camera", "offset_s") - told_ms("me", "offset_s")
+    bound = told_ms("camera", "uncertainty_s") + told_ms("me", "uncertainty_s")
     return {
         "pairs": len(apart),
         "detected_ms": round(detected, 1),
@@ -139,8 +143,3 @@ def _compared(apart: list[float], observed: Observed) -> dict[str, Any]:
         "bound_ms": round(bound, 1),
         "within_bound": abs(detected - published) <= bound,
     }
-
-
-def _doubt_ms(message: str) -> float:
-    told = re.search(r"in doubt by (\d+) ms", message)
-    return float(told.group(1)) if told is not None else float("nan")

@@ -29,6 +29,9 @@ Results = dict[str, dict[str, Any]]
 def faults(
     only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="This one; repeatable.")] = None,
     whisper: Annotated[str, typer.Option(help="Recogniser; a small one leaves room.")] = "tiny.en",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="A.B=C", help="Set one key of the run.")
+    ] = None,
     drift_seconds: Annotated[float, typer.Option(help="How long a drifting clock is heard.")] = 75.0,
     picture: Annotated[Path | None, typer.Option(help="Draw the runs into this file.")] = None,
     document: Annotated[Path | None, typer.Option(help="Write table and messages, as Markdown.")] = None,
@@ -47,10 +50,15 @@ def faults(
     observed: dict[str, Any] = {}
     results: Results = {}
     words = ["--whisper", whisper, "--language", "en"]
+    words += [word for setting in set_ or [] for word in ("--set", setting)]
     for scheme in ("http", "rtsp"):
         results |= _devices(scheme, chosen, words, observed)
     results |= _clocks_and_load(chosen, words, drift_seconds, observed)
-    figures = summary(results, observed, (load_before, os.getloadavg()[0]))
+    figures = {
+        **summary(results, observed, (load_before, os.getloadavg()[0])),
+        "whisper": whisper,
+        "settings": set_ or [],
+    }
     written(figures, observed, picture=picture, document=document, out=out, as_json=as_json)
     if any(result["broken"] for result in figures["faults"].values()):
         raise typer.Exit(1)

@@ -156,4 +156,5 @@ def _preface(figures: dict[str, Any]) -> Iterable[str]:
     here, load = figures["machine"], figures["load_average"]
     yield _PREFACE
     yield f"Measured on {here['cpu']}, {here['cores']} cores, load average {load['before']} before and"
-    yield f"{load['after']} after, commit {figures['commit']}."
+    settings = " ".join(f"--set {setting}" for setting in figures["settings"])
+    yield f"{load['after']} after, `--whisper {figures['whisper']} {settings}`, commit {figures['commit']}."

@@ -106,9 +106,13 @@ class FaultySound(SoundServer):
         return Drifting(file, self._spoken[_INTO_MICROPHONE], ppm)
 
     def add_pipe(self, name: str, file: Path) -> None:
-        """A microphone that gives what is written into a pipe: 16 bit, mono, 48 kHz."""
+        """A microphone that gives what is written into a pipe: 16 bit, mono, 48 kHz.
+
+        Somebody listens to it all the time: while nobody does, the pipe would fill with what is out of date.
+        """
         options = [f"file={file}", f"source_name={name}", "format=s16le", f"rate={RATE_HZ}", "channels=1"]
         self.control("load-module", "module-pipe-source", *options)
+        self._start("parec", "--raw", f"--device={name}", "--latency-msec=20")
 
     def freeze(self) -> None:
         """The server and all players stand still."""
