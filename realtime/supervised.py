@@ -6,6 +6,7 @@ however it went, the run's standard input ends. A run that nobody can see any mo
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -13,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final, Literal, TextIO
+from typing import IO, TYPE_CHECKING, Final, Literal, TextIO
 
 from core.errors import FeedError
 from realtime.config import FeedConfig
@@ -86,14 +87,15 @@ class Supervision:
         interrupted: threading.Event,
         gate: ConsentGate | None,
         *,
-        orders: BinaryIO | None = None,
+        orders: IO[bytes] | None = None,
         answers: TextIO | None = None,
         leave: Callable[[int], object] = os._exit,
         leave_s: float = LEAVE_S,
     ) -> None:
         self._interrupted = interrupted
         self._gate = gate
-        self._orders = orders if orders is not None else sys.stdin.buffer
+        # Without a buffer: Python cannot end in order while a thread waits within a buffered reader.
+        self._orders = orders if orders is not None else io.FileIO(sys.stdin.fileno(), closefd=False)
         self._answers = answers if answers is not None else sys.stdout
         self._leave = leave
         self._leave_s = leave_s

@@ -18,7 +18,7 @@ _MARGIN_PX: Final = 24
 
 
 def put_back(window: QWidget, folder: Path) -> None:
-    """Put the window where it was, but all of it onto a screen; the first time, into the upper right corner."""
+    """Put the window where it was, all of it on a screen; the first time, into the upper right corner."""
     size, found = window.sizeHint(), _read(folder / FILE_NAME)
     free = _free(found)
     if found is None:

@@ -74,7 +74,7 @@ class BarView(QWidget):
         filled.setWidth(max(track.width() * self._bar.percent / 100, track.height()))
         if self._faded:  # an outline: there is something, and it is no finding
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(hue, 1, Qt.PenStyle.DotLine))
+            painter.setPen(QPen(hue, 1))
         else:
             painter.setBrush(hue)
         painter.drawRoundedRect(filled, radius, radius)

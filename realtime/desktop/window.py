@@ -5,11 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QFontMetrics, QKeySequence, QMouseEvent, QShortcut
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QFontMetrics,
+    QKeySequence,
+    QMouseEvent,
+    QResizeEvent,
+    QShortcut,
+)
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QMenu,
     QPushButton,
     QSizeGrip,
@@ -163,8 +172,9 @@ class TrackerWindow(QWidget):
             self._fitting.start()
 
     def _fit_now(self) -> None:
-        width = max(self.width(), self._least())
-        self.resize(width, self._height(width))
+        least = self._least()
+        self.setMinimumWidth(least)
+        self.setFixedHeight(self._height(max(self.width(), least)))
 
     def _height(self, width: int) -> int:
         layout = self.layout()
@@ -217,6 +227,7 @@ class TrackerWindow(QWidget):
         column.addLayout(foot)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)  # text that wraps needs less height
         outer.addWidget(frame)
         for widget in (self._again, self._more, self._word):
             widget.setVisible(False)
@@ -280,6 +291,11 @@ class TrackerWindow(QWidget):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Let go."""
         self._grabbed = None
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Another width, another height."""
+        if event.size().width() != event.oldSize().width():
+            self._fit()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """The desktop wants to close it: what that means is decided elsewhere."""

@@ -1,13 +1,12 @@
-"""An engine without networks: it is supervised and serves the feed as the real one does, and says what it is told to.
+"""An engine without networks: supervised, and with a feed, as the real one; it says what it is told to.
 
-python fake_engine.py [--capturing] [--crash-after S] [--fail SENTENCE CODE] [--log FILE] [words of the real one...]
+python fake_engine.py [--capturing] [--abstain] [--crash-after S] [--fail SENTENCE CODE] [others...]
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import math
 import sys
 import threading
@@ -109,16 +108,12 @@ def run(options: argparse.Namespace) -> int:
         print(f"emotrack: {options.fail[0]}", file=sys.stderr)
         return int(options.fail[1])
     feed = FeedSink(port=0, control=control)
-    log = open(options.log, "a", encoding="utf-8") if options.log else None
     sink, seq = control.before(feed), 0
 
     def say(event) -> None:
         nonlocal seq
         sink.write(event, seq)
         seq += 1
-        if log is not None:
-            log.write(json.dumps({"type": event.type, "final": getattr(event, "final", False)}) + "\n")
-            log.flush()
 
     supervision.announce(feed, FeedConfig())
     print("capturing", file=sys.stderr)
@@ -151,7 +146,6 @@ def main() -> int:
     parser.add_argument("--abstain", action="store_true")
     parser.add_argument("--crash-after", type=float, default=math.inf)
     parser.add_argument("--fail", nargs=2)
-    parser.add_argument("--log")
     parser.add_argument("--rate-hz", type=float, default=8.0)
     parser.add_argument("--mute", action="append", default=[])
     options, _ = parser.parse_known_args()

@@ -1,0 +1,128 @@
+"""The feed's client in the window: every final once, across lost connections; requests and their answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.events import EmotionEstimate, Hello, Transcript
+from realtime.desktop.feed_link import FeedLink
+from realtime.feed.requests import Mark, Mute
+from realtime.feed.sink import FeedSink
+from realtime.feed.tokens import Tokens
+from realtime.supervised import Announcement
+from tests.realtime.desktop.fake_engine import estimate, hello
+
+LIMIT_S = 30.0
+
+
+class Target:
+    """Notes what it is asked for, and cannot mute words."""
+
+    def __init__(self) -> None:
+        self.asked: list[object] = []
+
+    def mark(self, label, t_s) -> None:
+        self.asked.append("mark")
+
+    def mute(self, modality, *, muted) -> None:
+        from core.errors import NotAvailable
+
+        if modality == "text":
+            raise NotAvailable("Words come from what is heard: mute audio.")
+        self.asked.append((modality, muted))
+
+
+@pytest.fixture
+def link(app):
+    link = FeedLink()
+    yield link
+    link.close()
+
+
+@pytest.fixture
+def target() -> Target:
+    return Target()
+
+
+@pytest.fixture
+def feed(target):
+    feed = FeedSink(port=0, control=target)
+    yield feed
+    feed.close()
+
+
+def where(feed: FeedSink) -> Announcement:
+    return Announcement(feed.url, feed.tokens.control, feed.page("view"))
+
+
+def finals(events) -> list[str]:
+    return [event.id for event in events if isinstance(event, EmotionEstimate) and event.final]
+
+
+def final(number: int) -> EmotionEstimate:
+    return estimate(f"p{number}", number, face=True, final=True)
+
+
+def test_events_arrive_but_no_words(link, feed, until, conversation) -> None:
+    told = []
+    link.told.connect(told.append)
+    link.open(where(feed))
+    for seq, event in enumerate(conversation):
+        feed.write(event, seq)
+    until(lambda: told and told[-1].type == "end", LIMIT_S)
+    assert link.linked
+    assert isinstance(told[0], Hello)
+    assert {event.type for event in told} <= {"hello", "estimate", "status", "marker", "end"}
+    assert finals(told) == finals(conversation)
+    assert not any(isinstance(event, Transcript) for event in told)
+
+
+def test_a_connection_that_breaks_is_told_and_no_final_is_lost(link, until) -> None:
+    told, states, tokens = [], [], Tokens.drawn()
+    link.told.connect(told.append)
+    link.changed.connect(lambda: states.append(link.linked))
+    feed = FeedSink(port=0, tokens=tokens)
+    link.open(where(feed))
+    feed.write(hello(capturing=True), 0)
+    feed.write(final(1), 1)
+    until(lambda: len(told) == 2, LIMIT_S)
+    feed.close()
+    until(lambda: states[-1:] == [False], LIMIT_S)
+    again = FeedSink(port=feed.port, tokens=tokens)
+    again.write(hello(capturing=True), 0)
+    again.write(final(2), 1)
+    again.write(final(3), 2)
+    until(lambda: [e.person for e in told if isinstance(e, EmotionEstimate)] == ["p1", "p2", "p3"], LIMIT_S)
+    assert states == [True, False, True]
+    again.close()
+
+
+def test_requests_are_carried_out_and_refusals_come_with_their_sentence(link, feed, target, until) -> None:
+    answers = []
+    link.answered.connect(lambda request, fault: answers.append((request, fault)))
+    assert not link.ask(Mark(0))
+    link.open(where(feed))
+    feed.write(hello(capturing=True), 0)
+    until(lambda: link.linked, LIMIT_S)
+    assert link.ask(Mark(0))
+    assert link.ask(Mute(0, "audio", muted=True))
+    assert link.ask(Mute(0, "text", muted=True))
+    until(lambda: len(answers) == 3, LIMIT_S)
+    assert target.asked == ["mark", ("audio", True)]
+    assert [fault for _, fault in answers] == ["", "", "Words come from what is heard: mute audio."]
+
+
+def test_who_has_left_hears_nothing_any_more(link, feed, until) -> None:
+    told = []
+    link.told.connect(told.append)
+    link.open(where(feed))
+    feed.write(hello(capturing=True), 0)
+    until(lambda: told, LIMIT_S)
+    line = link._line
+    link.close()
+    assert not line.thread.is_alive()
+    assert not link.linked
+    told.clear()
+    feed.write(final(1), 1)
+    link._came.emit(line, None)  # one that was under way
+    assert told == []
