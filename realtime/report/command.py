@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from realtime.report.reading import Report
 
 app = typer.Typer(add_completion=False, help="Write the report on a finished run.")
 
@@ -39,7 +42,7 @@ def report(
             typer.echo(str(path))
 
 
-def write(found: object, folder: Path) -> tuple[Path, Path]:
+def write(found: Report, folder: Path) -> tuple[Path, Path]:
     """Write the page and the picture of a report into a folder, which is made, and return where they are.
 
     Raises:
@@ -47,10 +50,8 @@ def write(found: object, folder: Path) -> tuple[Path, Path]:
     """
     from realtime.report.page import page, shown_people
     from realtime.report.picture import png
-    from realtime.report.reading import Report
     from realtime.sinks.base import unwritable
 
-    assert isinstance(found, Report)
     files = {
         folder / PAGE: page(found).encode("utf-8", "replace"),
         folder / PICTURE: png(found, shown_people(found)[0]),

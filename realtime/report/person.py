@@ -68,7 +68,7 @@ class Person:
     def _since(self, t1_s: float) -> float:
         """From when on an estimate speaks: since the one before it, if that is not long ago."""
         if self.rolling.count == 0 or t1_s - self.end_s > max(HOLE_HOPS * self._hop_s, HOLE_S):
-            return max(0.0, t1_s - self._hop_s)
+            return t1_s - self._hop_s
         return self.end_s
 
     def _values(self, estimate: EmotionEstimate) -> tuple[Array, Array]:

@@ -31,7 +31,7 @@ WIDTH_IN: Final = 11.69
 """A4, lying."""
 HEAD_IN: Final = 1.45
 FOOT_IN: Final = 0.8
-PERSON_IN: Final = (1.6, 2.9)
+PERSON_IN: Final = (1.95, 2.9)
 PAGE_IN: Final = 8.27
 DPI: Final = 110
 MAX_PEOPLE: Final = 4
@@ -132,10 +132,13 @@ def _lanes(axes: Axes, series: Series, report: Report, person: Person, end_s: fl
         unsure = np.where(series.filled, series.mean[:, place], np.nan)
         low, high = (np.where(series.filled, v[:, place], np.nan) for v in (series.lowest, series.highest))
         axes.fill_between(times_s, bottom + low, bottom + high, color=colour, alpha=0.2, linewidth=0)
+        low, high = (np.where(series.filled, v[:, place], np.nan) for v in (series.low, series.high))
+        axes.fill_between(times_s, bottom + low, bottom + high, color=colour, alpha=0.35, linewidth=0)
         axes.plot(times_s, bottom + unsure, color=QUIET, linewidth=0.7, linestyle=(0, (1, 2)))
         axes.plot(times_s, bottom + known, color=colour, linewidth=1.1)
         axes.broken_barh(_stretches(series.active[:, place] >= 0.5, series), (bottom, 0.14), facecolor=colour)
-        axes.plot(*_finals(report, person, place, bottom), "o", color=colour, markersize=3.5)
+        finals = _finals(report, person, place, bottom)
+        axes.plot(*finals, "o", color=colour, markersize=3.5 if len(finals[0]) < 60 else 1.5)
         axes.axhline(bottom, color="#DDDDDD", linewidth=0.5, zorder=0)
         threshold = report.hello.thresholds.get(person.labels[place])
         if threshold is not None:
@@ -161,7 +164,7 @@ def _rows(axes: Axes, series: Series, report: Report, person: Person, end_s: flo
     axes.plot(marks, [4.5] * len(marks), "|", color=INK, markersize=5)
     axes.set(xlim=(0, end_s), ylim=(0, 5))
     axes.set_yticks([len(names) - 0.5 - row for row in range(len(names))], names)
-    axes.tick_params(axis="y", labelsize=5.5, labelcolor=QUIET)
+    axes.tick_params(axis="y", labelsize=5, labelcolor=QUIET)
     places = ticks(end_s, 12)
     axes.set_xticks(places, [clock(t_s) for t_s in places])
 
