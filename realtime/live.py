@@ -16,7 +16,6 @@ from core.errors import ConfigError, EmotrackError
 from core.events import End, Hello, Status, StreamInfo
 from core.policy import policy_of
 from core.spec import ModelSpec
-from core.weights import find, is_ready
 from core.work import WorkKind, WorkResult
 from realtime.build import LoadedWorkers, build_engine, hello, load_transcriber, load_workers
 from realtime.consent.gate import ConsentGate
@@ -32,6 +31,7 @@ from realtime.preparation import checkpoint_folder, prepare
 from realtime.recorder import FILE_NAME, Recorder
 from realtime.run_head import head_of
 from realtime.sinks.base import FanOut
+from realtime.smaller_whisper import smaller_of, with_what_is_there
 from realtime.supervised import Supervision
 from realtime.workers.lanes import Lanes, Run
 from realtime.workers.two_sizes import TwoSizes
@@ -89,7 +89,7 @@ def run_live(
         interrupted = threading.Event()
         announce = _supervision(interrupted, gate, config) if supervised else None
         source = stack.enter_context(_open(config, play, gate))
-        config = _with_what_is_there(config)
+        config = with_what_is_there(config)
         spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
         spec = spec.at(config.operating_point)
         loaded = load_workers(spec, export, config)
@@ -184,26 +184,13 @@ def _open(config: LiveConfig, play: Path | None, gate: ConsentGate | None) -> Ti
     return open_sources(config.sources, gate)
 
 
-def _with_what_is_there(config: LiveConfig) -> LiveConfig:
-    """The configuration with the smaller recogniser only if it was pulled and is another one."""
-    size = config.whisper.smaller
-    usable = size is not None and size != config.whisper.size and is_ready(find(f"whisper-{size}"))
-    if size is not None and not usable and size != config.whisper.size:
-        log.info("whisper %s was not pulled: under load, words are left out instead", size)
-    load = config.engine.load.model_copy(update={"small_whisper": usable})
-    whisper = config.whisper.model_copy(update={"smaller": size if usable else None})
-    engine = config.engine.model_copy(update={"load": load})
-    return config.model_copy(update={"engine": engine, "whisper": whisper})
-
-
 def _workers(loaded: LoadedWorkers, config: LiveConfig) -> dict[WorkKind, Run]:
     """All workers; the one for words with its smaller fellow, where there is one."""
-    if config.whisper.smaller is None:
+    smaller = smaller_of(config)
+    if smaller is None:
         return loaded.mapping
-    small = load_transcriber(
-        config.whisper.model_copy(update={"size": config.whisper.smaller, "language": None})
-    )
-    return {**loaded.mapping, "transcribe": TwoSizes(loaded.transcriber, small).run}
+    small = load_transcriber(smaller)
+    return {**loaded.mapping, "transcribe": TwoSizes(loaded.transcriber, lambda: small).run}
 
 
 def _lanes_of(

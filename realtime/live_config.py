@@ -26,7 +26,7 @@ class LiveEngineConfig(EngineConfig):
 
 
 class LiveWhisperConfig(WhisperConfig):
-    """The recogniser of a live run.
+    """The recogniser of a live run, or of a server's sessions, which share it.
 
     Attributes:
         smaller: size to fall back to when the machine cannot keep up, if it was pulled; None = none.
@@ -35,7 +35,14 @@ class LiveWhisperConfig(WhisperConfig):
     smaller: str | None = Field("tiny.en", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 
 
-class LiveConfig(TrackingConfig):
+class LiveTrackingConfig(TrackingConfig):
+    """What every run can be told whose inputs come as they happen."""
+
+    engine: LiveEngineConfig = LiveEngineConfig()
+    whisper: LiveWhisperConfig = LiveWhisperConfig()
+
+
+class LiveConfig(LiveTrackingConfig):
     """Everything that `emotrack live` can be told.
 
     Attributes:
@@ -44,8 +51,6 @@ class LiveConfig(TrackingConfig):
         desktop: the window of `emotrack desktop`, so that one file serves both commands.
     """
 
-    engine: LiveEngineConfig = LiveEngineConfig()
-    whisper: LiveWhisperConfig = LiveWhisperConfig()
     sources: SourcesConfig = SourcesConfig()
     record: Path | None = None
     seconds: float | None = Field(None, gt=0)

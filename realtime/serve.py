@@ -22,6 +22,7 @@ from realtime.preparation import checkpoint_folder, prepare
 from realtime.serve_config import ServeConfig
 from realtime.serve_networks import SharedNetworks
 from realtime.serve_sessions import Sessions
+from realtime.smaller_whisper import with_what_is_there
 from realtime.sources.memory import MemorySource
 
 INGEST_PAGE = "/ingest"
@@ -48,6 +49,7 @@ def run_serve(config: ServeConfig, *, consent: str | None = None) -> int:
     ask(permission, consent, sys.stdin, sys.stderr)
     spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
     spec = spec.at(config.operating_point)
+    config = with_what_is_there(config)
     sessions = open_sessions(config, spec, SharedNetworks.load(spec, export, config), permission)
     with withdrawable(permission):
         asyncio.run(_serve(config, sessions))

@@ -7,8 +7,7 @@ import os
 from pydantic import Field
 
 from core.strict import Strict
-from realtime.config import TrackingConfig
-from realtime.live_config import LiveEngineConfig
+from realtime.live_config import LiveTrackingConfig
 
 CORES_PER_SESSION = 2
 
@@ -34,8 +33,7 @@ class SessionsConfig(Strict):
         return max(1, (os.cpu_count() or 1) // CORES_PER_SESSION)
 
 
-class ServeConfig(TrackingConfig):
+class ServeConfig(LiveTrackingConfig):
     """Everything that `emotrack serve` can be told."""
 
-    engine: LiveEngineConfig = LiveEngineConfig()
     sessions: SessionsConfig = SessionsConfig()

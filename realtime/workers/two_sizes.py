@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from core.work import Hypothesis, Transcribe
 from realtime.workers.transcribe import Transcriber
 
@@ -14,16 +16,18 @@ class TwoSizes:
 
     Args:
         large: the one that is meant.
-        small: the one to fall back to.
+        small: gives the one to fall back to; called whenever it may be needed.
     """
 
-    def __init__(self, large: Transcriber, small: Transcriber) -> None:
+    def __init__(self, large: Transcriber, small: Callable[[], Transcriber]) -> None:
         self._large = large
         self._small = small
 
     def run(self, order: Transcribe) -> Hypothesis:
-        """Recognise the order's audio. Raises ModelError as `Transcriber.run` does."""
+        """Recognise the order's audio. Raises what `Transcriber.run` and `small` raise."""
         language = self._large.current_language
-        if order.small and language is not None and self._small.knows(language):
-            return self._small.run(order)
+        if order.small and language is not None:
+            small = self._small()
+            if small.knows(language):
+                return small.run(order)
         return self._large.run(order)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -13,10 +14,11 @@ import numpy as np
 import pytest
 
 from core.config import EngineConfig
-from core.errors import ConfigError, FeedError
+from core.errors import ConfigError, FeedError, ModelError
 from core.events import EmotionEstimate, End, Hello, Status, StreamInfo, Transcript
 from core.shipped import shipped
 from core.strict import read_yaml
+from core.work import Transcribe
 from realtime.config import resolve_as
 from realtime.consent.ledger import Ledger
 from realtime.feed.client import FeedClient
@@ -26,11 +28,14 @@ from realtime.feed.requests import Ingest, IngestStream
 from realtime.pacing import Pace
 from realtime.serve import run_serve
 from realtime.serve_config import ServeConfig, SessionsConfig
-from realtime.serve_networks import one_at_a_time
+from realtime.serve_networks import SharedNetworks, once, one_at_a_time
 from realtime.serve_sessions import Sessions
 from realtime.session import Session
+from realtime.smaller_whisper import with_what_is_there
 from realtime.sources.memory import MemorySource
 from realtime.workers.lanes import Lanes
+from realtime.workers.whisper import Decoded, Encoded
+from realtime.workers.whisper_words import Piece
 from tests.core import fakes
 from tests.core.conversations import engine
 from tests.core.fakes import chunks, voice
@@ -146,6 +151,9 @@ async def test_pictures_and_sound_are_one_session_that_viewers_follow_and_may_ma
                 await send_sound(client, sound[number * BLOCK :][:BLOCK], number / 10)
                 image = np.full((48, 64, 3), 100 + number, np.uint8)
                 await client.picture(1, cv2.imencode(".jpg", image)[1].tobytes(), number / 10)
+                lane = sessions._running["s1"]._source._lanes[1]
+                # more than 4 are not kept
+                await until(lambda lane=lane, number=number: lane.number == number and len(lane.pictures) < 3)
             async with FeedClient(feed.url, feed.tokens.control) as viewer:
                 watching = asyncio.create_task(anext(aiter(viewer)))
                 assert isinstance((await watching).event, Hello)
@@ -277,6 +285,83 @@ def test_computations_of_several_sessions_wait_for_each_other():
     for thread in threads:
         thread.join()
     assert most == [1] * 8
+
+
+def test_what_many_threads_ask_for_is_made_once_and_after_a_failure_again():
+    made = []
+
+    def make():
+        made.append(len(made))
+        if len(made) == 1:
+            raise ModelError("the disk was busy.")
+        threading.Event().wait(0.01)
+        return object()
+
+    get = once(make)
+    with pytest.raises(ModelError):
+        get()
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: get(), range(8)))
+    assert len(set(map(id, found))) == 1
+    assert len(made) == 2
+
+
+class FakeWhisper:
+    """Says its name where it hears a voice."""
+
+    languages = frozenset({"en"})
+
+    def __init__(self, name):
+        self.name = name
+
+    def encode(self, samples, context_s):
+        return Encoded(None, len(samples) / 16_000)
+
+    def language_probabilities(self, encoded):
+        return {"en": 1.0}
+
+    def decode(self, encoded, language, **_):
+        return Decoded(self.name, (1,), -0.1, 0.0, True)
+
+    def align(self, encoded, decoded, language):
+        return (Piece(decoded.text, 0.5, 1.0, 0.9),)
+
+
+def test_sessions_share_one_smaller_recogniser_that_is_loaded_when_the_first_falls_back_to_it():
+    loaded = []
+
+    def load():
+        loaded.append("small")
+        return FakeWhisper("small")
+
+    config = ServeConfig.from_mapping({"whisper": {"language": "en", "smaller": "tiny.en"}}, where="test")
+    config = config.model_copy(update={"engine": config.engine.model_copy(update={"purpose": "workplace"})})
+    networks = SharedNetworks(
+        fakes.spec(), config, {}, FakeWhisper("large"), fakes.ScriptedVoice(), once(load)
+    )
+    sessions = [networks.workers()["transcribe"] for _ in range(2)]
+    samples = voice(2.0, [(0.3, 1.6)])
+
+    def said(session, *, small):
+        order = Transcribe("u1", 0, samples, final=True, small=small)
+        return [word.text for word in session(order).words]
+
+    assert [said(session, small=False) for session in sessions] == [["large"]] * 2
+    assert not loaded
+    assert [said(session, small=True) for session in sessions] == [["small"]] * 2
+    assert loaded == ["small"]
+
+
+@pytest.mark.parametrize(("pulled", "size", "usable"), [(True, "base", True), (False, "base", False)])
+def test_the_ladder_of_a_session_has_the_step_only_where_the_smaller_one_was_pulled(
+    monkeypatch, pulled, size, usable
+):
+    monkeypatch.setattr("realtime.smaller_whisper.is_ready", lambda weight: pulled)
+    config = with_what_is_there(ServeConfig.from_mapping({"whisper": {"size": size}}, where="test"))
+    assert config.engine.load.small_whisper is usable
+    assert (config.whisper.smaller is not None) is usable
+    same = with_what_is_there(ServeConfig.from_mapping({"whisper": {"size": "tiny.en"}}, where="test"))
+    assert not same.engine.load.small_whisper
 
 
 def test_the_shipped_file_shows_every_key_with_its_default_and_begins_with_its_command():

@@ -15,6 +15,15 @@ def recogniser(name: str, language: str | None = None, knows: tuple[str, ...] = 
     return SimpleNamespace(current_language=language, knows=knows.__contains__, run=lambda order: name)
 
 
+def test_the_small_one_is_not_asked_for_before_it_is_needed():
+    asked = []
+    both = TwoSizes(recogniser("large", "en"), lambda: asked.append("small") or recogniser("small"))
+    both.run(Transcribe("u1", 0, np.zeros(16, np.float32), final=True, small=False))
+    assert not asked
+    both.run(Transcribe("u1", 0, np.zeros(16, np.float32), final=True, small=True))
+    assert asked == ["small"]
+
+
 @pytest.mark.parametrize(
     ("small", "language", "answered_by"),
     [
@@ -25,5 +34,5 @@ def recogniser(name: str, language: str | None = None, knows: tuple[str, ...] = 
     ],
 )
 def test_the_small_one_answers_only_when_it_may_and_can(small, language, answered_by):
-    both = TwoSizes(recogniser("large", language), recogniser("small", knows=("en",)))
+    both = TwoSizes(recogniser("large", language), lambda: recogniser("small", knows=("en",)))
     assert both.run(Transcribe("u1", 0, np.zeros(16, np.float32), final=True, small=small)) == answered_by
