@@ -11,11 +11,13 @@ export class Bars {
   constructor(hello, hues, onResize) {
     this.hello = hello;
     this.hues = hues;
-    this.canvas = new Canvas("bars", onResize);
+    this.last = undefined;
+    this.canvas = new Canvas("bars", () => (this.last === undefined ? onResize() : this.draw(this.last)));
   }
 
   draw(reading) {
     const { canvas } = this;
+    this.last = reading;
     if (canvas.empty) return;
     canvas.clear();
     const { labels, thresholds } = this.hello;

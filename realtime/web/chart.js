@@ -17,9 +17,11 @@ export class Chart {
     this.hues = hues;
     this.outlines = hello.labels.map((label, index) => outline(label, index));
     this.drawn = "";
+    this.last = null;
     this.canvas = new Canvas("chart", () => {
       this.drawn = "";
-      onResize();
+      if (this.last) this.draw(...this.last); // at once: a canvas that changes its size loses its picture
+      else onResize();
     });
     this.hole = Math.max(HOLE_HOPS * hello.hop_s, 0.5);
   }
@@ -27,6 +29,7 @@ export class Chart {
   // `past` has the rolling and the final estimates, the times of speech and the marks; the window ends at `end`.
   draw(past, end) {
     const { canvas } = this;
+    this.last = [past, end];
     if (canvas.empty) return;
     // Time that moves the picture by less than a pixel is not worth drawing it.
     const pixel = Math.round((end / SPAN_S) * canvas.width);

@@ -72,7 +72,7 @@ async function sendPictures(running, index) {
 
 function shown(ack) {
   const left = ack.dropped ? `, ${ack.dropped} left out` : "";
-  byId("taken").textContent = `Taken in up to ${ack.t_s.toFixed(1)} s${left}.`;
+  if (session !== null) byId("taken").textContent = `Taken in up to ${ack.t_s.toFixed(1)} s${left}.`;
 }
 
 function release() {
@@ -95,8 +95,9 @@ function ended(code, reason) {
 // While it is sent from, the page shows two ways to end it; before, what has to be agreed to.
 function sending(yes) {
   byId("begin").textContent = yes ? "Stop" : "Start";
-  byId("withdraw").hidden = !yes;
+  byId("withdraw").hidden = byId("level").hidden = !yes;
   byId("notice").hidden = yes;
+  byId("taken").textContent = "";
 }
 
 // Consent counts for one session: the next one needs another answer.

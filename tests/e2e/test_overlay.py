@@ -72,6 +72,29 @@ def test_everything_but_the_plates_is_transparent(tab, overlay):
     assert tab.evaluate("getComputedStyle(document.documentElement).fontSize") == "30px"
 
 
+def luminance(colour):
+    """Relative luminance (WCAG 2.2) of a colour of three values from 0 to 255."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in np.asarray(colour) / 255]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+
+@pytest.mark.parametrize("picture", [0, 128, 255], ids=["black", "grey", "white"])
+def test_words_stand_out_from_the_plate_whatever_picture_lies_below(tab, overlay, picture):
+    clear = {"r": 0, "g": 0, "b": 0, "a": 0}
+    tab.call("Emulation.setDefaultBackgroundColorOverride", color=clear)
+    overlay("layout=bars&size=24", "p2")
+    left, top = tab.evaluate(
+        "(() => { const box = document.querySelector('.person').getBoundingClientRect();"
+        "return [Math.round(box.left + 4), Math.round(box.top + box.height / 2)]; })()"
+    )
+    data = np.frombuffer(base64.b64decode(tab.picture()), np.uint8)
+    *plate, alpha = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)[top, left].astype(float)
+    seen = np.array(plate[::-1]) * alpha / 255 + picture * (1 - alpha / 255)
+    words = tab.evaluate("getComputedStyle(document.querySelector('.label:not(.active)')).color")
+    faint = [int(part) for part in words.removeprefix("rgb(").removesuffix(")").split(",")]
+    assert (luminance(faint) + 0.05) / (luminance(seen) + 0.05) > 7
+
+
 def test_the_token_leaves_the_address_and_the_wishes_stay(tab, overlay):
     overlay("person=p2&layout=bars", "%")
     assert tab.evaluate("location.search") == "?person=p2&layout=bars"
