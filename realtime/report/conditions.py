@@ -21,8 +21,8 @@ SHOWN: Final = 100
 STAGES: Final = {
     "turn": "the turn was seen to be over",
     "words": "its words were recognised",
-    "tokens": "words, voice and face were encoded",
-    "fusion": "they were fused",
+    "tokens": "what is estimated from was encoded",
+    "fusion": "it was fused",
     "sending": "the final estimate was sent",
 }
 ORDINARY: Final = {

@@ -28,7 +28,7 @@ FEWEST_BINS: Final = 256
 
 LEGEND: Final = (
     ("line", "probability of the label, from 0 at the bottom of its lane to 100 % at the top"),
-    ("band", "from the lowest to the highest of what words, voice and face say alone, the fusion included"),
+    ("band", "from the lowest to the highest of what the modalities say alone, the fusion included"),
     ("peaks", "lowest and highest within one step, in runs longer than a few minutes"),
     ("thin-line", "too little evidence: no finding"),
     ("threshold", "threshold from which the label counts as present"),

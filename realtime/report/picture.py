@@ -80,7 +80,7 @@ def _head(figure: Figure, report: Report, shown: int, height_in: float) -> None:
     if people > shown:
         facts.append(f"shown: {shown}")
     title = textwrap.shorten(hello.source or report.run, 90, placeholder="…")
-    lines = (
+    lines: tuple[tuple[float, str, dict[str, Any]], ...] = (
         (0.42, title, {"fontsize": 15, "weight": "bold", "color": INK}),
         (0.68, textwrap.shorten(" · ".join(facts), 170, placeholder="…"), {"fontsize": 8.5, "color": INK}),
         (0.9, GUESSES_SHORT, {"fontsize": 8.5, "color": "#8A4B00"}),
@@ -91,7 +91,7 @@ def _head(figure: Figure, report: Report, shown: int, height_in: float) -> None:
 
 def _foot(figure: Figure, report: Report, height_in: float) -> None:
     handles: list[Artist] = [
-        Patch(facecolor=QUIET, alpha=0.25, label="span of words, voice, face, fusion"),
+        Patch(facecolor=QUIET, alpha=0.25, label="span of modalities and fusion"),
         Patch(facecolor=QUIET, label="label present (threshold dotted)"),
         Line2D([], [], color=QUIET, marker="o", markersize=4, linestyle="", label="final estimate"),
         Patch(facecolor=PRESENT, label="speech"),
