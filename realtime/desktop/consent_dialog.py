@@ -110,7 +110,7 @@ class ConsentDialog(QDialog):
         self.no.clicked.connect(self.reject)
         self.yes.clicked.connect(self._agree)
         self._tell()
-        fit(self, 100, 46)
+        fit(self, 100, 52)
 
     def reject(self) -> None:
         """No: nothing is captured, and that is written down. Where it cannot be, it is still no."""

@@ -72,7 +72,7 @@ class DevicesDialog(QDialog):
         layout.addWidget(self.problem)
         buttons = QDialogButtonBox(self)
         self.apply = buttons.addButton("Apply", QDialogButtonBox.ButtonRole.AcceptRole)
-        self.cancel = buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
+        self.cancel = buttons.addButton("Cancel", QDialogButtonBox.ButtonRole.RejectRole)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         layout.addWidget(buttons)

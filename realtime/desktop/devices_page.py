@@ -24,7 +24,12 @@ LOOK_MS: Final = 66
 CLOSE_S: Final = 1.5
 """How long a device may take to close."""
 
-_KINDS: Final[tuple[Kind, ...]] = ("microphone", "loopback", "camera", "screen")
+_NAMES: Final[dict[Kind, str]] = {
+    "microphone": "microphone",
+    "loopback": "loudspeaker",
+    "camera": "camera",
+    "screen": "screen",
+}
 _PROMISE: Final = (
     "To show levels and pictures, the devices chosen here have to be opened. They are shown in this window "
     "alone, nothing is kept and nothing is inferred, and closing the window closes them."
@@ -78,7 +83,7 @@ class DevicesPage(QWidget):
         self.trying = False
         desktop = hardware.desktop() if policy.allows("visual") else None
         self.rows = [
-            DeviceRow(kind, getattr(sources, kind), desktop, self) for kind in _KINDS if self._offered(kind)
+            DeviceRow(kind, getattr(sources, kind), desktop, self) for kind in _NAMES if self._offered(kind)
         ]
         self.promise = text(_PROMISE, "", self)
         self.agree = QPushButton(self)
@@ -138,7 +143,7 @@ class DevicesPage(QWidget):
 
     def _say(self) -> None:
         self.agree.setText("&Close the devices" if self.trying else "&Open the devices and show")
-        open_ = [row.kind for row in self.rows if row.probe is not None]
+        open_ = [_NAMES[row.kind] for row in self.rows if row.probe is not None]
         say(self.sign, f"Open: {', '.join(open_)}." if self.trying and open_ else "", "on", alert=True)
 
     def _offered(self, kind: Kind) -> bool:

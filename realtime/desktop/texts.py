@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QFontMetricsF, QGuiApplication
-from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 Role = Literal["", "heading", "soft", "good", "warn", "bad", "on"]
 
@@ -68,5 +68,19 @@ def scrolled(content: QWidget, parent: QWidget) -> QScrollArea:
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it follows the focus of what it holds
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidget(content)
+    area.setWidget(_Flowing(content))
     return area
+
+
+class _Flowing(QWidget):
+    """As high as its texts are at its width; Qt would reserve what they need where they are narrow."""
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(content)
+
+    def minimumSizeHint(self) -> QSize:
+        """As wide as its widest part."""
+        return QSize(super().minimumSizeHint().width(), 0)
