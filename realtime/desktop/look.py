@@ -114,7 +114,7 @@ def style(theme: Theme, scale: float) -> None:
         _InForce.dark = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
     else:
         _InForce.dark = theme == "dark"
-    application.setStyle(Outlined(colours().faint))
+    application.setStyle(Outlined(colours().soft))
     application.setPalette(_palette(colours()))
     font = application.font()
     _InForce.usual_pt = _InForce.usual_pt or max(font.pointSizeF(), 9.0)
