@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -44,6 +44,7 @@ def faults(
     while speech is played. Exit code 1: a wanted bound is broken.
     """
     from benchmarks.faults_report import summary, written
+    from benchmarks.faults_table import RUNS
 
     chosen = _chosen(only or [])
     load_before = os.getloadavg()[0]
@@ -51,8 +52,8 @@ def faults(
     results: Results = {}
     words = ["--whisper", whisper, "--language", "en"]
     words += [word for setting in set_ or [] for word in ("--set", setting)]
-    for scheme in ("http", "rtsp"):
-        results |= _devices(scheme, chosen, words, observed)
+    for run in RUNS:
+        results |= _devices(run, chosen, words, observed)
     results |= _clocks_and_load(chosen, words, drift_seconds, observed)
     figures = {
         **summary(results, observed, (load_before, os.getloadavg()[0])),
@@ -77,14 +78,14 @@ def _chosen(only: list[str]) -> set[str]:
     return set(only or known)
 
 
-def _devices(scheme: str, chosen: set[str], words: list[str], observed: dict[str, Any]) -> Results:
+def _devices(name: str, chosen: set[str], words: list[str], observed: dict[str, Any]) -> Results:
     """All chosen faults of devices under one run."""
     from benchmarks.faults_run import FaultyRun
-    from benchmarks.faults_table import FAULTS
+    from benchmarks.faults_table import FAULTS, RUNS
     from benchmarks.faults_world import world_of
     from realtime.demo import build_demo
 
-    wanted = [fault for fault in FAULTS if fault.run == scheme and fault.name in chosen]
+    scheme, wanted = RUNS[name], [fault for fault in FAULTS if fault.run == name and fault.name in chosen]
     if not wanted:
         return {}
     with tempfile.TemporaryDirectory() as folder, world_of(Path(folder), build_demo(), scheme) as world:
@@ -98,7 +99,7 @@ def _devices(scheme: str, chosen: set[str], words: list[str], observed: dict[str
         with run:
             run.wait_until_calm(_CALM_S, _START_S)
             times += [(fault, _suffered(fault, world, run)) for fault in wanted]
-    return _settled(run, times, scheme, observed)
+    return _settled(run, times, name, observed)
 
 
 def _suffered(fault: Fault, world: World, run: FaultyRun) -> Any:  # noqa: ANN401
@@ -124,9 +125,7 @@ def _suffered(fault: Fault, world: World, run: FaultyRun) -> Any:  # noqa: ANN40
     return Times(fault_s, cure_s, time.time())
 
 
-def _settled(
-    run: FaultyRun, times: Iterable[tuple[Fault, Any]], name: str, observed: dict[str, Any]
-) -> Results:
+def _settled(run: FaultyRun, times: list[tuple[Fault, Any]], name: str, observed: dict[str, Any]) -> Results:
     from benchmarks.faults_judge import finals_lost, judged, sound_lost
 
     observed[name] = run.observed
@@ -134,8 +133,9 @@ def _settled(
     lost = [f"no final estimate of {utterance}" for utterance in finals_lost(run.observed)]
     for result in results.values():
         result["run_ended_in_s"] = run.ended_in_s
-    if lost or sound_lost(run.observed):  # the run's own fault is told with its last one
-        results[list(results)[-1]]["broken"] += [*lost, *sound_lost(run.observed)]
+    unheard = [] if any(fault.makes_up for fault, _ in times) else sound_lost(run.observed)
+    if lost or unheard:  # the run's own faults are told with its last one
+        results[list(results)[-1]]["broken"] += [*lost, *unheard]
     return results
 
 

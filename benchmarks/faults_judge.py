@@ -164,7 +164,7 @@ def _broken(fault: Fault, figures: dict[str, Any]) -> Iterable[str]:
         yield f"{figures['using_what_is_lost']} estimates rest on what is lost"
     if figures["age_least_s"] is not None and figures["age_least_s"] < -_AHEAD_S:
         yield f"an estimate of the future ({figures['age_least_s']} s)"
-    if figures.get("rolling_of_the_sleep"):
+    if figures.get("rolling_of_the_sleep") and not fault.makes_up:
         yield f"{figures['rolling_of_the_sleep']} estimates of the time asleep"
     if figures.get("most_in_2_s_after", 0) > _MOST_IN_BURST:
         yield f"a burst of {figures['most_in_2_s_after']} estimates"

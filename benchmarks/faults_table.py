@@ -19,7 +19,7 @@ class Fault:
 
     Attributes:
         name: of the fault.
-        run: the run that suffers it; runs differ in how the camera is spoken to.
+        run: the run that suffers it, of `RUNS`.
         streams: that turn missing.
         reasons: `value` of `modality_missing`, any of these.
         how: what is done, for people.
@@ -27,6 +27,8 @@ class Fault:
         cure: mends it; None where the fault itself is over at once.
         hold_s: how long it lasts after it was noticed.
         asleep: the command stands still, so that it can say something only after the cure.
+        makes_up: the sound server sleeps, too. Its null sinks then play at once what they would have played
+            meanwhile, which no sound card does: what becomes of that sound says nothing.
     """
 
     name: str
@@ -38,7 +40,11 @@ class Fault:
     cure: Callable[[World], object] | None
     hold_s: float = 2.5
     asleep: bool = False
+    makes_up: bool = False
 
+
+RUNS: Final = {"http": "http", "rtsp": "rtsp", "asleep": "http"}
+"""Runs, and what the camera speaks in each."""
 
 _HEARD: Final = ("me", "them")
 _LOST: Final = ("unreachable", "no_data")
@@ -157,7 +163,7 @@ FAULTS: Final = (
     ),
     Fault(
         "machine_asleep",
-        "http",
+        "asleep",
         (*_HEARD, "camera"),
         ("suspended",),
         "SIGSTOP to the command, the sound server and all players, SIGCONT after 10 s",
@@ -165,6 +171,7 @@ FAULTS: Final = (
         World.wake,
         hold_s=10.0,
         asleep=True,
+        makes_up=True,
     ),
     *_cameras("rtsp"),
 )

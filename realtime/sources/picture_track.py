@@ -60,6 +60,7 @@ class PictureTrack:
         self._open = False
         self._last: Image | None = None
         self._repeats = 0
+        self._seen_s = 0.0
         self._same_since_s = 0.0
         self._dark_since_s: float | None = None
         self._line: ClockLine | None = None
@@ -122,6 +123,7 @@ class PictureTrack:
 
     def _fault(self, picture: Picture) -> str:
         image, last = picture.image, self._last
+        interval_s, self._seen_s = picture.at_s - self._seen_s, picture.at_s
         if not self._still_is_missing:
             return ""
         same = last is not None and last.shape == image.shape and np.array_equal(last, image)
@@ -134,7 +136,8 @@ class PictureTrack:
         if self._dark_since_s is not None and picture.at_s - self._dark_since_s >= self._missing_after_s:
             return "dark"
         still_s = picture.at_s - self._same_since_s
-        frozen = self._repeats >= _REPEATS and still_s >= self._missing_after_s
+        # The next picture would be too late to say so in time.
+        frozen = self._repeats >= _REPEATS and still_s + interval_s / 2 >= self._missing_after_s
         self.frozen_for_s = still_s if frozen else 0.0
         return "frozen" if frozen else ""
 
