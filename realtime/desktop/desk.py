@@ -89,10 +89,14 @@ class Desk(QObject):
         QTimer.singleShot(0, self._first)
 
     def _first(self) -> None:
-        if self._wishes.play is None and not self._checked():
+        try:
+            ready = self._wishes.play is not None or self._checked()
+        except EmotrackError as error:
+            self.window.say(str(error))
             return
-        self._apply()
-        self.begin()
+        if ready:
+            self._apply()
+            self.begin()
 
     def _checked(self) -> bool:
         """Whether models and devices are there; the first time, they are looked for in a dialog."""
@@ -179,9 +183,15 @@ class Desk(QObject):
     def _open_settings(self) -> None:
         from realtime.desktop.devices_dialog import DevicesDialog
 
-        told = f"{self.hiding.sentence} {self.hotkey.sentence}"
+        wishes, told = self._wishes, f"{self.hiding.sentence} {self.hotkey.sentence}"
         capturing = self.session.situation.capturing
-        dialog = DevicesDialog(self._wishes.settings, told, self.window, capturing=capturing)
+        try:
+            dialog = DevicesDialog(
+                wishes.settings, told, self.window, capturing=capturing, purpose=wishes.named
+            )
+        except EmotrackError as error:
+            self.window.say(str(error))
+            return
         dialog.applied.connect(self._apply)
         dialog.exec()
 

@@ -51,6 +51,7 @@ class BarView(QWidget):
         font.setBold(bar.present)
         painter.setFont(font)
         painter.setPen(look.ink if bar.present else look.soft)
+        font.setBold(True)  # room for the widest, so that all bars begin at one line
         names = QFontMetricsF(font).horizontalAdvance(LONGEST) * 1.12
         left = side * 1.6
         middle = Qt.AlignmentFlag.AlignVCenter

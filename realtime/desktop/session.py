@@ -77,7 +77,9 @@ class Session(QObject):
         """Everything that the sign depends on."""
         engine, shown, play = self._engine, self.shown, self.wishes.play
         begun = shown.hello is not None
-        phase = Phase.STARTING if engine.phase is Phase.RUNNING and not begun else engine.phase
+        phase = engine.phase
+        if phase is Phase.RUNNING and (not begun or shown.end is not None):
+            phase = Phase.STOPPING if begun else Phase.STARTING
         muted = shown.muted if begun and phase is Phase.RUNNING else self._muted
         return Situation(
             phase,

@@ -144,6 +144,7 @@ class TrackerWindow(QWidget):
         while len(self._people) > len(rows):
             view = self._people.pop()
             self._rows.removeWidget(view)
+            view.hide()
             view.deleteLater()
         self._empty.setVisible(not rows)
         if not rows:

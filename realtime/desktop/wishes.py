@@ -11,7 +11,7 @@ from typing import Final, Protocol, Self
 from core.labels import Purpose
 from core.policy import policy_of
 from realtime.config import PURPOSE, resolve_as
-from realtime.desktop.settings import Settings, settings_path
+from realtime.desktop.settings import Settings, proposed_purpose, settings_path
 from realtime.live_config import LiveConfig
 
 ENTRY: Final = Path(__file__).resolve().parents[2] / "emotrack.py"
@@ -102,7 +102,12 @@ class Wishes:
         config = self.config()
         named = config.engine.purpose
         fixed = self.purpose is not None or bool(policy_of(named).withheld)
-        return named if fixed else config.desktop.purpose or named, fixed
+        return named if fixed else proposed_purpose(config), fixed
+
+    @property
+    def named(self) -> Purpose | None:
+        """The purpose that was named with the command."""
+        return None if self.purpose is None else self.config().engine.purpose
 
     @property
     def _file(self) -> Path | None:
