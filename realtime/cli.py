@@ -31,6 +31,12 @@ Consent = Annotated[
 Out = Annotated[Path | None, typer.Option(help="Folder for the run's files; else nothing is written.")]
 Host = Annotated[str | None, typer.Option(help="Address of feed and page (default 127.0.0.1).")]
 Port = Annotated[int | None, typer.Option(help="Port of feed and page (default 8765; 0 takes a free one).")]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--feed-token-file", help="Viewers' token, the same at every launch; made if it is not there."
+    ),
+]
 Linger = Annotated[float | None, typer.Option(help="Seconds that feed and page stay after the end.")]
 Backend = Annotated[
     str | None, typer.Option(help='What runs the networks: "auto" (default), "onnx"...; see compile.')
@@ -68,6 +74,7 @@ def replay(
     feed: Feed = None,
     host: Host = None,
     port: Port = None,
+    feed_token_file: TokenFile = None,
     linger: Linger = None,
     console: Console = True,
     set_: Set = None,
@@ -89,6 +96,7 @@ def replay(
         "feed.enabled": feed,
         "feed.host": host,
         "feed.port": port,
+        "feed.token_file": feed_token_file,
         "feed.linger_s": linger,
     }
     resolved = resolve(config, options, set_ or [])
@@ -164,6 +172,7 @@ def live(
     feed: Feed = None,
     host: Host = None,
     port: Port = None,
+    feed_token_file: TokenFile = None,
     linger: Linger = None,
     console: Console = True,
     mute: Annotated[
@@ -198,6 +207,7 @@ def live(
         "feed.enabled": feed,
         "feed.host": host,
         "feed.port": port,
+        "feed.token_file": feed_token_file,
         "feed.linger_s": linger,
     }
     left_out = [f"sources.{name}=null" for name in no or []]
@@ -251,6 +261,7 @@ def serve(
     backend: Backend = None,
     host: Host = None,
     port: Port = None,
+    feed_token_file: TokenFile = None,
     set_: Set = None,
 ) -> None:
     """Serve clients that send sound and pictures: a page with a microphone and a camera, or a program.
@@ -271,6 +282,7 @@ def serve(
         "networks.backend": backend,
         "feed.host": host,
         "feed.port": port,
+        "feed.token_file": feed_token_file,
     }
     resolved = resolve_as(ServeConfig, config, options, set_ or [])
     from realtime.serve import run_serve

@@ -65,6 +65,8 @@ class FeedConfig(Strict):
         certificate, key: PEM files; with them TLS is spoken. Without, `host` has to be on loopback.
         names: with a certificate, the hosts by which clients reach the feed.
         origins: other pages that may read the feed, with a token too ("http://127.0.0.1:8000").
+        token_file: holds the token that allows to read, the same at every launch; None = a fresh one.
+        metrics_token: whether /metrics needs a token on loopback, too.
     """
 
     enabled: bool = True
@@ -77,6 +79,8 @@ class FeedConfig(Strict):
     key: Path | None = None
     names: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+    token_file: Path | None = None
+    metrics_token: bool = False
 
 
 class NetworksConfig(Strict):

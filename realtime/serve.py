@@ -16,7 +16,7 @@ from realtime.consent.keys import WITHDRAW_KEYS, withdrawable
 from realtime.consent.terminal import ask
 from realtime.feed.limits import Limits
 from realtime.feed.server import Feed
-from realtime.feed.sink import tls_of
+from realtime.feed.sink import tls_of, tokens_of
 from realtime.outputs import tell
 from realtime.preparation import checkpoint_folder, prepare
 from realtime.serve_config import ServeConfig
@@ -69,9 +69,11 @@ async def _serve(config: ServeConfig, sessions: Sessions) -> None:
         config.feed.host,
         config.feed.port,
         limits=Limits(max_viewers=config.feed.max_viewers),
+        tokens=tokens_of(config.feed),
         ingest=sessions,
         tls=tls_of(config.feed),
         origins=config.feed.origins,
+        metrics_token=config.feed.metrics_token,
     )
     sessions.feed = feed
     await feed.start()

@@ -37,12 +37,14 @@ class Desk:
         is_ready: whether a run can be followed.
         metrics: the counters as OpenMetrics text.
         notice: what people have to be told before they send, as JSON; None = there is no ingest path.
+        metrics_token: whether the counters need one.
     """
 
     is_full: Callable[[], bool]
     is_ready: Callable[[], bool]
     metrics: Callable[[], bytes]
     notice: Callable[[], bytes] | None
+    metrics_token: bool
 
 
 class Gate:
@@ -56,7 +58,6 @@ class Gate:
     """
 
     def __init__(self, endpoint: Endpoint, tokens: Tokens, failures: Failures, desk: Desk) -> None:
-        self._endpoint = endpoint
         self._hosts = endpoint.hosts
         self._origins = endpoint.origins
         self._tokens = tokens
@@ -130,7 +131,7 @@ class Gate:
         return None
 
     def _may_measure(self, request: Request, address: str) -> bool:
-        if self._endpoint.on_loopback:
+        if not self._desk.metrics_token:
             return True
         if self._failures.blocked(address):
             return False

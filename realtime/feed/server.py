@@ -53,6 +53,7 @@ class Feed:
             there from the start only without it.
         tls: what an address other than loopback needs.
         origins: whose pages may read the feed besides its own.
+        metrics_token: whether the counters need a token on loopback, too.
         clock: monotonic seconds.
 
     Raises:
@@ -70,11 +71,13 @@ class Feed:
         ingest: IngestTarget | None = None,
         tls: Tls | None = None,
         origins: tuple[str, ...] = (),
+        metrics_token: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._endpoint = Endpoint(host, port, tls, origins)
         self._limits = limits or Limits()
         self.tokens = tokens or Tokens.drawn()
+        self._metrics_token = metrics_token or not self._endpoint.on_loopback
         failures = Failures(self._limits.failures_per_s, self._limits.failures, clock)
         self._house = House(self.tokens, failures, Channels(), self._limits, clock, ingest)
         if ingest is None:
@@ -130,7 +133,7 @@ class Feed:
         context = self._endpoint.ssl_context()
         listener = self._endpoint.listen(self._limits.socket_buffer_bytes)
         notice = None if self._house.ingest is None else self._notice
-        desk = Desk(self._is_full, self._is_ready, self._metrics, notice)
+        desk = Desk(self._is_full, self._is_ready, self._metrics, notice, self._metrics_token)
         self._gate = Gate(self._endpoint, self.tokens, self._house.failures, desk)
         log.setLevel(logging.INFO)  # below that the library would log what people said, and tokens
         self._loop = asyncio.get_running_loop()

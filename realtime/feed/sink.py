@@ -14,6 +14,7 @@ from realtime.feed.limits import Limits
 from realtime.feed.requests import Right
 from realtime.feed.server import DEFAULT_PORT, Feed
 from realtime.feed.targets import ControlTarget
+from realtime.feed.token_file import token_of
 from realtime.feed.tokens import Tokens
 
 
@@ -26,11 +27,16 @@ def tls_of(config: FeedConfig) -> Tls | None:
     return Tls(config.certificate, config.key, config.names)
 
 
+def tokens_of(config: FeedConfig) -> Tokens:
+    """The tokens of a launch; viewers' from its file where one is named. Raises as `token_of` does."""
+    return Tokens.drawn(None if config.token_file is None else token_of(config.token_file))
+
+
 class FeedSink:
     """Serves the feed from a thread of its own, so that neither side can hold up the other.
 
     Args:
-        host, port, limits, tokens, control, tls, origins: as for `Feed`.
+        host, port, limits, tokens, control, tls, origins, metrics_token: as for `Feed`.
 
     Raises:
         FeedError: the feed cannot be served there.
@@ -46,8 +52,18 @@ class FeedSink:
         control: ControlTarget | None = None,
         tls: Tls | None = None,
         origins: tuple[str, ...] = (),
+        metrics_token: bool = False,
     ) -> None:
-        self._feed = Feed(host, port, limits=limits, tokens=tokens, control=control, tls=tls, origins=origins)
+        self._feed = Feed(
+            host,
+            port,
+            limits=limits,
+            tokens=tokens,
+            control=control,
+            tls=tls,
+            origins=origins,
+            metrics_token=metrics_token,
+        )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="feed", daemon=True)
         self._thread.start()
@@ -65,9 +81,11 @@ class FeedSink:
             config.host,
             config.port,
             limits=limits,
+            tokens=tokens_of(config),
             control=control,
             tls=tls_of(config),
             origins=config.origins,
+            metrics_token=config.metrics_token,
         )
 
     @property

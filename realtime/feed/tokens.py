@@ -1,4 +1,4 @@
-"""What gives a client its rights: one random token per launch and right."""
+"""What gives a client its rights: one random token per launch and right; viewers' may be a fixed one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TOKEN_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens of one launch. They never appear in the value's text, so no log can show them.
+    """The tokens of a launch. They never appear in the value's text, so no log can show them.
 
     Attributes:
         view: allows to read.
@@ -27,9 +27,9 @@ class Tokens:
     ingest: str = field(repr=False)
 
     @classmethod
-    def drawn(cls) -> Self:
-        """Fresh ones, 256 random bits each."""
-        return cls(*(secrets.token_urlsafe(TOKEN_BYTES) for _ in range(3)))
+    def drawn(cls, view: str | None = None) -> Self:
+        """Fresh ones, 256 random bits each. `view` takes the place of the one that allows to read."""
+        return cls(view or _fresh(), _fresh(), _fresh())
 
     def rights(self, token: str) -> tuple[Right, ...]:
         """What the token allows, nothing if it is none of ours. Takes the same time for every wrong token."""
@@ -37,3 +37,7 @@ class Tokens:
         matches = [hmac.compare_digest(shown, own.encode()) for own in (self.view, self.control, self.ingest)]
         rights: tuple[tuple[Right, ...], ...] = (("view",), ("view", "control"), ("ingest",))
         return next((right for match, right in zip(matches, rights, strict=True) if match), ())
+
+
+def _fresh() -> str:
+    return secrets.token_urlsafe(TOKEN_BYTES)

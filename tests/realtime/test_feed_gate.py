@@ -245,7 +245,9 @@ async def test_with_a_certificate_any_address_is_served_and_spoken_to_by_tls_onl
 def test_away_from_loopback_the_counters_need_a_token_and_guessing_is_limited(tls):
     tokens, endpoint = Tokens.drawn(), Endpoint("192.0.2.7", 443, tls)
     failures = Failures(1.0, 3, lambda: 0.0)
-    gate = Gate(endpoint, tokens, failures, Desk(lambda: False, lambda: True, lambda: b"counters", None))
+    gate = Gate(
+        endpoint, tokens, failures, Desk(lambda: False, lambda: True, lambda: b"counters", None, True)
+    )
 
     def status(authorization=None):
         headers = {"Host": "localhost", **({"Authorization": authorization} if authorization else {})}
@@ -317,3 +319,19 @@ async def test_health_readiness_and_counters_are_told_and_hold_no_content(conver
     assert "jacket" not in text
     assert "p1" not in text
     assert text.endswith("# EOF\n")
+
+
+@asynchronous
+async def test_on_loopback_the_counters_need_a_token_where_that_is_asked_for():
+    async with serving(metrics_token=True) as feed:
+
+        async def status(**headers):
+            response, _ = await asyncio.to_thread(fetch, feed, "/metrics", **headers)
+            return response.status
+
+        assert await status() == 401
+        assert await status(Authorization=f"Bearer {feed.tokens.view}") == 200
+        assert await status(Authorization="Bearer wrong") == 401
+        assert (await asyncio.to_thread(fetch, feed, "/healthz"))[0].status == 200
+    async with serving() as feed:
+        assert (await asyncio.to_thread(fetch, feed, "/metrics"))[0].status == 200
