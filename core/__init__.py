@@ -1,1 +1,7 @@
 """What training and the live loop share: values, stages, models, weights, and the sans-I/O engine."""
+
+import os
+
+# Builds of ONNX Runtime report to their maker from the moment they are loaded, whoever loads them; afterwards it is
+# too late to ask for silence. With this they send nothing and write no identifier of the device.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"

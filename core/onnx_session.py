@@ -1,4 +1,4 @@
-"""The one place where ONNX Runtime is started: its telemetry is off before the first network is loaded."""
+"""The one place where ONNX Runtime is started. Its telemetry is off: see `core/__init__.py`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def open_session(path: Path, *, threads: int, log_severity: int) -> InferenceSes
     """
     import onnxruntime  # heavy: only who runs a network pays for it
 
-    # Official builds for Windows report events to their maker unless they are told not to.
+    # Builds for Windows apps heed only this, the others the environment variable.
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -117,6 +117,33 @@ def test_its_telemetry_is_off_before_the_first_session(monkeypatch: pytest.Monke
     assert called == ["silent", "session"]
 
 
+SUPPRESSES_BY_ITSELF = ("CI", "ORT_")
+"""Beginnings of variables with which ONNX Runtime is silent on machines for tests, whatever the program does."""
+
+
+def test_onnx_runtime_is_silent_before_it_is_loaded_and_leaves_no_identifier(
+    weights: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Its uploader begins with an identifier and a database in the folder for caches."""
+    network = next(weights("silero-vad").rglob("*.onnx"))
+    code = (
+        "import sys; from pathlib import Path; from core.onnx_session import open_session;"
+        "open_session(Path(sys.argv[1]), threads=1, log_severity=3)"
+    )
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(SUPPRESSES_BY_ITSELF)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(network)],
+        cwd=ROOT,
+        env={**kept, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.rglob("*"))
+
+
 @pytest.mark.parametrize("path", WEB, ids=lambda path: path.name)
 def test_the_page_asks_no_other_host_for_anything(path: Path) -> None:
     text = path.read_bytes().decode("utf-8", errors="ignore")
