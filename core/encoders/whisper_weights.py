@@ -57,6 +57,23 @@ def read_encoder_tensors(path: Path, layers: int) -> dict[str, NDArray[np.float3
         raise _bad(path, f"cannot be read as a CTranslate2 model ({error})") from error
 
 
+def read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Read every weight of encoder and decoder, as float32, by CTranslate2's names.
+
+    Args:
+        path: `model.bin` of a Whisper model that CTranslate2 stored as float16 or float32.
+
+    Raises:
+        WeightsError: the file is absent, no such container, or quantised.
+    """
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            index = {name: entry for name, entry in _index(data).items() if entry.shape}
+            return {name: _tensor(data, entry, path) for name, entry in index.items()}
+    except (OSError, ValueError, struct.error, UnicodeDecodeError) as error:
+        raise _bad(path, f"cannot be read as a CTranslate2 model ({error})") from error
+
+
 def _is_wanted(name: str, layers: int) -> bool:
     if name.startswith(("encoder/conv", "encoder/position_encodings")):
         return True

@@ -73,13 +73,13 @@ def markdown(report: AblationReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_into(document: Path, name: str, text: str) -> None:
-    """Replace what stands between the markers of `name`.
+def write_into(document: Path, name: str, text: str, kind: str = "ablation") -> None:
+    """Replace what stands between the markers of `name`, a table of this kind.
 
     Raises:
         ConfigError: the document or its markers are not there.
     """
-    begin, end = f"<!-- ablation {name} -->\n", f"<!-- end of ablation {name} -->"
+    begin, end = f"<!-- {kind} {name} -->\n", f"<!-- end of {kind} {name} -->"
     try:
         whole = document.read_text(encoding="utf-8")
     except OSError as error:
