@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPainterPath, QPalette, QPolygonF
 from PySide6.QtWidgets import QApplication
 
-from realtime.desktop.outlines import Outlined
+from realtime.desktop.outlines import outline
 
 Theme = Literal["system", "light", "dark"]
 
@@ -114,8 +114,9 @@ def style(theme: Theme, scale: float) -> None:
         _InForce.dark = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
     else:
         _InForce.dark = theme == "dark"
-    application.setStyle(Outlined(colours().soft))
+    application.setStyle("Fusion")
     application.setPalette(_palette(colours()))
+    outline(_palette(colours()), colours().soft)
     font = application.font()
     _InForce.usual_pt = _InForce.usual_pt or max(font.pointSizeF(), 9.0)
     font.setPointSizeF(_InForce.usual_pt * scale)
