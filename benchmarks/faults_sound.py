@@ -20,6 +20,7 @@ SPEAKER: Final = "speaker"
 MICROPHONE: Final = "mic"
 SECOND: Final = "headset"
 _INTO_MICROPHONE: Final = "virtmic"
+_NOWHERE: Final = "nowhere"
 _QUIET: Final = 1e-4
 """Amplitude of a quiet room: a real microphone is never exactly zero."""
 
@@ -39,7 +40,7 @@ class FaultySound(SoundServer):
     def __init__(self, folder: Path, mine: NDArray[np.float32], theirs: NDArray[np.float32]) -> None:
         super().__init__(folder)
         self.environment.pop("PULSE_SOURCE")  # the server's default is what counts
-        self._modules.append(self._speaker())
+        self._modules += [self._speaker(), f"module-null-sink sink_name={_NOWHERE} rate={RATE_HZ}"]
         self._spoken = {_INTO_MICROPHONE: mine, SPEAKER: theirs}
 
     def __enter__(self) -> Self:
@@ -49,7 +50,8 @@ class FaultySound(SoundServer):
 
     def _begin(self) -> None:
         self.control("set-default-source", MICROPHONE)
-        self.control("set-default-sink", SPEAKER)
+        # The server moves what plays to the default sink when that changes: here it never does.
+        self.control("set-default-sink", _NOWHERE)
         for sink in self._spoken:
             self.speak(sink)
 
@@ -97,7 +99,6 @@ class FaultySound(SoundServer):
     def plug_speaker(self) -> None:
         """The loudspeaker is back, and the call plays into it again."""
         self.control("load-module", *self._speaker().split())
-        self.control("set-default-sink", SPEAKER)
         self.speak(SPEAKER)
 
     def pipe(self, name: str, file: Path, ppm: float) -> Drifting:
