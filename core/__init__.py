@@ -2,6 +2,6 @@
 
 import os
 
-# Builds of ONNX Runtime report to their maker from the moment they are loaded, whoever loads them; afterwards it is
+# Builds of ONNX Runtime report to their maker from the moment they are loaded, whoever loads them; then it is
 # too late to ask for silence. With this they send nothing and write no identifier of the device.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

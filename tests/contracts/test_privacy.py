@@ -118,7 +118,7 @@ def test_its_telemetry_is_off_before_the_first_session(monkeypatch: pytest.Monke
 
 
 SUPPRESSES_BY_ITSELF = ("CI", "ORT_")
-"""Beginnings of variables with which ONNX Runtime is silent on machines for tests, whatever the program does."""
+"""Beginnings of variables with which ONNX Runtime is silent whatever the program does."""
 
 
 def test_onnx_runtime_is_silent_before_it_is_loaded_and_leaves_no_identifier(

@@ -21,6 +21,7 @@ class Tab:
     def __init__(self, socket):
         self._socket = socket
         self._ids = itertools.count(1)
+        self.told = None  # called with each event of the DevTools protocol, once a domain is enabled
 
     def call(self, method, **params):
         """Carry out a command of the DevTools protocol and return its result."""
@@ -28,6 +29,8 @@ class Tab:
         self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
         while True:
             answer = json.loads(self._socket.recv(timeout=PATIENCE_S))
+            if "method" in answer and self.told is not None:
+                self.told(answer["method"], answer["params"])
             if answer.get("id") == number:
                 assert "error" not in answer, answer
                 return answer["result"]
