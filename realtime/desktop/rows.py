@@ -48,9 +48,9 @@ class BarView(QWidget):
         hue = look.faint if self._faded else look.of(bar.label)
         painter.fillPath(shape(bar.label, QRectF(0, (height - side) / 2, side, side)), hue)
         font = self.font()
-        font.setBold(bar.present)
+        font.setBold(bar.present and not self._faded)
         painter.setFont(font)
-        painter.setPen(look.ink if bar.present else look.soft)
+        painter.setPen(look.ink if font.bold() else look.soft)
         font.setBold(True)  # room for the widest, so that all bars begin at one line
         names = QFontMetricsF(font).horizontalAdvance(LONGEST) * 1.12
         left = side * 1.6
