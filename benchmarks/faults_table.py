@@ -173,5 +173,6 @@ FAULTS: Final = (
         asleep=True,
         makes_up=True,
     ),
-    *_cameras("rtsp"),
+    # Not frozen: what is encoded anew with differences to before is not the same picture twice.
+    *_cameras("rtsp")[:2],
 )

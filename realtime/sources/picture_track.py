@@ -24,6 +24,8 @@ _LATENCY_UNKNOWN_S: Final = 0.05
 _REPEATS: Final = 3
 _DARK_MEAN, _DARK_SPREAD = 4.0, 2.0
 _JUMP_S: Final = 0.5
+_LATE_ONES: Final = 2
+"""Pictures that may come late while the device is lost; more of them, and its clock has jumped."""
 
 
 class PictureTrack:
@@ -65,6 +67,7 @@ class PictureTrack:
         self._dark_since_s: float | None = None
         self._line: ClockLine | None = None
         self._first_sent_s = 0.0
+        self._beside = 0
         self._spread_s = 0.0
         self._clock_told_s = 0.0
         self.frozen_for_s = 0.0
@@ -152,8 +155,12 @@ class PictureTrack:
         self._line.add(device_s, arrival_s)
         t_s = self._line.fit.arrival_s(device_s)
         if abs(arrival_s - t_s) > _JUMP_S:
+            self._beside += 1
+            if self._beside <= _LATE_ONES and arrival_s > t_s and not self._presence.present:
+                return t_s  # what a decoder still held when the connection broke
             self._line = None
             return arrival_s
+        self._beside = 0
         self._spread_s = self._line.fit.spread_s
         return t_s
 

@@ -15,7 +15,7 @@ from core.inputs import SAMPLE_RATE, AudioChunk, Samples
 from core.stages.voice import Voice, VoiceNetwork
 from core.work import Hypothesis, Transcribe, Word
 from realtime.workers.whisper import LONGEST_CONTEXT_S, Decoded, Device, Encoded, Whisper
-from realtime.workers.whisper_guard import objection
+from realtime.workers.whisper_guard import babble, is_unsure, objection
 from realtime.workers.whisper_language import LanguageState, choose_language
 from realtime.workers.whisper_words import Piece
 
@@ -157,6 +157,8 @@ class Transcriber:
                 encoded, language, most_tokens=most_tokens, beams=beams, hot_words=self._hot_words
             )
             doubt = objection(decoded, encoded.speech_s, self._hot_words)
+            if doubt is None and is_unsure(decoded):
+                doubt = babble(self._recogniser.language_probabilities(encoded))
             if doubt is None:
                 self.language = state
                 return self._recogniser.align(encoded, decoded, language), language

@@ -7,6 +7,7 @@ repeats itself for ever. What it invents gives itself away by its own figures: n
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.stages.transcript import same_word
@@ -23,6 +24,12 @@ _LONGEST_PHRASE_WORDS = 8
 _FASTEST_WORDS_PER_S = 7.0
 _WORDS_FREE = 3
 _RECITED_WORDS = 4
+# Of singing without words, texts of up to -0.77 were written, in languages that were at most 0.66 likely.
+# Speech below -0.7 was in another language than it was decoded in, and that one was 0.97 likely or more.
+_UNSURE = -0.7
+_CLEAR_LANGUAGE = 0.75
+_LONGEST_WORD = 12
+_MOST_REPETITIONS_IN_A_WORD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +66,38 @@ def objection(decoded: Decoded, speech_s: float, hot_words: str = "") -> Objecti
         return Objection(f"it is hardly speech (no-speech probability {decoded.no_speech:.2f})", loop=False)
     if len(words) > _WORDS_FREE + _FASTEST_WORDS_PER_S * speech_s:
         return Objection(f"{len(words)} words do not fit into {speech_s:.1f} s", loop=True)
-    if _compression(decoded.text) > _MOST_COMPRESSION or _repetitions(words) > _MOST_REPETITIONS:
+    if _loops(decoded.text, words):
         return Objection("the text repeats itself", loop=True)
     return None
+
+
+def is_unsure(decoded: Decoded) -> bool:
+    """Whether it matters for this text how clear its language is."""
+    return decoded.log_probability < _UNSURE
+
+
+def babble(language_probabilities: Mapping[str, float]) -> Objection | None:
+    """Why an unsure text must not be shown, or None: it is in no language that could be told.
+
+    Args:
+        language_probabilities: what the network makes of the sound.
+    """
+    clearest = max(language_probabilities.values(), default=0.0)
+    if clearest < _CLEAR_LANGUAGE:
+        return Objection(f"it is in no clear language ({clearest:.2f})", loop=False)
+    return None
+
+
+def _loops(text: str, words: list[str]) -> bool:
+    if _compression(text) > _MOST_COMPRESSION or _repetitions(words) > _MOST_REPETITIONS:
+        return True
+    chains = [list(word) for word in words if _is_long(word)]
+    return any(_repetitions(chain) > _MOST_REPETITIONS_IN_A_WORD for chain in chains)
+
+
+def _is_long(word: str) -> bool:
+    """Too long for a word: a chain with hyphens, or a script without spaces."""
+    return len(word) > _LONGEST_WORD or (len(word) > _LONGEST_WORD // 2 and not word.isascii())
 
 
 def _recites(words: list[str], expected: list[str]) -> bool:

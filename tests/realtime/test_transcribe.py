@@ -107,6 +107,13 @@ def test_a_final_result_that_cannot_be_believed_is_tried_again_with_the_full_con
     assert texts(hypothesis) == ["No,", "I", "didn't."]
 
 
+@pytest.mark.parametrize(("clarity", "words"), [(0.5, []), (0.95, ["hello", "there"])])
+def test_unsure_words_are_believed_in_a_clear_language_only_even_where_it_is_fixed(clarity, words):
+    recogniser = Scripted(GOOD, log_probability=-0.8)
+    recogniser.heard = {"en": clarity}
+    assert texts(Transcriber(recogniser, language="en").run(order(5))) == words
+
+
 def test_a_final_result_that_repeats_itself_is_decoded_greedily_before_it_is_encoded_again():
     recogniser = Scripted(GOOD, several_beams=LOOP)
     assert texts(Transcriber(recogniser).run(order(5))) == ["hello", "there"]

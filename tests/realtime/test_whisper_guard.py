@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.workers.whisper import Decoded
-from realtime.workers.whisper_guard import objection
+from realtime.workers.whisper_guard import babble, is_unsure, objection
 
 
 def decoded(text, *, log_probability=-0.2, no_speech=0.05, complete=True):
@@ -17,6 +17,9 @@ def decoded(text, *, log_probability=-0.2, no_speech=0.05, complete=True):
         ("Yes.", 0.4),
         ("No, no, no, no!", 1.2),
         ("No, I did not. No, I didn't. No, I didn't. No, I didn't.", 5.0),
+        ("Donaudampfschifffahrtsgesellschaft, bitte!", 2.0),
+        ("本当にありがとうございました", 2.5),
+        ("Ha-ha-ha!", 1.0),
         ("Das schwarze Stück Papier befindet sich da oben neben dem Holzstück.", 3.0),
     ],
 )
@@ -34,6 +37,8 @@ def test_clear_speech_is_believed(text, speech_s):
         (decoded("you", log_probability=-0.49, no_speech=0.93), 3.0, "hardly speech"),
         (decoded("one two three four five six seven eight", log_probability=-0.3), 0.5, "do not fit"),
         (decoded("No, I didn't. " * 30, log_probability=-0.1), 11.0, "words"),
+        (decoded("Do-do-do-do-do-do-do-do", log_probability=-0.5), 7.0, "repeats"),
+        (decoded("ドライエイエイエイエイエイ", log_probability=-0.5), 6.0, "repeats"),
         (decoded("get a chance to " * 8, log_probability=-0.16), 12.0, "repeats"),
     ],
 )
@@ -78,3 +83,11 @@ def test_a_reason_never_tells_what_was_said(text, speech_s):
 def test_only_a_decoder_that_goes_round_in_circles_is_worth_another_try():
     assert objection(decoded("get a chance to " * 8), 12.0).loop
     assert not objection(decoded("the beach", log_probability=-1.7), 3.0).loop
+
+
+def test_a_text_that_is_unsure_and_in_no_clear_language_is_babble():
+    assert not is_unsure(decoded("Kids are talking by the door.", log_probability=-0.6))
+    assert is_unsure(decoded("Boi, aeroi", log_probability=-0.87))
+    assert "no clear language" in babble({"ja": 0.46, "la": 0.13, "en": 0.05}).reason
+    assert babble({"de": 0.97, "nl": 0.01}) is None
+    assert babble({"en": 1.0}) is None

@@ -164,3 +164,19 @@ def test_how_old_a_cameras_picture_is_when_it_arrives_is_configured() -> None:
     track.take(Opened(1.0, "camera"))
     given = track.take(Picture(2.0, np.zeros((8, 8, 3), np.uint8)))
     assert [item.t_s for item in given if isinstance(item, VideoFrame)] == [pytest.approx(1.8)]
+
+
+def test_a_picture_that_a_decoder_still_held_does_not_bring_a_lost_camera_back() -> None:
+    track = PictureTrack("camera", "camera")
+    track.take(Opened(0.0, "camera"))
+    out: list[SourceInput] = []
+    for n in range(20):
+        out += track.take(Picture(0.1 + n / 10, picture(n), n / 10))
+    out += track.poll(3.2)
+    out += track.take(Picture(3.21, picture(20), 2.0))
+    assert [item.reason for item in out if isinstance(item, DeviceState)] == ["", "no_data"]
+    assert track.counters["late_pictures"] == 1
+    # A camera that stood still itself, stamps included, is back all the same.
+    for n in range(21, 25):
+        out += track.take(Picture(3.2 + n / 10, picture(n), n / 10))
+    assert [item.reason for item in out if isinstance(item, DeviceState)] == ["", "no_data", ""]
