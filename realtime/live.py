@@ -22,6 +22,7 @@ from realtime.consent.gate import ConsentGate
 from realtime.consent.keys import WITHDRAW_KEYS, withdrawable
 from realtime.consent.terminal import ask
 from realtime.consent.traces import Traces
+from realtime.heap import steady_heap
 from realtime.live_config import LiveConfig
 from realtime.live_control import LiveControl
 from realtime.live_session import LiveSession, TimedSource
@@ -81,6 +82,7 @@ def run_live(
     """
     if config.engine.deterministic:
         raise ConfigError("a live run cannot be deterministic.", where="engine.deterministic")
+    steady_heap()
     gate = None if play is not None else ConsentGate(config.engine.purpose)
     with ExitStack() as stack:
         if gate is not None:

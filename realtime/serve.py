@@ -17,6 +17,7 @@ from realtime.consent.terminal import ask
 from realtime.feed.limits import Limits
 from realtime.feed.server import Feed
 from realtime.feed.sink import tls_of, tokens_of
+from realtime.heap import steady_heap
 from realtime.outputs import tell
 from realtime.preparation import checkpoint_folder, prepare
 from realtime.serve_config import ServeConfig
@@ -45,6 +46,7 @@ def run_serve(config: ServeConfig, *, consent: str | None = None) -> int:
         raise ConfigError("a live session cannot be deterministic.", where="engine.deterministic")
     if not config.feed.enabled:
         raise ConfigError("a server without its feed serves nothing.", where="feed.enabled")
+    steady_heap()
     permission = ConsentGate(config.engine.purpose)
     ask(permission, consent, sys.stdin, sys.stderr)
     spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
