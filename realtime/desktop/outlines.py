@@ -1,7 +1,7 @@
 """Outlines that can be seen: Fusion draws them a little darker than the window, at night black on black.
 
-It takes the window's colour from the palette of what it draws. So boxes, fields and lists get a palette of their
-own; a style in Python would be asked at every stroke, and each call into Qt's own takes a reference to None away.
+It takes the window's colour from the palette of what it draws, so boxes, fields and lists get a palette of their
+own. A style written in Python would be asked at every stroke.
 """
 
 from __future__ import annotations
@@ -11,7 +11,14 @@ from typing import Final
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
-_CLASSES: Final = ("QCheckBox", "QRadioButton", "QLineEdit", "QComboBox", "QAbstractSpinBox", "QProgressBar")
+_CLASSES: Final = (
+    b"QCheckBox",
+    b"QRadioButton",
+    b"QLineEdit",
+    b"QComboBox",
+    b"QAbstractSpinBox",
+    b"QProgressBar",
+)
 _FUSION_DARKENS: Final = 140
 """Per cent, as `QColor.darker` takes them."""
 
