@@ -1,7 +1,7 @@
 """Outlines that can be seen: Fusion draws them a little darker than the window, at night black on black.
 
-It takes the window's colour from the palette of what it draws, so boxes, fields and lists get a palette of their
-own. A style written in Python would be asked at every stroke.
+It takes the window's colour from the palette of what it draws, so boxes, fields and lists get a palette of
+their own. A style written in Python would be asked at every stroke.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
 _CLASSES: Final = (
-    b"QCheckBox",
-    b"QRadioButton",
-    b"QLineEdit",
-    b"QComboBox",
-    b"QAbstractSpinBox",
-    b"QProgressBar",
+    "QCheckBox",
+    "QRadioButton",
+    "QLineEdit",
+    "QComboBox",
+    "QAbstractSpinBox",
+    "QProgressBar",
 )
 _FUSION_DARKENS: Final = 140
 """Per cent, as `QColor.darker` takes them."""
@@ -33,4 +33,4 @@ def outline(palette: QPalette, colour: QColor) -> None:
     outlined = QPalette(palette)
     outlined.setColor(QPalette.ColorRole.Window, colour.lighter(_FUSION_DARKENS))
     for name in _CLASSES:
-        QApplication.setPalette(outlined, name)
+        QApplication.setPalette(outlined, name)  # type: ignore[arg-type]  # the stubs say bytes, Qt does not
