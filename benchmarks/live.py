@@ -148,16 +148,12 @@ def _heard(recording: Path, seconds: float, *, paced: bool) -> Iterator[tuple[li
 
 def _write_looped(recording: Path, target: Path, seconds: float) -> None:
     """The recording's sound over and over with a second of silence in between, as 48 kHz float or WAV."""
-    import av
     import numpy as np
 
+    from benchmarks.sound_file import read_mono
     from benchmarks.sound_server import RATE_HZ
 
-    resampler = av.AudioResampler("flt", "mono", RATE_HZ)
-    with av.open(str(recording)) as container:
-        frames = [piece for frame in container.decode(audio=0) for piece in resampler.resample(frame)]
-    sound = np.concatenate([frame.to_ndarray()[0] for frame in frames])
-    once = np.concatenate([sound, np.zeros(RATE_HZ, np.float32)])
+    once = np.concatenate([read_mono(recording, RATE_HZ), np.zeros(RATE_HZ, np.float32)])
     looped = np.tile(once, 1 + int(seconds * RATE_HZ / len(once)))
     if target.suffix == ".raw":
         looped.astype("<f4").tofile(target)

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -170,9 +171,18 @@ class RealtimeSTTClient(Client):
         words = [str(self._python), str(self.program), arguments]
         process = self._launch(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         ready = threading.Event()
-        threading.Thread(target=self._watch, args=(process, ready), daemon=True).start()
-        if not ready.wait(_START_S) or process.poll() is not None:
+        self._reader = threading.Thread(target=self._watch, args=(process, ready), daemon=True)
+        self._reader.start()
+        if not ready.wait(_START_S) or self._failed.is_set():
             raise self._trouble("does not start")
+
+    def _end(self) -> None:
+        super()._end()
+        if self._process is not None:
+            self._reader.join()
+            for pipe in (self._process.stdin, self._process.stdout):
+                with suppress(OSError):  # what is left in it goes nowhere
+                    pipe.close()
 
     def _watch(self, process: subprocess.Popen[bytes], ready: threading.Event) -> None:
         assert process.stdout is not None
@@ -184,6 +194,7 @@ class RealtimeSTTClient(Client):
             else:
                 settled.append(said["text"])
                 self.heard.tell(at_s, " ".join(settled))
+        self._failed.set()
         ready.set()
 
 

@@ -32,9 +32,9 @@ PRODUCTS: Final[dict[str, Product]] = {
     "emotrack": Product("emotrack", "words, emotion of voice and words, feed", 1000 * END_PAUSE_S),
     "emotrack-words": Product(
         "emotrack",
-        "no emotion from the voice (`--purpose workplace`)",
+        "words alone, none before the end of a turn, which is what `realtimestt` gives",
         1000 * END_PAUSE_S,
-        {"purpose": "workplace"},
+        {"purpose": "workplace", "set": "engine.transcript.partials=false"},
     ),
     "realtimestt": Product("realtimestt", "its defaults", 600.0),
     "realtimestt-tuned": Product(
@@ -109,16 +109,7 @@ def whisperlivekit_words(product: Product, shared: Recogniser, port: int) -> lis
 
 def emotrack_words(product: Product, shared: Recogniser) -> list[str]:
     """Words of our command: the microphone alone, and what all rows share."""
-    options = {
-        "microphone": "default",
-        "no": "camera",
-        "consent": "bench",
-        "whisper": shared.size,
-        "port": "0",
-    }
-    options |= {"language": shared.language, "set": f"whisper.threads={shared.threads}", **product.settings}
-    return [
-        "live",
-        "--no-console",
-        *(word for name, value in options.items() for word in (f"--{name}", value)),
-    ]
+    options = {"microphone": "default", "no": "camera", "consent": "bench", "port": "0"}
+    options |= {"whisper": shared.size, "language": shared.language}
+    every = [*options.items(), ("set", f"whisper.threads={shared.threads}"), *product.settings.items()]
+    return ["live", "--no-console", *(word for name, value in every for word in (f"--{name}", value))]

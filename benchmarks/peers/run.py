@@ -19,6 +19,9 @@ from benchmarks.process_tree import PeakMemory, cpu_s
 from benchmarks.sound_server import SoundServer
 from core.errors import EmotrackError
 
+_TAIL_S: Final = 2.0
+"""How long the last words may take beyond the script's last silence."""
+
 _SETTLE_S: Final = 1.0
 """From the moment a product is ready to the beginning of the script."""
 
@@ -65,7 +68,7 @@ def _played(listening: Client, script: Script, server: SoundServer, raw: Path) -
         with PeakMemory(listening.pid) as memory:
             used_s, started_s = cpu_s(listening.pid), time.time()
             server.play(raw)
-            _wait(script.length_s, listening.check)
+            _wait(script.length_s + _TAIL_S, listening.check)
             used_s, wall_s = cpu_s(listening.pid) - used_s, time.time() - started_s
     finally:
         ear.stop()

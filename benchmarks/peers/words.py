@@ -39,7 +39,7 @@ class Heard:
 
 def plain_words(text: str) -> tuple[str, ...]:
     """Words without case and punctuation."""
-    return tuple(word for word in map(same_word, text.split()) if word)
+    return tuple(word for word in map(same_word, text.split()) if any(map(str.isalnum, word)))
 
 
 def ends_in(told: Told, said: Sequence[Sequence[str]], starts_s: Sequence[float]) -> list[int]:
