@@ -28,6 +28,9 @@ _ANCHOR_S: Final = 0.2
 _DOUBT_S: Final = 0.3
 _LATE_S: Final = 0.12
 _IN_TIME_S: Final = 0.06
+_ASTRAY_S: Final = 0.25
+"""So far beside its place sound is not steered back but put where it belongs."""
+
 _PIECE_S: Final = 0.2
 _SILENT_AFTER_S: Final = 0.3
 _CLOCK_EVERY_S: Final = 5.0
@@ -165,8 +168,13 @@ class AudioTrack:
     def _feed(self, block: Block) -> list[SourceInput]:
         assert self._opened is not None
         assert self._line is not None
-        rate_hz, fit = self._opened.rate_hz, self._line.fit
         out: list[SourceInput] = []
+        if self._run is not None and abs(self._run.error_s) > _ASTRAY_S:
+            # Nothing comes too early: what seems to was preceded by a pile of old sound, which came at once.
+            out += self._end_run()
+            self._line, self._hole = self._moved_line(), "no_data"
+            self._add(self._line, block)
+        rate_hz, fit = self._opened.rate_hz, self._line.fit
         if self._run is not None and block.first_frame != self._next_frame:
             lost_s = (block.first_frame - self._next_frame) / rate_hz
             self.counters["overflow_samples"] += round(lost_s * SAMPLE_RATE)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.inputs import SAMPLE_RATE, AudioChunk, ClockState, DeviceState, Gap, SourceInput
 from realtime.sources.audio_track import AudioTrack
+from realtime.sources.base import available_s
 from realtime.sources.clock_line import ClockLine
 from realtime.sources.device_items import Block, Lost, Opened
 from realtime.sources.drift_resampler import DriftResampler
@@ -223,6 +224,37 @@ def test_another_sample_rate_after_opening_again_keeps_the_time() -> None:
         device.now_s = start_s + (n + 1) * 0.05
         device.out += track.take(Block(device.now_s, n * 800, samples))
     assert device.end()[-1].t_s == pytest.approx(10.0, abs=0.02)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0.2, 9.0), st.floats(0.02, 2.0))
+def test_a_pile_of_old_sound_after_a_sleep_does_not_run_ahead_of_the_time(
+    pile_s: float, takes_s: float
+) -> None:
+    track, block_s = AudioTrack("me", "fake"), 0.02
+    out = track.take(Opened(0.0, "fake", RATE_HZ))
+    frames, block = 0, round(block_s * RATE_HZ)
+
+    def give(at_s: float) -> None:
+        nonlocal frames
+        out.extend(track.take(Block(at_s, frames, np.full((block, 1), 0.1, np.float32))))
+        frames += block
+
+    for n in range(1, 1001):
+        give(n * block_s)
+    woken_s = 30.0  # after 20 s
+    out += track.poll(woken_s, slept=True)
+    piled = round(pile_s / block_s)
+    for n in range(piled):  # what was not read meanwhile comes at once, as fast as the machine can
+        give(woken_s + takes_s * n / piled)
+    at_s = woken_s + takes_s
+    for _ in range(300):
+        at_s += block_s
+        give(at_s)
+        out += track.poll(at_s)
+    reached_s = max(available_s(item) for item in out)
+    assert reached_s == pytest.approx(at_s, abs=0.3)
+    check_contract([*out, *track.finish(at_s)])
 
 
 def test_the_machine_slept_and_the_stream_says_so() -> None:
