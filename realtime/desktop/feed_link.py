@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
+from contextlib import suppress
 from typing import Final
 
 from PySide6.QtCore import QObject, Signal
 
 from core.errors import FeedError
-from realtime.feed.answers import Result
 from realtime.feed.client import FeedClient
 from realtime.feed.following import Retry, Told
 from realtime.feed.requests import Request, Subscription
@@ -51,7 +51,7 @@ class FeedLink(QObject):
         """Follow the run whose feed is there; one that was followed before is left."""
         self.close()
         self._line = _Line(self, where)
-        self._line.thread.start()
+        self._line.start()
 
     def close(self) -> None:
         """Leave; nothing comes any more after this."""
@@ -90,15 +90,21 @@ class _Line:
         self._link = link
         self._where = where
         self._loop = asyncio.new_event_loop()
+        self._left = False
         self._client: FeedClient | None = None
         self._following: asyncio.Task[None] | None = None
         self.thread = threading.Thread(target=self._run, name="feed link", daemon=True)
 
+    def start(self) -> None:
+        """Connect."""
+        self._following = self._loop.create_task(self._follow())
+        self.thread.start()
+
     def end(self) -> None:
-        """Hang up and wait for the thread."""
-        if self.thread.is_alive() and not self._loop.is_closed():
+        """Hang up. The window does not wait for it, and is told nothing more."""
+        self._left = True
+        with suppress(RuntimeError):  # it has ended by itself
             self._loop.call_soon_threadsafe(self._stop)
-        self.thread.join(timeout=5.0)
 
     def ask(self, request: Request) -> bool:
         """Send a request from the window's thread."""
@@ -108,13 +114,17 @@ class _Line:
         return True
 
     def _run(self) -> None:
+        assert self._following is not None, "it was started"
         try:
-            self._following = self._loop.create_task(self._follow())
             self._loop.run_until_complete(asyncio.wait([self._following]))
         finally:
-            self._link._stands.emit(self, False)
+            self._tell(linked=False)
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
+
+    def _tell(self, *, linked: bool) -> None:
+        if not self._left:
+            self._link._stands.emit(self, linked)
 
     def _stop(self) -> None:
         if self._following is not None:
@@ -138,16 +148,18 @@ class _Line:
 
     async def _lost(self, pause_s: float) -> None:
         """The client waits before it tries again."""
-        self._link._stands.emit(self, False)
+        self._tell(linked=False)
         await asyncio.sleep(pause_s)
 
     async def _asked(self, client: FeedClient, request: Request) -> None:
         try:
-            result: Result = await client.request(request)
+            result = await client.request(request)
         except FeedError as error:
-            self._link._answer.emit(request, str(error))
-            return
-        self._link._answer.emit(request, "" if result.ok else result.message)
+            fault = str(error)
+        else:
+            fault = "" if result.ok else result.message
+        if not self._left:
+            self._link._answer.emit(request, fault)
 
 
 def _trusting(where: Announcement) -> ssl.SSLContext | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from core.events import EmotionEstimate, Hello, Transcript
 from realtime.desktop.feed_link import FeedLink
+from realtime.feed.following import Told
 from realtime.feed.requests import Mark, Mute
 from realtime.feed.sink import FeedSink
 from realtime.feed.tokens import Tokens
@@ -120,9 +123,24 @@ def test_who_has_left_hears_nothing_any_more(link, feed, until) -> None:
     until(lambda: told, LIMIT_S)
     line = link._line
     link.close()
-    assert not line.thread.is_alive()
     assert not link.linked
     told.clear()
     feed.write(final(1), 1)
-    link._came.emit(line, None)  # one that was under way
+    link._came.emit(line, Told(final(2), 2, "r1"))  # one that was under way
+    until(lambda: not line.thread.is_alive(), LIMIT_S)
     assert told == []
+
+
+def test_floods_of_events_arrive_all_and_in_order_while_the_link_is_opened_again_and_again(
+    link, feed, until
+) -> None:
+    told = []
+    link.told.connect(lambda event: told.append(event.id) if isinstance(event, EmotionEstimate) else None)
+    feed.write(hello(capturing=True), 0)
+    for number in range(1, 1201):
+        feed.write(dataclasses.replace(final(number % 3), id=f"u{number}"), number)
+        if number % 300 == 0:
+            told.clear()
+            link.open(where(feed))
+    until(lambda: told[-1:] == ["u1200"], LIMIT_S)
+    assert told == [f"u{number}" for number in range(1, 1201)]
