@@ -29,8 +29,8 @@ def row(
     Returns:
         `speech_end_to_final_text_ms` and `speech_end_to_shown_text_ms` (percentiles over utterances: the true
         end of speech until the utterance's words stand as settled, or as shown, for good), `hang_over_ms`,
-        `missed` (utterances without a word), `word_error` against `said`, `words_unlike_offline`,
-        `cpu_s_per_s`, `peak_rss_mb`.
+        `missed` (utterances of which fewer than three quarters of the words came), `word_error` against
+        `said`, `words_unlike_offline`, `cpu_s_per_s`, `peak_rss_mb`.
     """
     final = [late for run in runs for late in _late_ms(run, run.heard.final, script, said)]
     shown = [late for run in runs for late in _late_ms(run, run.heard.shown, script, said)]
@@ -59,7 +59,7 @@ def _late_ms(run: Run, told: Told, script: Script, said: Sequence[Words]) -> lis
     if not told:
         return [None] * len(said)
     starts_s = [run.began_s + start_s for start_s, _ in script.spans]
-    stood = settled_at(told, ends_in(told, said, starts_s))
+    stood = settled_at(told, ends_in(told, said, starts_s), said)
     return [
         None if at_s is None else 1000 * (at_s - run.began_s - end_s)
         for at_s, (_, end_s) in zip(stood, script.spans, strict=True)

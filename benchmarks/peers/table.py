@@ -13,7 +13,7 @@ _COLUMNS: Final = (
     "MB",
     "words wrong",
     "unlike offline",
-    "missed",
+    "missed or cut short",
 )
 
 

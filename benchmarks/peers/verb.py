@@ -50,7 +50,9 @@ def peers(
     if install:
         return
     shared = _shared(whisper, language, threads, checkpoint="whisperlivekit" in kinds)
-    figures = _figures(names, shared, pythons, _spoken(files, words, pause), rounds) | {"pause_s": pause}
+    figures = _figures(names, shared, pythons, _spoken(files, words, pause), rounds)
+    given = [*(f"--row {name}" for name in row or []), *(file.name for file in files or [])]
+    figures |= {"pause_s": pause, "command": " ".join([f"{figures['command']} --pause {pause:g}", *given])}
     text = json.dumps(figures, indent=1)
     if out is not None:
         out.write_text(text + "\n", encoding="utf-8")

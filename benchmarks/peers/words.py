@@ -15,6 +15,7 @@ from core.stages.transcript import same_word
 Told = Sequence[tuple[float, tuple[str, ...]]]
 
 _FAR: Final = 1_000_000
+_ENOUGH: Final = 0.75
 
 
 @dataclass(slots=True)
@@ -101,28 +102,30 @@ def _last_columns(costs: NDArray[np.int64], changes: NDArray[np.int64]) -> list[
     return last
 
 
-def settled_at(told: Told, ends: Sequence[int]) -> list[float | None]:
+def settled_at(told: Told, ends: Sequence[int], said: Sequence[Sequence[str]]) -> list[float | None]:
     """When the words of each utterance stood as they stand at the end.
 
     Args:
         told: all words so far, whenever they changed; the last entry is the end.
         ends: per utterance the number of words from the beginning to its end.
+        said: words of each utterance.
 
     Returns:
-        wall-clock seconds; None for an utterance of which nothing was heard.
+        wall-clock seconds; None for an utterance of which fewer than three quarters of the words were heard:
+        who leaves out the last ones would seem fast.
     """
     if not told:
-        return [None] * len(ends)
+        return [None] * len(said)
     whole = told[-1][1]
     found: list[float | None] = []
-    for before, end in zip([0, *ends], ends, strict=False):
+    for before, end, words_said in zip([0, *ends[:-1]], ends, said, strict=True):
         since = None
         for at_s, words in told:
             if words[:end] != whole[:end]:
                 since = None
             elif since is None:
                 since = at_s
-        found.append(since if end > before else None)
+        found.append(since if end - before >= _ENOUGH * len(words_said) else None)
     return found
 
 

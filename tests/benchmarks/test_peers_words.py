@@ -28,35 +28,40 @@ def test_an_utterance_stands_when_its_last_word_does():
     )
     ends = ends_in(words, SAID, STARTS_S)
     assert ends == [3, 5, 7]
-    assert settled_at(words, ends) == [2.5, 6.1, 10.2]
+    assert settled_at(words, ends, SAID) == [2.5, 6.1, 10.2]
 
 
 def test_words_that_are_settled_only_when_the_next_utterance_comes_are_late():
     words = told((2.0, "a cold"), (6.0, "a cold night come"), (11.0, "a cold night come in sit down"))
-    assert settled_at(words, ends_in(words, SAID, STARTS_S)) == [6.0, 11.0, 11.0]
+    assert settled_at(words, ends_in(words, SAID, STARTS_S), SAID) == [6.0, 11.0, 11.0]
 
 
 def test_a_rewritten_word_stands_when_it_was_written_last():
     words = told((2.0, "a cold knight"), (3.0, "a cold night"), (6.0, "a cold night come in"))
-    assert settled_at(words, ends_in(words, SAID, STARTS_S)) == [3.0, 6.0, None]
+    assert settled_at(words, ends_in(words, SAID, STARTS_S), SAID) == [3.0, 6.0, None]
 
 
 def test_a_missed_utterance_is_missed_even_where_all_say_the_same():
     same = [["sit", "down"]] * 3
     words = told((6.0, "sit down"), (10.0, "sit down sit down"))
     ends = ends_in(words, same, STARTS_S)
-    assert settled_at(words, ends) == [None, 6.0, 10.0]
+    assert settled_at(words, ends, same) == [None, 6.0, 10.0]
+
+
+def test_an_utterance_whose_last_words_never_come_is_missed_and_not_early():
+    words = told((1.5, "a"), (6.0, "a come in"))
+    assert settled_at(words, ends_in(words, SAID, STARTS_S), SAID) == [None, 6.0, None]
 
 
 def test_wrong_and_added_words_belong_to_the_utterance_in_which_they_came():
     words = told((2.0, "the cold night air"), (6.0, "the cold night air come in"))
     ends = ends_in(words, SAID, STARTS_S)
     assert ends[:2] == [4, 6]
-    assert settled_at(words, ends)[:2] == [2.0, 6.0]
+    assert settled_at(words, ends, SAID)[:2] == [2.0, 6.0]
 
 
 def test_of_nothing_heard_every_utterance_is_missed():
-    assert settled_at([], ends_in([], SAID, STARTS_S)) == [None] * 3
+    assert settled_at([], ends_in([], SAID, STARTS_S), SAID) == [None] * 3
     assert word_error((), SAID) == 1.0
 
 
@@ -73,7 +78,7 @@ def test_ends_never_go_back_and_the_last_takes_everything(said, data):
     ends = ends_in(words, said, [10.0 * k for k in range(len(said))])
     assert ends == sorted(ends)
     assert ends[-1] == len(heard)
-    assert len(settled_at(words, ends)) == len(said)
+    assert len(settled_at(words, ends, said)) == len(said)
 
 
 def test_a_client_keeps_settled_and_shown_words_apart_and_notes_changes_alone():
