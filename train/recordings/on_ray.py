@@ -60,6 +60,15 @@ def join(address: str, workers: int) -> bool:
         raise NotAvailable(
             f"no Ray cluster answers ({error}).", where=address, fix="Start one with `ray start --head`."
         ) from error
+    except Exception as error:  # Ray's own patience ends with a bare one
+        if "timed out during startup" not in str(error):
+            raise
+        ray.shutdown()
+        raise NotAvailable(
+            "Ray was not up within 30 s, which is as long as it waits for itself: the machine is too busy.",
+            where=address,
+            fix="Run this again, or without Ray: what is cut already is kept.",
+        ) from error
     return True
 
 

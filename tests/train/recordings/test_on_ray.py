@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -34,16 +35,33 @@ def examples(tmp_path):
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Two workers on this machine. On a very busy one Ray gives up on itself after 30 s: then once more."""
-    for left in (2, 1, 0):
-        try:
-            assert join("local", 2)
-            break
-        except Exception as error:
-            if "timed out during startup" not in str(error) or not left:
-                raise
+    """Two workers on this machine. On a very busy one Ray gives up after 30 s: then again, for longer."""
+    from ray._private import node
+
+    for patience in (1, 2, 4):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(node, "time", SlowClock(patience))  # the 30 s cannot be configured
+            try:
+                assert join("local", 2)
+                break
+            except NotAvailable as error:
+                if "not up within 30 s" not in error.what or patience == 4:
+                    raise
     yield
     import_ray().shutdown()
+
+
+class SlowClock:
+    """`time`, but it takes `times` as long until 30 s are over."""
+
+    def __init__(self, times):
+        self._times = times
+
+    def __getattr__(self, name):
+        return getattr(time, name)
+
+    def monotonic(self):
+        return time.monotonic() / self._times
 
 
 @pytest.mark.usefixtures("cluster")
@@ -62,6 +80,45 @@ def test_two_workers_of_a_cluster_give_what_one_process_gives(checkpoint, exampl
         encode_recordings(
             examples[:1], Recipe(Absent(), checkpoint, "base", None), on_ray("local", 1), tmp_path
         )
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (Exception("The current node timed out during startup. This could"), "not up within 30 s.*Run this"),
+        (ConnectionError("Could not find any running Ray instance."), "no Ray cluster answers.*ray start"),
+    ],
+)
+def test_a_cluster_that_does_not_start_says_what_to_do(monkeypatch, error, words):
+    class Ray:
+        down = False
+
+        def is_initialized(self):
+            return False
+
+        def init(self, **told):
+            raise error
+
+        def shutdown(self):
+            self.down = True
+
+    monkeypatch.setattr("train.recordings.on_ray.import_ray", Ray)
+    with pytest.raises(NotAvailable, match=words) as caught:
+        join("local", 2)
+    assert caught.value.where == "local"
+
+
+def test_any_other_failure_of_ray_is_not_hidden(monkeypatch):
+    class Ray:
+        def is_initialized(self):
+            return False
+
+        def init(self, **told):
+            raise KeyError("a defect")
+
+    monkeypatch.setattr("train.recordings.on_ray.import_ray", Ray)
+    with pytest.raises(KeyError, match="a defect"):
+        join("local", 2)
 
 
 def test_without_ray_it_is_told_how_to_get_it(checkpoint, examples, tmp_path, monkeypatch):
