@@ -80,7 +80,7 @@ def observe(recording: Path, seconds: float) -> tuple[Counter[tuple[str, str, st
         command = [
             "strace", "-f", "-qq", "-o", str(trace), "-e", "trace=connect,bind,sendto,sendmsg,sendmmsg",
             sys.executable, "emotrack.py", "live", "--play", str(recording), "--whisper", "tiny.en",
-            "--seconds", str(seconds), "--no-console", "--port", "0", "--set", "feed.linger_s=2",
+            "--seconds", str(seconds), "--no-console", "--port", "0", "--set", "feed.linger_s=20",
         ]  # fmt: skip
         quiet = {name: value for name, value in os.environ.items() if not name.startswith(("CI", "ORT_"))}
         with log.open("w") as lines, subprocess.Popen(command, cwd=ROOT, env=quiet, stderr=lines) as process:

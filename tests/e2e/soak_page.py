@@ -98,6 +98,11 @@ class Meter:
         usage = self._tab.call("Runtime.getHeapUsage")
         return float(usage["usedSize"] + usage.get("backingStorageSize", 0)) / 1e6
 
+    def counts(self) -> dict[str, int]:
+        """Nodes and listeners that are alive after a collection of garbage."""
+        self._tab.call("HeapProfiler.collectGarbage")
+        return dict(self._tab.call("Memory.getDOMCounters"))
+
 
 def first_paint_ms(tab: Tab) -> float:
     """From the start of the navigation to the first words on the page."""
@@ -105,7 +110,7 @@ def first_paint_ms(tab: Tab) -> float:
     return float(tab.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
 
 
-def soak(minutes: float) -> dict[str, float]:
+def soak(minutes: float) -> dict[str, object]:
     """Feed a page for a while; returns figures."""
     with tempfile.TemporaryDirectory() as folder, closing(FeedSink(port=0)) as feed:
         profile = Path(folder)
@@ -117,6 +122,7 @@ def soak(minutes: float) -> dict[str, float]:
             paint_ms = first_paint_ms(tab)
             seq, finals, begun = 0, 0, time.monotonic()
             cpu_s = heap_mb = 0.0
+            before: dict[str, int] = {}
             warm = int(WARM_S / HOP_S)
             hops = warm + int(minutes * 60 / HOP_S)
             for number in range(1, hops + 1):
@@ -125,9 +131,10 @@ def soak(minutes: float) -> dict[str, float]:
                     finals += isinstance(event, EmotionEstimate) and event.final
                     feed.write(event, seq)
                 if number == warm:
-                    cpu_s, heap_mb = meter.cpu_s(), meter.heap_mb()
+                    cpu_s, heap_mb, before = meter.cpu_s(), meter.heap_mb(), meter.counts()
                 time.sleep(max(0.0, begun + number * HOP_S - time.monotonic()))
             used_s, grown_mb = meter.cpu_s() - cpu_s, meter.heap_mb() - heap_mb
+            after = meter.counts()
             counted = "[...m.run.people.panels.values()].reduce((sum, panel) => sum + panel.finals.added, 0)"
             shown = tab.evaluate(f"import('/view.js').then(m => {counted})")
     return {
@@ -136,6 +143,8 @@ def soak(minutes: float) -> dict[str, float]:
         "core_percent": round(100 * used_s / (minutes * 60), 1),
         "heap_after_warm_up_mb": round(heap_mb, 1),
         "heap_growth_mb": round(grown_mb, 2),
+        "nodes": [before["nodes"], after["nodes"]],
+        "listeners": [before["jsEventListeners"], after["jsEventListeners"]],
         "finals_sent": finals,
         "finals_shown": shown,
     }
