@@ -31,6 +31,10 @@ _IN_TIME_S: Final = 0.06
 _ASTRAY_S: Final = 0.25
 """So far beside its place sound is not steered back but put where it belongs."""
 
+_PILING: Final = 1.5
+_PILE_S: Final = 3.0
+"""So long a pile of old sound may take to come; while it does nobody knows where it belongs."""
+
 _PIECE_S: Final = 0.2
 _SILENT_AFTER_S: Final = 0.3
 _CLOCK_EVERY_S: Final = 5.0
@@ -127,6 +131,10 @@ class AudioTrack:
     def _block(self, block: Block) -> list[SourceInput]:
         self._heard_s = block.at_s
         out = self._note_zeros(block)
+        if self._run is not None and abs(self._run.error_s) > _ASTRAY_S:
+            # Nothing comes too early: what seems to was preceded by a pile of old sound, which came at once.
+            out += self._end_run()
+            self._line, self._hole = None, "no_data"
         if self._line is None or self._held or self._lateness_s(block) > _LATE_S or self._run is None:
             self._held.append(block)
             return out + self._settle()
@@ -137,15 +145,20 @@ class AudioTrack:
         """Decide about what is held back, if it can be decided."""
         last = self._held[-1]
         waited_s = last.at_s - self._held[0].at_s
-        if self._line is None:
-            if waited_s < _ANCHOR_S:
-                return []
-            return self._release(ClockLine())
-        if self._lateness_s(last) < _IN_TIME_S:
+        if self._line is not None and self._lateness_s(last) < _IN_TIME_S:
             return self._release(self._line)
-        if waited_s < _DOUBT_S:
+        if waited_s < (_ANCHOR_S if self._line is None else _DOUBT_S):
             return []
-        return self._release(self._moved_line())
+        if self._piles_up() and waited_s < _PILE_S:
+            return []
+        return self._release(ClockLine() if self._line is None else self._moved_line())
+
+    def _piles_up(self) -> bool:
+        """Whether blocks come faster than they can be recorded: old ones, which say nothing of the time."""
+        assert self._opened is not None
+        last = self._held[-1]
+        first = next(block for block in self._held if last.at_s - block.at_s <= _ANCHOR_S)
+        return (last.first_frame - first.first_frame) / self._opened.rate_hz > _PILING * _ANCHOR_S
 
     def _moved_line(self) -> ClockLine:
         """Samples are lost: from here on the device's count lies elsewhere."""
@@ -169,11 +182,6 @@ class AudioTrack:
         assert self._opened is not None
         assert self._line is not None
         out: list[SourceInput] = []
-        if self._run is not None and abs(self._run.error_s) > _ASTRAY_S:
-            # Nothing comes too early: what seems to was preceded by a pile of old sound, which came at once.
-            out += self._end_run()
-            self._line, self._hole = self._moved_line(), "no_data"
-            self._add(self._line, block)
         rate_hz, fit = self._opened.rate_hz, self._line.fit
         if self._run is not None and block.first_frame != self._next_frame:
             lost_s = (block.first_frame - self._next_frame) / rate_hz

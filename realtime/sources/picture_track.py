@@ -140,7 +140,7 @@ class PictureTrack:
             return "dark"
         still_s = picture.at_s - self._same_since_s
         # The next picture would be too late to say so in time.
-        frozen = self._repeats >= _REPEATS and still_s + interval_s / 2 >= self._missing_after_s
+        frozen = self._repeats >= _REPEATS and still_s + interval_s >= self._missing_after_s
         self.frozen_for_s = still_s if frozen else 0.0
         return "frozen" if frozen else ""
 
