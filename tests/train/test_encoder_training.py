@@ -1,9 +1,6 @@
 """The trainings themselves, on a handful of made-up examples."""
 
 import json
-import os
-import signal
-import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -18,6 +15,7 @@ from core.encoders.visual import ExpressionNet
 from core.encoders.weight_files import read_tensors
 from core.errors import ConfigError
 from core.labels import EMOTIONS
+from tests.train.killing import kill_and_resume
 from tests.train.tiny_corpora import write_faces
 from train.corpora.base import TextExample, labels_of
 from train.encoders import text
@@ -237,17 +235,8 @@ def test_an_encoder_training_killed_with_signal_9_ends_with_the_same_files(tmp_p
     recipe.write_text(f"modality: visual\nvisual: {{{small}}}\n", encoding="utf-8")
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(KILLED))
-    # sums are rounded in an order that depends on the number of threads: the same for all three
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(script), str(recipe), str(tmp_path)]
-    with subprocess.Popen(
-        [*command, str(broken)], env=environment, stdout=subprocess.PIPE, text=True
-    ) as process:
-        next(line for line in process.stdout if '"epoch": 2' in line)
-        process.send_signal(signal.SIGKILL)
-    assert not (broken / "visual.safetensors").exists()
-    for folder in (broken, whole):
-        subprocess.run([*command, str(folder)], env=environment, stdout=subprocess.PIPE, check=True)
+    kill_and_resume(command, broken, whole, first=broken / "visual.safetensors")
     for name in ("visual.safetensors", "peer_visual.safetensors"):
         assert (broken / name).read_bytes() == (whole / name).read_bytes()
     log = [json.loads(line) for line in (broken / "visual_log.jsonl").read_text().splitlines()]
