@@ -16,7 +16,7 @@ from realtime.desktop.restarts import Restarts
 from realtime.supervised import Announcement
 
 FAKE = str(Path(__file__).with_name("fake_engine.py"))
-LIMIT_S = 60.0
+LIMIT_S = 180.0
 
 
 @pytest.fixture

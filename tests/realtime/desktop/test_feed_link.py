@@ -15,7 +15,7 @@ from realtime.feed.tokens import Tokens
 from realtime.supervised import Announcement
 from tests.realtime.desktop.fake_engine import estimate, hello
 
-LIMIT_S = 30.0
+LIMIT_S = 180.0
 
 
 class Target:

@@ -20,7 +20,7 @@ from realtime.desktop.wishes import Wishes
 
 FAKE = str(Path(__file__).with_name("fake_engine.py"))
 ADA = SimpleNamespace(who="Ada", purpose="personal")
-LIMIT_S = 60.0
+LIMIT_S = 180.0
 
 
 class Fake(Wishes):

@@ -34,8 +34,8 @@ def test_a_second_start_shows_the_first_ones_window_and_takes_nothing(app, until
     assert single.take()
     assert not single.unclean
     with second(tmp_path) as process:
-        until(lambda: asked, 60.0)
-        assert process.communicate(timeout=60)[0] == "shown False\n"
+        until(lambda: asked, 180.0)
+        assert process.communicate(timeout=180)[0] == "shown False\n"
     single.leave()
     again = Single(tmp_path)
     assert again.take()
