@@ -13,25 +13,20 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from numpy.typing import NDArray
 
-from core.labels import MODALITIES
 from realtime.report.envelope import runs
 from realtime.report.markup import node
 from realtime.report.person import Person, Series
 from realtime.report.reading import Report
+from realtime.report.rows import APART, ROW_PX, ROWS, noted_moments, sign_at, signs, speech_row, state_rows
 from realtime.report.signs import glyph, hue, names
+from realtime.report.span import WIDE, Span
 from realtime.report.speech import Speech
 from realtime.report.wording import clock, percent, ticks
 
 LANE_PX: Final = 38
-ROW_PX: Final = 14
 AXIS_PX: Final = 20
-GLYPH_PX: Final = 11
-WIDE: Final = 1000
 TALL: Final = 100
-"""The box in which curves are drawn before they are stretched."""
-APART: Final = 0.008
-"""Signs closer together than this share of the width would lie on each other."""
-ROWS: Final = ("speech", "evidence", *MODALITIES)
+"""Height of the box in which the curves of a lane are drawn before they are stretched."""
 
 Floats = NDArray[np.float32]
 
@@ -49,11 +44,11 @@ def timeline(report: Report, person: Person, max_bins: int) -> Element:
             node("g", lane, *_finals(said, label, person, span, top), class_=hue(label, person.labels))
         )
     top = len(person.labels) * LANE_PX + 4
-    picture += _speech(said, span, top)
-    picture += _states(series, span, top + ROW_PX)
-    noted = list(_noted(report, said))
+    picture.append(speech_row(said, span, top))
+    picture += state_rows(series, span, top + ROW_PX)
+    noted = list(noted_moments(report, said))
     if noted:
-        picture += _signs(noted, span, top + len(ROWS) * ROW_PX)
+        picture += signs(noted, span, top + len(ROWS) * ROW_PX)
     rows = [*ROWS, "noted"] if noted else [*ROWS]
     bottom = top + len(rows) * ROW_PX
     picture += _axis(span, bottom)
@@ -74,25 +69,6 @@ def told(person: Person) -> str:
         f"{', '.join(most) or 'no label'}. Not enough evidence: "
         f"{percent(rolling.share(rolling.abstained))} of the time. The tables below have the numbers."
     )
-
-
-class Span:
-    """The time that a picture shows, from 0 to `end_s` > 0."""
-
-    def __init__(self, end_s: float) -> None:
-        self.end_s = end_s
-
-    def at(self, t_s: float) -> str:
-        """The place of a time."""
-        return f"{100 * self.part(t_s):.2f}%"
-
-    def part(self, t_s: float) -> float:
-        """The same as a share of the width."""
-        return min(max(t_s / self.end_s, 0.0), 1.0)
-
-    def wide(self, t0_s: float, t1_s: float) -> str:
-        """A length."""
-        return f"{100 * max(self.part(t1_s) - self.part(t0_s), 0.001):.2f}%"
 
 
 def _names(report: Report, person: Person, rows: Sequence[str]) -> Element:
@@ -183,73 +159,8 @@ def _finals(said: Iterable[Speech], label: str, person: Person, span: Span, top:
         found = dict(speech.verdict.labels) if speech.verdict else {}
         if label in found and span.part(speech.t1_s) >= after:
             height = top + 3 + (LANE_PX - 4) * _y(found[label] or 0.0) / TALL
-            yield _sign(names(person.labels)[label], span.at(speech.t1_s), height, "final")
+            yield sign_at(names(person.labels)[label], span.at(speech.t1_s), height, "final")
             after = span.part(speech.t1_s) + APART
-
-
-def _speech(said: Iterable[Speech], span: Span, top: int) -> Iterator[Element]:
-    for t0_s, t1_s in _joined(((s.t0_s, s.t1_s) for s in said), span.end_s / WIDE):
-        yield node(
-            "rect",
-            x=span.at(t0_s),
-            width=span.wide(t0_s, t1_s),
-            y=top + 2,
-            height=ROW_PX - 4,
-            class_="speech",
-        )
-
-
-def _joined(stretches: Iterable[tuple[float, float]], gap_s: float) -> Iterator[tuple[float, float]]:
-    """Stretches of time in order; those that nearly touch are one only where they cannot be told apart."""
-    open_: tuple[float, float] | None = None
-    for t0_s, t1_s in sorted(stretches):
-        if open_ is not None and t0_s - open_[1] < gap_s and t1_s - t0_s < gap_s:
-            open_ = open_[0], max(open_[1], t1_s)
-        else:
-            if open_ is not None:
-                yield open_
-            open_ = t0_s, t1_s
-    if open_ is not None:
-        yield open_
-
-
-def _states(series: Series, span: Span, top: int) -> Iterator[Element]:
-    """Where there was enough evidence, and where each modality was used or missing."""
-    there = np.column_stack([1 - series.abstained, series.used])
-    for row, shares in enumerate(there.T):
-        kinds = ("used", "missing" if row else "thin")
-        for mask, kind in zip((shares >= 0.5, shares < 0.5), kinds, strict=True):
-            for first, after in runs(series.filled & mask):
-                t0_s, t1_s = first * series.step_s, after * series.step_s
-                yield node(
-                    "rect", x=span.at(t0_s), width=span.wide(t0_s, t1_s), y=top + row * ROW_PX + 2,
-                    height=ROW_PX - 4, class_=kind,
-                )  # fmt: skip
-
-
-def _noted(report: Report, said: Iterable[Speech]) -> Iterator[tuple[float, str]]:
-    for mark in report.marks:
-        yield mark.t_s, "mark"
-    for speech in said:
-        if speech.corrections:
-            yield speech.t1_s, "wrong"
-    for status in report.statuses:
-        if status.level != "info":
-            yield status.t_s, "warning"
-
-
-def _signs(noted: Iterable[tuple[float, str]], span: Span, top: int) -> Iterator[Element]:
-    after: dict[str, float] = {}
-    for t_s, kind in sorted(noted):
-        if span.part(t_s) >= after.get(kind, -1.0):
-            yield _sign(kind, span.at(t_s), top + ROW_PX / 2, kind)
-            after[kind] = span.part(t_s) + APART
-
-
-def _sign(name: str, x: str, y: float, kind: str) -> Element:
-    return node(
-        "use", href=f"#{name}", x=x, y=f"{y:g}", width=GLYPH_PX, height=GLYPH_PX, class_=f"sign {kind}"
-    )
 
 
 def _axis(span: Span, top: int) -> Iterator[Element]:

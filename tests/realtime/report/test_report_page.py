@@ -24,8 +24,9 @@ from realtime.report.markup import node, shown, written
 from realtime.report.page import MAX_PEOPLE, page, shown_people, stylesheet
 from realtime.report.picture import png
 from realtime.report.reading import Report, told
+from realtime.report.rows import ROW_PX
 from realtime.report.signs import SIGNS
-from realtime.report.timeline import LANE_PX, ROW_PX
+from realtime.report.timeline import LANE_PX
 from tests.conftest import _hello as first
 from tests.realtime.report.long_run import long_run
 from tests.realtime.report.test_report_reading import written as run_folder
