@@ -27,8 +27,9 @@ class Fault:
         cure: mends it; None where the fault itself is over at once.
         hold_s: how long it lasts after it was noticed.
         asleep: the command stands still, so that it can say something only after the cure.
-        makes_up: the sound server sleeps, too. Its null sinks then play at once what they would have played
-            meanwhile, which no sound card does: what becomes of that sound says nothing.
+        makes_up: afterwards the sound server gives at once what it has kept meanwhile, or, where it slept as
+            well, what its null sinks make up for, which no sound card does. That is too late for its place,
+            and counted as such, but not lost by the run.
     """
 
     name: str
@@ -152,7 +153,7 @@ FAULTS: Final = (
     ),
     Fault(
         "program_stopped",
-        "http",
+        "asleep",
         _HEARD,
         ("suspended",),
         "SIGSTOP to the command's process group, SIGCONT after 10 s; devices go on",
@@ -160,6 +161,7 @@ FAULTS: Final = (
         World.continue_run,
         hold_s=10.0,
         asleep=True,
+        makes_up=True,
     ),
     Fault(
         "machine_asleep",

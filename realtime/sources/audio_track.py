@@ -170,7 +170,9 @@ class AudioTrack:
         moved = line is not self._line
         self._line = line
         for block in held:
-            self._add(line, block)
+            # What lies further back may be of a pile of old sound, whose arrivals say nothing of the time.
+            if held[-1].at_s - block.at_s <= _ANCHOR_S:
+                self._add(line, block)
         out: list[SourceInput] = self._end_run() if moved else []
         if moved and self._presence.present:
             self._hole = "no_data"

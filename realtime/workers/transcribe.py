@@ -158,7 +158,8 @@ class Transcriber:
             )
             doubt = objection(decoded, encoded.speech_s, self._hot_words)
             if doubt is None and is_unsure(decoded):
-                doubt = babble(self._recogniser.language_probabilities(encoded))
+                spoken = None if self._fixed_language is not None else language
+                doubt = babble(self._recogniser.language_probabilities(encoded), spoken)
             if doubt is None:
                 self.language = state
                 return self._recogniser.align(encoded, decoded, language), language

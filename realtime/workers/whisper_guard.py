@@ -28,6 +28,7 @@ _RECITED_WORDS = 4
 # Speech below -0.7 was in another language than it was decoded in, and that one was 0.97 likely or more.
 _UNSURE = -0.7
 _CLEAR_LANGUAGE = 0.75
+_SPELLED_SOUNDS = 6
 _LONGEST_WORD = 12
 _MOST_REPETITIONS_IN_A_WORD = 3
 
@@ -73,16 +74,19 @@ def objection(decoded: Decoded, speech_s: float, hot_words: str = "") -> Objecti
 
 def is_unsure(decoded: Decoded) -> bool:
     """Whether it matters for this text how clear its language is."""
-    return decoded.log_probability < _UNSURE
+    return decoded.log_probability < _UNSURE or _is_spelled(decoded.text)
 
 
-def babble(language_probabilities: Mapping[str, float]) -> Objection | None:
+def babble(language_probabilities: Mapping[str, float], language: str | None = None) -> Objection | None:
     """Why an unsure text must not be shown, or None: it is in no language that could be told.
 
     Args:
         language_probabilities: what the network makes of the sound.
+        language: that the text is in; None where it was fixed, whatever is spoken.
     """
     clearest = max(language_probabilities.values(), default=0.0)
+    if language is not None:
+        clearest = language_probabilities.get(language, 0.0)
     if clearest < _CLEAR_LANGUAGE:
         return Objection(f"it is in no clear language ({clearest:.2f})", loop=False)
     return None
@@ -91,8 +95,21 @@ def babble(language_probabilities: Mapping[str, float]) -> Objection | None:
 def _loops(text: str, words: list[str]) -> bool:
     if _compression(text) > _MOST_COMPRESSION or _repetitions(words) > _MOST_REPETITIONS:
         return True
+    if _repetitions(_sounds(text)) > _MOST_REPETITIONS:
+        return True
     chains = [list(word) for word in words if _is_long(word)]
     return any(_repetitions(chain) > _MOST_REPETITIONS_IN_A_WORD for chain in chains)
+
+
+def _sounds(text: str) -> list[str]:
+    """The words, those with hyphens taken apart."""
+    return [same_word(part) for part in text.replace("-", " ").split()]
+
+
+def _is_spelled(text: str) -> bool:
+    """Whether a word is a long chain of sounds: somebody spells, or sings vowels."""
+    chains = [word.split("-") for word in text.split()]
+    return any(len(chain) >= _SPELLED_SOUNDS and max(map(len, chain)) <= 2 for chain in chains)
 
 
 def _is_long(word: str) -> bool:

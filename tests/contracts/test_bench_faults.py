@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,9 @@ def test_after_a_stop_neither_a_burst_nor_estimates_of_the_sleep_are_taken_for_g
     assert judged(ASLEEP, times(10.0, 20.0, 24.0), calm)["broken"] == []
     late = [rolling(t / 10, late_s=20.1 - t / 10) for t in range(110, 190)]
     broken = judged(ASLEEP, times(10.0, 20.0, 24.0), seen(*states, *late))["broken"]
+    assert broken == ["a burst of 80 estimates"]  # the sleep's own sound is made up for in this one
+    strict = replace(ASLEEP, makes_up=False)
+    broken = judged(strict, times(10.0, 20.0, 24.0), seen(*states, *late))["broken"]
     assert broken == ["79 estimates of the time asleep", "a burst of 80 estimates"]
 
 

@@ -38,6 +38,7 @@ def test_clear_speech_is_believed(text, speech_s):
         (decoded("one two three four five six seven eight", log_probability=-0.3), 0.5, "do not fit"),
         (decoded("No, I didn't. " * 30, log_probability=-0.1), 11.0, "words"),
         (decoded("Do-do-do-do-do-do-do-do", log_probability=-0.5), 7.0, "repeats"),
+        (decoded("I-I-I-I-I-I-I-I", log_probability=-0.5), 3.0, "repeats"),
         (decoded("ドライエイエイエイエイエイ", log_probability=-0.5), 6.0, "repeats"),
         (decoded("get a chance to " * 8, log_probability=-0.16), 12.0, "repeats"),
     ],
@@ -90,4 +91,7 @@ def test_a_text_that_is_unsure_and_in_no_clear_language_is_babble():
     assert is_unsure(decoded("Boi, aeroi", log_probability=-0.87))
     assert "no clear language" in babble({"ja": 0.46, "la": 0.13, "en": 0.05}).reason
     assert babble({"de": 0.97, "nl": 0.01}) is None
+    assert babble({"ja": 0.8, "en": 0.05}, "en") is not None
+    assert is_unsure(decoded("A-E-A-U-A-E-O-N-E-A!", log_probability=-0.6))
+    assert not is_unsure(decoded("It is spelled A-E-U.", log_probability=-0.6))
     assert babble({"en": 1.0}) is None
