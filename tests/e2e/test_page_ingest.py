@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import wave
 from contextlib import contextmanager
 from dataclasses import replace
@@ -86,10 +87,12 @@ class Watching(Networks):
     def __init__(self):
         super().__init__()
         self.seen = []
+        self.looked = threading.Event()
 
     def workers(self):
         def see(order):
             self.seen.append(order.image.shape)
+            self.looked.set()
             return fakes.detect(order)
 
         return {**super().workers(), "faces": see}
@@ -152,6 +155,7 @@ def test_a_page_is_microphone_and_camera_of_a_session_only_after_somebody_agreed
         tab.until("document.getElementById('capturing').checkVisibility()")
         tab.until("document.getElementById('people').textContent.includes('me')")
         tab.until("document.getElementById('preview').videoWidth > 0")
+        assert networks.looked.wait(20)
         click(tab, "begin")
         tab.until("document.getElementById('connection').textContent === 'Over'")
         assert not tab.evaluate("document.getElementById('agree').checked")

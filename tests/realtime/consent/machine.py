@@ -131,4 +131,4 @@ def _networks(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("realtime.build.load_faces", faces)
     monkeypatch.setattr("realtime.serve_networks.load_faces", faces)
     monkeypatch.setattr("realtime.replay.load_voice", fakes.ScriptedVoice)
-    monkeypatch.setattr("realtime.live.is_ready", lambda _: False)
+    monkeypatch.setattr("realtime.smaller_whisper.is_ready", lambda _: False)
