@@ -151,7 +151,7 @@ def _joined(
     )
     maker = BatchMaker(sets, shapes, shares, placement, seed=1)
     windows = [w for w in maker.windows(0, count) if set(w.tokens) == set(names)]
-    return outputs_of(net, windows, shapes)
+    return outputs_of(net, windows, shapes) if windows else None  # a small paired part may have none together
 
 
 def _only(tokens: TokenSet, names: tuple[Modality, ...]) -> TokenSet:

@@ -75,7 +75,7 @@ def fit_points(
     shapes: Mapping[Modality, TokenShape],
     default: CalibrationSpec,
 ) -> dict[str, OperatingPoint]:
-    """One operating point for each corpus that has enough validation examples.
+    """One operating point for each corpus that has enough validation examples of some modality.
 
     Args:
         net: trained.
@@ -83,7 +83,9 @@ def fit_points(
         shapes: static sizes.
         default: calibration on all of them, which points are drawn to.
     """
-    observed = {s.corpus: observe(net, s, shapes) for s in validation if len(s) >= FEWEST}
+    every = {s.corpus: observe(net, s, shapes) for s in validation if len(s) >= FEWEST}
+    # a corpus may have enough examples, and of no modality enough
+    observed = {corpus: branches for corpus, branches in every.items() if branches}
     pulls = choose_pulls(observed, default)
     return {corpus: _point(branches, pulls[corpus], default) for corpus, branches in observed.items()}
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 
 from core.labels import EMOTIONS, MODALITIES, Modality
@@ -36,6 +40,15 @@ def corpus(name: str, modalities: tuple[Modality, ...], examples: int = 60, seed
     known = np.ones((examples, count), np.bool_)
     ids = tuple(f"{name}/{i}" for i in range(examples))
     return TokenSet(name, ids, sources, splits, targets, known, tokens)
+
+
+def thinned(tokens: TokenSet, modality: Modality, kept: Callable[[int], bool]) -> TokenSet:
+    """The same, but only examples whose number is `kept` have the modality."""
+    ragged = tokens.tokens[modality]
+    assert isinstance(ragged, Ragged), "made-up corpora lie in memory"
+    spans = [(a, b if kept(row) else a) for row, (a, b) in enumerate(pairwise(ragged.offsets))]
+    rows = [Tokens(ragged.values[a:b], ragged.times_s[a:b]) for a, b in spans]
+    return replace(tokens, tokens={**tokens.tokens, modality: Ragged.of(rows, ragged.timing)})
 
 
 def singles() -> list[TokenSet]:

@@ -18,13 +18,13 @@ from train.config import read_config
 from train.distillation import LossConfig
 from train.evaluate import evaluate
 from train.fit import OptimisationConfig, fit
-from train.knowledge import calibrated_peers, knowledge_of
+from train.knowledge import calibrated_peers, flat, knowledge_of
 from train.pairing import BatchMaker, PairingConfig
 from train.parallel import World
 from train.placement import PlacementConfig
 from train.progress import RunLog
 from train.report import label_table, main_table
-from train.testing import SHAPES, SIZES, WIDTHS, corpus, network, singles
+from train.testing import SHAPES, SIZES, WIDTHS, corpus, network, singles, thinned
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +116,15 @@ def test_test_data_have_no_influence_on_what_is_fitted():
                 ragged.values[ragged.offsets[row] : ragged.offsets[row + 1]] += 100
     again = calibrate(net, [s.part("validation") for s in sets], SHAPES, {}, PlacementConfig(), 100)
     assert once == again
+
+
+def test_a_pattern_that_no_example_and_no_joined_window_has_stays_as_it_is():
+    """All have a voice, and either words or a face: what is truly paired is never mixed with strangers."""
+    whole = corpus("mine", MODALITIES, seed=3).part("validation")
+    validation = thinned(thinned(whole, "text", lambda row: row % 2 == 0), "visual", lambda row: row % 2 == 1)
+    found = calibrate(network().eval(), [validation], SHAPES, {}, PlacementConfig(), 100)
+    assert found.fusion["text+audio+visual"] == flat(len(EMOTIONS))
+    assert found.fusion["text+audio"] != flat(len(EMOTIONS))
 
 
 def test_reliability_gives_a_say_only_to_modalities_with_data():

@@ -11,6 +11,7 @@ from core.spec import BranchCalibration, CalibrationSpec, pattern
 from train.calibration_run import PATTERNS
 from train.metrics import calibration_error, presence
 from train.operating_points import (
+    FEWEST,
     PULL_OF_ONE_SPEAKER,
     PULLS,
     Observed,
@@ -18,7 +19,7 @@ from train.operating_points import (
     choose_pulls,
     fit_points,
 )
-from train.testing import SHAPES, corpus, network
+from train.testing import SHAPES, corpus, network, thinned
 
 FLAT = BranchCalibration(temperature=(1.0,) * 7, bias=(0.0,) * 7)
 DEFAULT = CalibrationSpec(
@@ -48,6 +49,14 @@ def observed(
 
 def test_a_large_corpus_of_many_speakers_follows_its_own_base_rates():
     assert choose_pull(observed(2000, 400, shift=2.0), DEFAULT) <= 10
+
+
+def test_a_corpus_with_enough_examples_and_of_no_modality_enough_has_no_point_of_its_own():
+    tokens = corpus("mine", MODALITIES, examples=60).part("validation")
+    for place, modality in enumerate(MODALITIES):
+        tokens = thinned(tokens, modality, lambda row, place=place: row % 3 == place)
+    assert len(tokens) >= FEWEST > len(tokens) / 3
+    assert fit_points(network().eval(), [tokens], SHAPES, DEFAULT) == {}
 
 
 def test_few_speakers_who_differ_among_themselves_stay_near_the_default():
