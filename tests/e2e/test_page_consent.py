@@ -86,7 +86,7 @@ def living(monkeypatch, *words):
     thread = threading.Thread(target=lambda: codes.append(emotrack.main(command)))
     thread.start()
     try:
-        assert announced.wait(20)
+        assert announced.wait(60), codes
         yield next(line.removeprefix("Page: ") for line in said if line.startswith("Page: "))
     finally:
         thread.join(30)

@@ -155,7 +155,7 @@ def test_a_page_is_microphone_and_camera_of_a_session_only_after_somebody_agreed
         tab.until("document.getElementById('capturing').checkVisibility()")
         tab.until("document.getElementById('people').textContent.includes('me')")
         tab.until("document.getElementById('preview').videoWidth > 0")
-        assert networks.looked.wait(20)
+        assert networks.looked.wait(60)
         click(tab, "begin")
         tab.until("document.getElementById('connection').textContent === 'Over'")
         assert not tab.evaluate("document.getElementById('agree').checked")
