@@ -155,6 +155,6 @@ are lost. A program that was stopped itself can tell so only after it goes on.
 def _preface(figures: dict[str, Any]) -> Iterable[str]:
     here, load = figures["machine"], figures["load_average"]
     yield _PREFACE
-    yield f"Measured on {here['cpu']}, {here['cores']} cores, load average {load['before']} before and"
+    yield f"Measured on {here['cpu']}, {here['cores']} cores, load average {load['before']} to"
     settings = " ".join(f"--set {setting}" for setting in figures["settings"])
-    yield f"{load['after']} after, `--whisper {figures['whisper']} {settings}`, commit {figures['commit']}."
+    yield f"{load['after']}, `--whisper {figures['whisper']} {settings}`, commit {figures['commit']}."

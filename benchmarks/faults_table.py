@@ -115,13 +115,14 @@ FAULTS: Final = (
     ),
     Fault(
         "blocked_read",
-        "http",
+        "asleep",
         _HEARD,
         ("no_data", "unreachable"),
         "SIGSTOP to the sound server, and SIGCONT",
         lambda w: w.sound.freeze(),
         lambda w: w.sound.thaw(),
         hold_s=5.0,
+        makes_up=True,
     ),
     Fault(
         "sound_server_killed",

@@ -31,7 +31,8 @@ _IN_TIME_S: Final = 0.06
 _ASTRAY_S: Final = 0.25
 """So far beside its place sound is not steered back but put where it belongs."""
 
-_PILING: Final = 1.5
+_PILING: Final = 1.2
+_JITTER_S: Final = 0.05
 _PILE_S: Final = 3.0
 """So long a pile of old sound may take to come; while it does nobody knows where it belongs."""
 
@@ -131,7 +132,9 @@ class AudioTrack:
     def _block(self, block: Block) -> list[SourceInput]:
         self._heard_s = block.at_s
         out = self._note_zeros(block)
-        if self._run is not None and abs(self._run.error_s) > _ASTRAY_S:
+        if self._run is not None and (
+            abs(self._run.error_s) > _ASTRAY_S or self._lateness_s(block) < -_ASTRAY_S
+        ):
             # Nothing comes too early: what seems to was preceded by a pile of old sound, which came at once.
             out += self._end_run()
             self._line, self._hole = None, "no_data"
@@ -157,8 +160,10 @@ class AudioTrack:
         """Whether blocks come faster than they can be recorded: old ones, which say nothing of the time."""
         assert self._opened is not None
         last = self._held[-1]
-        first = next(block for block in self._held if last.at_s - block.at_s <= _ANCHOR_S)
-        return (last.first_frame - first.first_frame) / self._opened.rate_hz > _PILING * _ANCHOR_S
+        before = [block for block in self._held if last.at_s - block.at_s > _ANCHOR_S]
+        first = before[-1] if before else self._held[0]
+        recorded_s = (last.first_frame - first.first_frame) / self._opened.rate_hz
+        return recorded_s > _PILING * (last.at_s - first.at_s) + _JITTER_S
 
     def _moved_line(self) -> ClockLine:
         """Samples are lost: from here on the device's count lies elsewhere."""

@@ -29,6 +29,7 @@ _RECITED_WORDS = 4
 _UNSURE = -0.7
 _CLEAR_LANGUAGE = 0.75
 _SPELLED_SOUNDS = 6
+_CHANTED = 3
 _LONGEST_WORD = 12
 _MOST_REPETITIONS_IN_A_WORD = 3
 
@@ -74,7 +75,9 @@ def objection(decoded: Decoded, speech_s: float, hot_words: str = "") -> Objecti
 
 def is_unsure(decoded: Decoded) -> bool:
     """Whether it matters for this text how clear its language is."""
-    return decoded.log_probability < _UNSURE or _is_spelled(decoded.text)
+    words = [same_word(word) for word in decoded.text.split()]
+    chanted = _repetitions_in_a_word(words) >= _CHANTED
+    return decoded.log_probability < _UNSURE or chanted or _is_spelled(decoded.text)
 
 
 def babble(language_probabilities: Mapping[str, float], language: str | None = None) -> Objection | None:
@@ -97,8 +100,11 @@ def _loops(text: str, words: list[str]) -> bool:
         return True
     if _repetitions(_sounds(text)) > _MOST_REPETITIONS:
         return True
-    chains = [list(word) for word in words if _is_long(word)]
-    return any(_repetitions(chain) > _MOST_REPETITIONS_IN_A_WORD for chain in chains)
+    return _repetitions_in_a_word(words) > _MOST_REPETITIONS_IN_A_WORD
+
+
+def _repetitions_in_a_word(words: list[str]) -> int:
+    return max((_repetitions(list(word)) for word in words if _is_long(word)), default=1)
 
 
 def _sounds(text: str) -> list[str]:
