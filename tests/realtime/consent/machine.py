@@ -117,7 +117,7 @@ def _networks(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
         encode_text=fakes.encode_text,
         fuse=fakes.fuse,
     )
-    words = SimpleNamespace(run=fakes.transcribe)
+    words = SimpleNamespace(run=fakes.transcribe, current_language="en", knows=lambda _: True)
     for module in ("build", "serve_networks"):
         monkeypatch.setattr(f"realtime.{module}.load_checkpoint", lambda *_: None)
         monkeypatch.setattr(f"realtime.{module}.NetworkWorkers", lambda _: encoders)
