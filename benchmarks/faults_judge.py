@@ -61,7 +61,7 @@ def judged(fault: Fault, times: Times, observed: Observed) -> dict[str, Any]:
         "how": fault.how,
         "measured": figures,
         "broken": list(_broken(fault, figures)),
-        "messages": [shortened(e) for _, e in said] + [shortened(e) for _, e in between[-1:]],
+        "messages": [shortened(e) for _, e in [*said, *_telling(fault.streams, between)]],
     }
 
 
@@ -118,6 +118,12 @@ def _missing(streams: Iterable[str], between: Sequence[Message]) -> dict[str, st
             if _of_mine(stream, event["person"]):
                 found |= {part: why for part, why in event["missing"].items() if part in _HEARD[stream]}
     return found
+
+
+def _telling(streams: Iterable[str], between: Sequence[Message]) -> Sequence[Message]:
+    """The newest estimate, of somebody who is concerned if there is one."""
+    concerned = [m for m in between if any(_of_mine(stream, m[1]["person"]) for stream in streams)]
+    return (concerned or between)[-1:]
 
 
 def _uses_lost(streams: Iterable[str], event: dict[str, Any]) -> bool:

@@ -135,7 +135,7 @@ def _document(figures: dict[str, Any]) -> Iterable[str]:
         yield ""
         yield f"## {name}"
         yield ""
-        yield f"{result['how'][0].upper()}{result['how'][1:]}. `emotrack bench faults --only {name}`"
+        yield f"`emotrack bench faults --only {name}`: {result['how']}."
         yield ""
         yield "```json"
         for message in result["messages"]:
@@ -149,12 +149,21 @@ Speech is played all the time. Each fault is made, kept up for some seconds, and
 read by a websocket client, and all times are those at which the client had the message. Wanted are
 `modality_missing` within 1 s, `modality_back` within 3 s of the cure, and that no final estimate and no sound
 are lost. A program that was stopped itself can tell so only after it goes on.
+
+In the run `asleep` the sound server or the command stands still. What the server has kept meanwhile, and
+gives at once afterwards, comes too late for its place: it is left out, and counted as lost there. The wall
+clock is that of the command's Python, as the machine's cannot be set for one program; stream time is on the
+steady clock (`test_sleep_and_a_set_clock_are_told_apart`). Not noticed is a camera that encodes a picture that
+stands still anew, so that it is never quite the same.
+
+![When each stream was missing, and how old the estimates were](img/live-faults.png)
 """
 
 
 def _preface(figures: dict[str, Any]) -> Iterable[str]:
     here, load = figures["machine"], figures["load_average"]
+    settings = "".join(f" --set {setting}" for setting in figures["settings"])
     yield _PREFACE
-    yield f"Measured on {here['cpu']}, {here['cores']} cores, load average {load['before']} to"
-    settings = " ".join(f"--set {setting}" for setting in figures["settings"])
-    yield f"{load['after']}, `--whisper {figures['whisper']} {settings}`, commit {figures['commit']}."
+    yield f"Measured with `--whisper {figures['whisper']}{settings}` on {here['cpu']}, {here['cores']} cores, at a"
+    yield f"load average of {load['before']} to {load['after']}, commit {figures['commit']}. A busy machine is late"
+    yield "with everything, so bounds that are broken there say little."
