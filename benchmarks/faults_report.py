@@ -153,8 +153,8 @@ are lost. A program that was stopped itself can tell so only after it goes on.
 In the run `asleep` the sound server or the command stands still. What the server has kept meanwhile, and
 gives at once afterwards, comes too late for its place: it is left out, and counted as lost there. The wall
 clock is that of the command's Python, as the machine's cannot be set for one program; stream time is on the
-steady clock (`test_sleep_and_a_set_clock_are_told_apart`). Not noticed is a camera that encodes a picture that
-stands still anew, so that it is never quite the same.
+steady clock (`test_sleep_and_a_set_clock_are_told_apart`). Not noticed is a camera that encodes a picture
+that stands still anew, so that it is never quite the same.
 
 ![When each stream was missing, and how old the estimates were](img/live-faults.png)
 """
@@ -164,6 +164,7 @@ def _preface(figures: dict[str, Any]) -> Iterable[str]:
     here, load = figures["machine"], figures["load_average"]
     settings = "".join(f" --set {setting}" for setting in figures["settings"])
     yield _PREFACE
-    yield f"Measured with `--whisper {figures['whisper']}{settings}` on {here['cpu']}, {here['cores']} cores, at a"
-    yield f"load average of {load['before']} to {load['after']}, commit {figures['commit']}. A busy machine is late"
-    yield "with everything, so bounds that are broken there say little."
+    here_is = f"{here['cpu']}, {here['cores']} cores, load average {load['before']} to {load['after']}"
+    yield f"Measured with `--whisper {figures['whisper']}{settings}` on {here_is},"
+    yield f"commit {figures['commit']}."
+    yield "A busy machine is late with everything, so bounds that are broken there say little."
