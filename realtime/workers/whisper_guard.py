@@ -104,6 +104,8 @@ def _loops(text: str, words: list[str]) -> bool:
 
 
 def _repetitions_in_a_word(words: list[str]) -> int:
+    if any(_is_unspaced(word) for word in words):
+        words = ["".join(words)]
     return max((_repetitions(list(word)) for word in words if _is_long(word)), default=1)
 
 
@@ -116,6 +118,11 @@ def _is_spelled(text: str) -> bool:
     """Whether a word is a long chain of sounds: somebody spells, or sings vowels."""
     chains = [word.split("-") for word in text.split()]
     return any(len(chain) >= _SPELLED_SOUNDS and max(map(len, chain)) <= 2 for chain in chains)
+
+
+def _is_unspaced(word: str) -> bool:
+    """Whether it is of a script that needs no spaces between words: Chinese, Japanese, Korean."""
+    return any(c >= "\u2e80" for c in word)
 
 
 def _is_long(word: str) -> bool:

@@ -94,6 +94,7 @@ def test_a_text_that_is_unsure_and_in_no_clear_language_is_babble():
     assert babble({"ja": 0.8, "en": 0.05}, "en") is not None
     assert is_unsure(decoded("A-E-A-U-A-E-O-N-E-A!", log_probability=-0.6))
     assert is_unsure(decoded("エイトリアルがエイトリアルがエイトリアルが", log_probability=-0.46))
+    assert is_unsure(decoded("エイトリアルが エイトリアルが エイトリアルが", log_probability=-0.46))
     assert not is_unsure(decoded("エイトリアルがエイトリアルが", log_probability=-0.46))
     assert not is_unsure(decoded("It is spelled A-E-U.", log_probability=-0.6))
     assert babble({"en": 1.0}) is None
