@@ -42,7 +42,7 @@ class Limits:
     ingest_messages_per_s: float = 200.0
     ingest_message_burst: int = 400
     max_history: int = 2000
-    max_log: int = 4096
+    max_log: int = 2048
     max_log_bytes: int = 16 * 1024 * 1024
     max_backlog: int = 2000
     identify_s: float = 2.0
