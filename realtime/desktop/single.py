@@ -66,5 +66,6 @@ class Single(QObject):
 
     def _hear(self) -> None:
         while (socket := self._server.nextPendingConnection()) is not None:
-            socket.disconnected.connect(socket.deleteLater)
+            socket.abort()  # that somebody has come is all that there is to hear
+            socket.deleteLater()
             self.asked.emit()
