@@ -157,7 +157,7 @@ class Transcriber:
                 encoded, language, most_tokens=most_tokens, beams=beams, hot_words=self._hot_words
             )
             doubt = objection(decoded, encoded.speech_s, self._hot_words)
-            if doubt is None and is_unsure(decoded):
+            if doubt is None and is_unsure(decoded, encoded.speech_s):
                 spoken = None if self._fixed_language is not None else language
                 doubt = babble(self._recogniser.language_probabilities(encoded), spoken)
             if doubt is None:

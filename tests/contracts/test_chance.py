@@ -32,7 +32,8 @@ def test_property_tests_draw_the_same_examples_every_time_however_slow_the_machi
     assert HealthCheck.too_slow in settings.default.suppress_health_check
 
 
-def test_other_examples_are_drawn_where_they_are_asked_for(tmp_path):
+@pytest.mark.parametrize("on_a_build_server", ["1", ""])
+def test_other_examples_are_drawn_where_they_are_asked_for(tmp_path, on_a_build_server):
     test = tmp_path / "test_a.py"
     (tmp_path / "conftest.py").write_text(
         (ROOT / "tests" / "conftest.py").read_text("utf-8"), encoding="utf-8"
@@ -54,10 +55,12 @@ def test_other_examples_are_drawn_where_they_are_asked_for(tmp_path):
         "--hypothesis-profile=explore",
         test,
     ]
+    env = {name: value for name, value in os.environ.items() if name != "CI"} | {"PYTHONPATH": str(ROOT)}
+    env |= {"CI": on_a_build_server} if on_a_build_server else {}
     done = subprocess.run(
         command,
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=env,
         capture_output=True,
         text=True,
         check=False,

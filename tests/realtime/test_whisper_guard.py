@@ -86,15 +86,28 @@ def test_only_a_decoder_that_goes_round_in_circles_is_worth_another_try():
     assert not objection(decoded("the beach", log_probability=-1.7), 3.0).loop
 
 
-def test_a_text_that_is_unsure_and_in_no_clear_language_is_babble():
-    assert not is_unsure(decoded("Kids are talking by the door.", log_probability=-0.6))
-    assert is_unsure(decoded("Boi, aeroi", log_probability=-0.87))
+@pytest.mark.parametrize(
+    ("text", "log_probability", "speech_s", "unsure"),
+    [
+        ("Kids are talking by the door.", -0.4, 2.5, False),
+        ("Hey, don't be like that. Hey, don't be like that.", -0.59, 9.0, True),
+        ("Yes.", -0.6, 0.5, False),
+        ("We.", -0.8, 0.5, True),
+        ("A-E-A-U-A-E-O-N-E-A!", -0.4, 5.6, True),
+        ("It is spelled A-E-U.", -0.4, 3.0, False),
+        ("エイトリアルが エイトリアルが エイトリアルが", -0.46, 9.0, True),
+        ("エイトリアルがエイトリアルがエイトリアルが", -0.46, 9.0, True),
+        ("エイトリアルがエイトリアルが", -0.46, 9.0, False),
+    ],
+)
+def test_improbable_chanted_and_spelled_texts_have_to_be_in_a_clear_language(
+    text, log_probability, speech_s, unsure
+):
+    assert is_unsure(decoded(text, log_probability=log_probability), speech_s) == unsure
+
+
+def test_what_is_in_no_clear_language_or_in_another_than_is_heard_is_babble():
     assert "no clear language" in babble({"ja": 0.46, "la": 0.13, "en": 0.05}).reason
     assert babble({"de": 0.97, "nl": 0.01}) is None
-    assert babble({"ja": 0.8, "en": 0.05}, "en") is not None
-    assert is_unsure(decoded("A-E-A-U-A-E-O-N-E-A!", log_probability=-0.6))
-    assert is_unsure(decoded("エイトリアルがエイトリアルがエイトリアルが", log_probability=-0.46))
-    assert is_unsure(decoded("エイトリアルが エイトリアルが エイトリアルが", log_probability=-0.46))
-    assert not is_unsure(decoded("エイトリアルがエイトリアルが", log_probability=-0.46))
-    assert not is_unsure(decoded("It is spelled A-E-U.", log_probability=-0.6))
+    assert babble({"ja": 0.9, "en": 0.05}, "en") is not None
     assert babble({"en": 1.0}) is None
