@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QApplication
 
 from realtime.consent.ledger import ledger_path
+from realtime.desktop.collecting import Collector
 from realtime.desktop.desk import Desk
 from realtime.desktop.endings import Endings
 from realtime.desktop.single import Single
@@ -28,6 +29,7 @@ class Application:
         application.setApplicationName("emotrack")
         application.setDesktopFileName("emotrack")
         application.setQuitOnLastWindowClosed(False)
+        Collector(application)
         single = Single(self._folder)
         if not single.take():
             return 0

@@ -104,7 +104,9 @@ def _replaced(text: str, node: yaml.Node, new: str) -> str:
     if not old:
         return f"{text[:start]} {new}{text[end:]}"  # `key:` alone
     tail = old[len(old.rstrip("\r\n")) :]
-    return text[:start] + new + tail + text[end:]
+    # Nothing but a list of dashes may begin in the column of its key.
+    indent = " " * _INDENT if isinstance(node, yaml.SequenceNode) and not node.flow_style else ""
+    return text[:start] + indent + new + tail + text[end:]
 
 
 def _inserted(text: str, node: yaml.MappingNode, path: list[str], value: Any) -> str:  # noqa: ANN401

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,15 @@ def app() -> Iterator[QApplication]:
     yield application
     for widget in application.topLevelWidgets():
         widget.close()
+
+
+@pytest.fixture(autouse=True)
+def collected_here(app: QApplication) -> Iterator[None]:
+    """No other test's thread destroys a widget: garbage is collected before the next test, in this thread."""
+    gc.disable()
+    yield
+    gc.collect()
+    gc.enable()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.errors import ConfigError, PolicyError, SinkError
@@ -224,6 +224,7 @@ def documents(draw: st.DrawFn) -> str:
     st.lists(NAMES, min_size=1, max_size=3),
     SCALARS | st.dictionaries(NAMES, SCALARS, max_size=3),
 )
+@example("'on': null\nwords: # to expect\n- Ada\n", ["words"], None)  # the list is not indented
 def test_any_key_of_any_file_takes_any_value_and_nothing_else_moves(
     text: str, path: list[str], value: object
 ) -> None:

@@ -1,0 +1,45 @@
+"""Collecting garbage where Qt's objects may die.
+
+Python collects cycles in whichever thread happens to allocate, and a cycle may hold a widget or a timer. Qt
+ends the process when those are destroyed by another thread than theirs ("Timers cannot be stopped from
+another thread"). The feed's thread allocates all the time.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import Final
+
+from PySide6.QtCore import QObject, QTimer
+
+_LOOK_MS: Final = 1_000
+
+
+class Collector(QObject):
+    """From its making on, cycles are collected in its thread alone, and by Python's own thresholds.
+
+    Python's collector stays off for the rest of the process: what Qt still holds must not die elsewhere after
+    the last window either.
+
+    Args:
+        parent: with which the looking ends.
+    """
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        gc.disable()
+        timer = QTimer(self, interval=_LOOK_MS)
+        timer.timeout.connect(self.look)
+        timer.start()
+
+    def look(self) -> None:
+        """Collect the oldest generation whose threshold is exceeded, and with it the younger ones."""
+        due = [
+            generation
+            for generation, (count, threshold) in enumerate(
+                zip(gc.get_count(), gc.get_threshold(), strict=True)
+            )
+            if count > threshold
+        ]
+        if due:
+            gc.collect(due[-1])
