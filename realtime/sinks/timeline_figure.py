@@ -20,6 +20,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from core.labels import MODALITIES
+from realtime.envelope import runs
 from realtime.sinks.base import purpose_said
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _person(figure: Figure, slot: Any, story: Story, person: str, end_s: float, 
     curves.vlines(story.troubles_s, 0, 1, transform=across, color="#B00020", linewidth=0.8)
     curves.set_title(person, loc="left", fontsize=10, weight="bold", color=INK, pad=3)
     if person in story.curves:
-        times_s, probabilities, present = story.curves[person].means(end_s)
+        times_s, probabilities, present = story.curves[person].points()
         _curves(curves, times_s, probabilities, story)
         _presence(presence, times_s, present)
     else:
@@ -147,20 +148,18 @@ def _presence(axes: Axes, times_s: Array, present: Array) -> None:
     for row, shares in enumerate(present.T):
         y = len(MODALITIES) - 1 - row + 0.12
         used, missing = shares >= 0.5, shares < 0.5
-        axes.broken_barh(_runs(used, times_s, step_s), (y, 0.76), facecolor="#E4E9EC")
+        axes.broken_barh(_spans(used, times_s, step_s), (y, 0.76), facecolor="#E4E9EC")
         axes.broken_barh(
-            _runs(missing, times_s, step_s), (y, 0.76), facecolor="white", edgecolor="#9A9A9A",
+            _spans(missing, times_s, step_s), (y, 0.76), facecolor="white", edgecolor="#9A9A9A",
             hatch="//////", linewidth=0,
         )  # fmt: skip
     axes.set_yticks([len(MODALITIES) - 0.5 - row for row in range(len(MODALITIES))], MODALITIES)
     axes.tick_params(axis="y", labelsize=6.5, labelcolor=QUIET)
 
 
-def _runs(mask: NDArray[np.bool_], times_s: Array, step_s: float) -> list[tuple[float, float]]:
-    """(start, length) in seconds of every stretch where `mask` holds; a sample ends its step."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(int)))
-    starts, ends = edges[::2], edges[1::2]
-    return [(float(times_s[a]) - step_s, (b - a) * step_s) for a, b in zip(starts, ends, strict=True)]
+def _spans(mask: NDArray[np.bool_], times_s: Array, step_s: float) -> list[tuple[float, float]]:
+    """(start, length) in seconds of every stretch where `mask` holds; a point ends its step."""
+    return [(float(times_s[a]) - step_s, (b - a) * step_s) for a, b in runs(mask)]
 
 
 def _words(axes: Axes, spoken: list[Speech], end_s: float, width_in: float) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from core.events import EmotionEstimate, Event, Hello, Status, Transcript, Utterance
 from core.labels import MODALITIES
+from realtime.envelope import Envelope
 
 Array = NDArray[np.float64]
 
@@ -54,12 +55,12 @@ class Curve:
     def __init__(self, hop_s: float) -> None:
         self.number = 0
         self.end_s = 0.0
-        self._step_s = hop_s
-        self._sums: dict[int, Array] = {}  # bin -> number, sums of the probabilities, sums of the presences
+        self._hop_s = hop_s
+        self._bins: Envelope | None = None
 
     def __len__(self) -> int:
-        """The bins that are kept."""
-        return len(self._sums)
+        """The bins that hold something."""
+        return int(np.count_nonzero(self._bins.counts)) if self._bins is not None else 0
 
     def add(self, t_s: float, probabilities: Iterable[float], present: Iterable[bool]) -> None:
         """Take in one estimate.
@@ -69,43 +70,33 @@ class Curve:
             probabilities: one per label.
             present: one per modality, whether it was used.
         """
-        while self._bin(t_s) >= MAX_BINS:
-            self._coarsen()
-        self._put(self._bin(t_s), np.array([1.0, *probabilities, *present]))
+        values = np.array([*probabilities, *present], np.float32)
+        if self._bins is None:
+            self._bins = Envelope(0, len(values), self._hop_s, MAX_BINS)
+        self._bins.add(t_s, values[:0], values)
         self.number += 1
         self.end_s = max(self.end_s, t_s)
 
-    def means(self, end_s: float) -> tuple[Array, Array, Array]:
-        """The curve up to `end_s`, which no estimate exceeds.
+    def points(self) -> tuple[Array, Array, Array]:
+        """The curve, which holds at least one estimate.
 
         Returns:
             times (n,) in seconds, probabilities (n, C), present (n, M) in [0, 1]; NaN where the person has no
             estimate.
         """
-        count = int(np.ceil(end_s / self._step_s)) + 1
-        width = len(next(iter(self._sums.values())))
-        sums = np.zeros((count, width))
-        for index, row in self._sums.items():
-            sums[min(index, count - 1)] += row
-        number = sums[:, :1]
-        number[number == 0] = np.nan
-        means = sums[:, 1:] / number
-        lonely = np.flatnonzero(np.isnan(number[1:, 0]) & ~np.isnan(number[:-1, 0])) + 1
+        assert self._bins is not None, "nothing was added"
+        means: Array = np.concatenate(
+            [self._bins.means, np.full((1, self._bins.means.shape[1]), np.nan)], dtype=np.float64
+        )
+        empty = np.isnan(means[:, 0])
+        lonely = np.flatnonzero(empty[1:] & ~empty[:-1]) + 1
         means[lonely] = means[lonely - 1]  # one estimate a little late leaves no hole
-        times_s = np.arange(count, dtype=np.float64) * self._step_s
+        # A bin holds the estimates of one hop after its begin to its end; their mean stands in the middle.
+        times_s = (
+            np.arange(len(means), dtype=np.float64) * self._bins.step_s
+            + (self._bins.step_s + self._hop_s) / 2
+        )
         return times_s, means[:, : -len(MODALITIES)], means[:, -len(MODALITIES) :]
-
-    def _bin(self, t_s: float) -> int:
-        return int(t_s / self._step_s + 1e-6)
-
-    def _put(self, index: int, row: Array) -> None:
-        self._sums[index] = self._sums[index] + row if index in self._sums else row
-
-    def _coarsen(self) -> None:
-        fine, self._sums = self._sums, {}
-        self._step_s *= 2.0
-        for index, row in fine.items():
-            self._put(index // 2, row)
 
 
 @dataclass

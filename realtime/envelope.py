@@ -24,17 +24,18 @@ class Envelope:
         extremes: how many of the values are kept with their lowest and highest.
         means: how many others are kept by their mean alone.
         step_s: length of a bin at first, seconds; > 0.
+        bins: how many are kept at most; even.
 
     Attributes:
         step_s: length of a bin now.
     """
 
-    def __init__(self, extremes: int, means: int, step_s: float) -> None:
+    def __init__(self, extremes: int, means: int, step_s: float, bins: int = MAX_BINS) -> None:
         self.step_s = step_s
-        self._low = np.full((MAX_BINS, extremes), np.inf, np.float32)
-        self._high = np.full((MAX_BINS, extremes), -np.inf, np.float32)
-        self._sums = np.zeros((MAX_BINS, extremes + means), np.float32)
-        self._count = np.zeros(MAX_BINS, np.float32)
+        self._low = np.full((bins, extremes), np.inf, np.float32)
+        self._high = np.full((bins, extremes), -np.inf, np.float32)
+        self._sums = np.zeros((bins, extremes + means), np.float32)
+        self._count = np.zeros(bins, np.float32)
 
     def add(self, t_s: float, extremes: Array, means: Array) -> None:
         """Take in the values at one time.
@@ -45,7 +46,7 @@ class Envelope:
             means: (M,).
         """
         index = self._bin(t_s)
-        while index >= MAX_BINS:
+        while index >= len(self._count):
             self.coarsen()
             index = self._bin(t_s)
         np.minimum(self._low[index], extremes, out=self._low[index])
@@ -57,7 +58,7 @@ class Envelope:
     def coarsen(self) -> None:
         """Halve the number of bins."""
         self.step_s *= 2.0
-        half = MAX_BINS // 2
+        half = len(self._count) // 2
         for values, join, empty in (
             (self._low, np.minimum, np.inf),
             (self._high, np.maximum, -np.inf),
