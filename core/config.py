@@ -77,7 +77,7 @@ class EstimateConfig(Strict):
 
 
 def _limits() -> dict[str, float]:
-    return {"words": 2.5, "sight": 0.6, "sound": 0.6, "input": 0.5}
+    return {"words": 2.5, "sight": 0.6, "sound": 0.6, "input": 0.5, "capture": 0.5}
 
 
 class LoadConfig(Strict):

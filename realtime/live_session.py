@@ -51,6 +51,10 @@ class TimedSource(Source, Protocol):
         """Present stream time in seconds; 0 before the first input."""
         ...
 
+    def behind_s(self) -> float:
+        """How long what the devices gave last had waited for this program; 0 where that is not known."""
+        ...
+
     def stop(self) -> None:
         """End in order: what was captured is still given, then every stream ends."""
         ...
@@ -106,6 +110,7 @@ class LiveSession:
         self._interrupted = interrupted if interrupted is not None else threading.Event()
         self._mailbox = Mailbox(clock)
         self._now_s: Callable[[], float] = lambda: 0.0
+        self._behind_s: Callable[[], float] = lambda: 0.0
         self._lanes = open_lanes(self._mailbox.put, self.now_s)
         self._tally = Tally()
         self._open: dict[str, float] = {}
@@ -151,7 +156,7 @@ class LiveSession:
         pump = threading.Thread(target=self._feed_from, args=(source,), name="pump", daemon=True)
         pump.start()
         self._wait_for_the_beginning()
-        self._now_s = source.now_s
+        self._now_s, self._behind_s = source.now_s, source.behind_s
         begun = self._wall() - timedelta(seconds=source.now_s())
         started_at = begun.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self._emit(replace(hello, started_at=started_at))
@@ -205,7 +210,7 @@ class LiveSession:
             self._push(Tick(max(0.0, now_s - TICK_LAG_S)))
         if now_s >= self._next_measure_s:
             self._next_measure_s = now_s + MEASURE_S
-            ages_s = {**self._lanes.ages_s(), "input": self._oldest_s}
+            ages_s = {**self._lanes.ages_s(), "input": self._oldest_s, "capture": self._behind_s()}
             self._oldest_s = 0.0
             self._push(QueueAges(now_s, ages_s))
             self._give_up(self._lanes.give_up(GIVE_UP_S), f"within {GIVE_UP_S:.0f} s")

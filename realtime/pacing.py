@@ -136,6 +136,10 @@ class PacedSource:
         """Present stream time in seconds; 0 before the first input."""
         return self._pacer.lateness_s(0.0) if self._begun else 0.0
 
+    def behind_s(self) -> float:
+        """Zero: a recording does not mind waiting."""
+        return 0.0
+
     def stop(self) -> None:
         """End a running iteration, from any thread."""
         self._stopped.set()

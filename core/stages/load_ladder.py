@@ -81,7 +81,8 @@ class QueueAges:
 
     Attributes:
         t_s: stream time of the measurement.
-        ages_s: queue ("words", "sight", "sound", "input") -> seconds since its oldest entry came; empty: 0.
+        ages_s: queue ("words", "sight", "sound", "input", "capture") -> seconds since its oldest entry
+            came; empty: 0.
     """
 
     t_s: float

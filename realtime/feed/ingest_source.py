@@ -182,6 +182,10 @@ class IngestSource:
         with self._changed:
             return self._schedule.now_s(self._clock())
 
+    def behind_s(self) -> float:
+        """Zero: what comes late over a network has not waited for us."""
+        return 0.0
+
     def inputs(self) -> Iterator[SourceInput]:
         """Give what was sent, when it is due; see `Source.inputs`."""
         while not self._closed:

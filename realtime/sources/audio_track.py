@@ -5,8 +5,9 @@ thread, no clock: `take` what came, `poll` with the time, `finish` once.
 
 A block's place follows from the device's count of samples and the clock line, not from when it happened to
 arrive. When blocks come much too late, two things may have happened: the machine was busy and nothing is
-missing (the delay shrinks again), or samples are lost (the delay stays). Until that is clear, at most
-`_DOUBT_S`, blocks are held back.
+missing (the delay shrinks again), or samples are lost (the delay stays). A device may say that a block has
+waited for us. Where that does not explain the delay, blocks are held back until it is clear, at most
+`_DOUBT_S`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _IN_TIME_S: Final = 0.06
 _ASTRAY_S: Final = 0.25
 """So far beside its place sound is not steered back but put where it belongs."""
 
+_WAITED_S: Final = 0.05
 _PILING: Final = 1.2
 _JITTER_S: Final = 0.05
 _PILE_S: Final = 3.0
@@ -53,6 +55,7 @@ class AudioTrack:
 
     Attributes:
         counters: samples at 16 kHz that were lost in the ring, and that came too late for their place.
+        behind_s: how long the newest block had waited before it was taken.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class AudioTrack:
         self._hole = "starting"
         self._clock_told_s = 0.0
         self.counters = {"overflow_samples": 0, "late_samples": 0}
+        self.behind_s = 0.0
 
     # -- what comes in --------------------------------------------------------------------------------
 
@@ -130,7 +134,7 @@ class AudioTrack:
         return out
 
     def _block(self, block: Block) -> list[SourceInput]:
-        self._heard_s = block.at_s
+        self._heard_s, self.behind_s = block.at_s, self._explained_s(block)
         out = self._note_zeros(block)
         if self._run is not None and (
             abs(self._run.error_s) > _ASTRAY_S or self._lateness_s(block) < -_ASTRAY_S
@@ -138,7 +142,7 @@ class AudioTrack:
             # Nothing comes too early: what seems to was preceded by a pile of old sound, which came at once.
             out += self._end_run()
             self._line, self._hole = None, "no_data"
-        if self._line is None or self._held or self._lateness_s(block) > _LATE_S or self._run is None:
+        if self._line is None or self._held or self._unexplained_s(block) > _LATE_S or self._run is None:
             self._held.append(block)
             return out + self._settle()
         self._add(self._line, block)
@@ -148,7 +152,7 @@ class AudioTrack:
         """Decide about what is held back, if it can be decided."""
         last = self._held[-1]
         waited_s = last.at_s - self._held[0].at_s
-        if self._line is not None and self._lateness_s(last) < _IN_TIME_S:
+        if self._line is not None and self._unexplained_s(last) < _IN_TIME_S:
             return self._release(self._line)
         if waited_s < (_ANCHOR_S if self._line is None else _DOUBT_S):
             return []
@@ -227,7 +231,7 @@ class AudioTrack:
         if self._held and self._opened is not None:
             out += self._release(self._line if self._line is not None else ClockLine())
         out += self._end_run()
-        self._hole = reason
+        self._hole, self.behind_s = reason, 0.0
         return out
 
     def _give(self, samples: Samples) -> list[SourceInput]:
@@ -299,8 +303,20 @@ class AudioTrack:
         end_s = (block.first_frame + len(block.samples)) / self._opened.rate_hz
         return block.at_s - self._opened.latency_s - self._line.fit.arrival_s(end_s)
 
+    def _explained_s(self, block: Block) -> float:
+        """How much of a block's delay is this program's: as much as the device and the clock agree on."""
+        if self._line is None or not self._line.known:
+            return 0.0
+        return min(block.waited_s, max(0.0, self._lateness_s(block)))
+
+    def _unexplained_s(self, block: Block) -> float:
+        return self._lateness_s(block) - self._explained_s(block)
+
     def _add(self, line: ClockLine, block: Block) -> None:
+        """What had to wait says nothing of the time; but something has to be known."""
         assert self._opened is not None
+        if line is self._line and self._explained_s(block) > _WAITED_S:
+            return
         end_s = (block.first_frame + len(block.samples)) / self._opened.rate_hz
         line.add(end_s, block.at_s - self._opened.latency_s)
 

@@ -20,6 +20,7 @@ class Track(Protocol):
     """Turns what a device says into inputs of one stream; see `AudioTrack` and `PictureTrack`."""
 
     counters: dict[str, int]
+    behind_s: float
 
     def take(self, item: DeviceItem) -> list[SourceInput]:
         """Take in what the device's thread told."""
@@ -105,6 +106,11 @@ class Capture:
         dropped = self._ring.dropped if self._ring is not None else 0
         reopened = self._keeper.reopened if self._keeper is not None else 0
         return {**self._track.counters, "dropped_items": dropped, "reopened": reopened}
+
+    @property
+    def behind_s(self) -> float:
+        """How long what came last had waited for this program, as far as the device says."""
+        return self._track.behind_s
 
     def _look_after(self, now_s: float) -> None:
         assert self._keeper is not None

@@ -70,6 +70,11 @@ class ClockLine:
                 self._fit = None
 
     @property
+    def known(self) -> bool:
+        """Whether anything has been added."""
+        return bool(self._buckets)
+
+    @property
     def fit(self) -> Fit:
         """The line so far. Recomputed about once a second, its slope less often.
 

@@ -67,11 +67,13 @@ class Block:
         at_s: clock time of its arrival.
         first_frame: how many frames the device has delivered before it, since it was opened.
         samples: (n, channels) float32 in [-1, 1].
+        waited_s: how long it lay ready before it was taken, as far as the device says; 0 where it does not.
     """
 
     at_s: float
     first_frame: int
     samples: NDArray[np.float32]
+    waited_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -65,6 +65,10 @@ class LiveSource:
         """The present stream time."""
         return self._clock() - self.zero_s
 
+    def behind_s(self) -> float:
+        """How long the newest sound had waited before it was taken: what a busy machine owes its devices."""
+        return max((capture.behind_s for capture in self._captures), default=0.0)
+
     def inputs(self) -> Iterator[SourceInput]:
         """Open the devices and give what they say until `stop` or `close`; see `Source.inputs`.
 

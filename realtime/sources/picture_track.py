@@ -72,6 +72,7 @@ class PictureTrack:
         self._clock_told_s = 0.0
         self.frozen_for_s = 0.0
         self.counters = {"late_pictures": 0}
+        self.behind_s = 0.0
 
     def take(self, item: DeviceItem) -> list[SourceInput]:
         """Take in what the device's thread told."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import SourceError
+from realtime.sources.block_age import Times, Waiting
 from realtime.sources.device_items import Block, DeviceLost, Opened
 from realtime.sources.driver import Port
 from realtime.sources.pulse_server import DEFAULT, PulseServer, PulseSource
@@ -109,14 +110,15 @@ class PortAudioDriver:
     def _recording(self, port: Port, source: PulseSource | None) -> Iterator[_Recorder]:
         sd = self._sounddevice
         with _library_open(sd):
-            recorder = _Recorder(port)
             try:
                 index, info = self._chosen(source)
+                rate_hz = float(source.rate_hz if source else info["default_samplerate"])
+                recorder = _Recorder(port, rate_hz)
                 with _source_named(source.name if source else None):
                     stream = sd.InputStream(
                         device=index,
                         channels=max(1, min(2, source.channels if source else info["max_input_channels"])),
-                        samplerate=source.rate_hz if source else info["default_samplerate"],
+                        samplerate=rate_hz,
                         blocksize=0,
                         latency="low" if source is None else 0.05,
                         dtype="float32",
@@ -165,16 +167,19 @@ class _Stream(Protocol):
 class _Recorder:
     """The callback's side. It copies a block and goes; nothing in it waits."""
 
-    def __init__(self, port: Port) -> None:
+    def __init__(self, port: Port, rate_hz: float) -> None:
         self._port = port
+        self._rate_hz = rate_hz
+        self._waiting = Waiting()
         self._frames = 0
         self._heard_s = port.clock()
         self.finished = threading.Event()
 
-    def callback(self, samples: NDArray[np.float32], frames: int, times: object, status: object) -> None:
+    def callback(self, samples: NDArray[np.float32], frames: int, times: Times, status: object) -> None:
         """PortAudio's callback; (frames, channels) float32, valid during the call only."""
         self._heard_s = self._port.clock()
-        self._port.put(Block(self._heard_s, self._frames, samples.copy()))
+        waited_s = self._waiting.of(times, frames / self._rate_hz)
+        self._port.put(Block(self._heard_s, self._frames, samples.copy(), waited_s))
         self._frames += frames
 
     def check(self, now_s: float) -> None:

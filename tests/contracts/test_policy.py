@@ -141,6 +141,9 @@ class _Playing(MemorySource):
     def now_s(self) -> float:
         return 3.0
 
+    def behind_s(self) -> float:
+        return 0.0
+
     def stop(self) -> None:
         pass
 

@@ -40,6 +40,9 @@ class ScriptedSource(MemorySource):
     def now_s(self) -> float:
         return self._reached_s
 
+    def behind_s(self) -> float:
+        return 0.0
+
     def stop(self) -> None:
         self.stopped.set()
 

@@ -39,12 +39,12 @@ class Device:
         self.now_s = max(self.now_s, at_s)
         self.out += self.track.take(Opened(at_s, "fake", rate_hz))
 
-    def deliver(self, count: int, value: float = 0.1, *, late_s: float = 0.0) -> None:
+    def deliver(self, count: int, value: float = 0.1, *, late_s: float = 0.0, waited_s: float = 0.0) -> None:
         samples = np.full((count, 1), value, np.float32)
         due_s = self._zero_s + (self.frames + self._skipped + count) * self._true_s
         at_s = due_s + late_s + self._jitter_s * float(self._rng.exponential())
         self.now_s = max(self.now_s, at_s)
-        self.out += self.track.take(Block(self.now_s, self.frames, samples))
+        self.out += self.track.take(Block(self.now_s, self.frames, samples, waited_s))
         self.frames += count
 
     def run(self, seconds: float, block_s: float = 0.05) -> None:
@@ -157,6 +157,49 @@ def test_blocks_that_come_late_together_leave_no_hole() -> None:
     out = device.end()
     assert len(gaps(out)) <= 1  # the start
     assert sound_s(out) == pytest.approx(25.6, abs=0.02)
+
+
+def overloaded(device: Device, *, told: bool) -> float:
+    """For 6 s blocks are taken more and more slowly, then quickly again; the latest delay that was known."""
+    delays_s = [*np.linspace(0, 2, 120), *np.linspace(2, 0, 120)]
+    known_s = []
+    for late_s in delays_s:
+        device.deliver(400, late_s=late_s, waited_s=late_s if told else 0.0)
+        known_s.append(device.track.behind_s)
+    return max(known_s)
+
+
+def test_sound_that_a_busy_program_takes_slowly_is_all_kept_where_the_device_says_so() -> None:
+    device = Device(AudioTrack("me", "fake"), jitter_s=0.005)
+    device.open()
+    device.run(20)
+    assert overloaded(device, told=True) == pytest.approx(2.0, abs=0.05)
+    device.run(5)
+    assert device.track.behind_s == 0.0
+    out = device.end()
+    assert len(gaps(out)) <= 1  # the start
+    assert sound_s(out) == pytest.approx(37.0, abs=0.03)
+    assert not device.track.counters["late_samples"]
+
+
+def test_a_device_that_does_not_say_it_seems_to_have_lost_what_is_taken_slowly() -> None:
+    device = Device(AudioTrack("me", "fake"))
+    device.open()
+    device.run(20)
+    assert overloaded(device, told=False) == 0.0
+    device.run(5)
+    assert len(gaps(device.end())) > 1
+
+
+def test_a_device_that_says_nonsense_is_believed_only_as_far_as_blocks_come_late() -> None:
+    device = Device(AudioTrack("me", "fake"), ppm=100.0)
+    device.open()
+    device.run(5)
+    for _ in range(1200):
+        device.deliver(400, waited_s=30.0)
+        assert device.track.behind_s < 0.02
+    clocks = [item for item in device.end() if isinstance(item, ClockState)]
+    assert clocks[-1].drift_ppm == pytest.approx(100, abs=10)
 
 
 @pytest.mark.parametrize("lost_s", [0.2, 1.0, 18.0])
