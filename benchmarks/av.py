@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+
+from benchmarks.giving import give
 
 if TYPE_CHECKING:
     from core.engine import Input
@@ -37,16 +38,14 @@ def av(
 
     runs = {str(latency_s): _measured(latency_s, seconds) for latency_s in latency or [0.03, 0.0]}
     figures = {"by_camera_latency_s": runs, "machine": machine(), "commit": commit()}
-    text = json.dumps(figures, indent=1)
-    if out is not None:
-        out.write_text(text + "\n", encoding="utf-8")
-    if as_json:
-        typer.echo(text)
-    else:
-        for latency_s, run in runs.items():
-            typer.echo(f"camera_latency_s {latency_s}: {run}")
+    give(figures, out=out, as_json=as_json, show=lambda: _show(runs))
     if not all(run["within_bound"] for run in runs.values()):
         raise typer.Exit(1)
+
+
+def _show(runs: dict[str, dict[str, Any]]) -> None:
+    for latency_s, run in runs.items():
+        typer.echo(f"camera_latency_s {latency_s}: {run}")
 
 
 def onsets(points: Iterable[tuple[float, bool]], quiet_s: float = _QUIET_S) -> list[float]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from benchmarks.giving import written
 
 Checkpoint = Annotated[Path | None, typer.Option(help="Folder of a trained checkpoint; else the default.")]
 Rounds = Annotated[int, typer.Option(min=1, help="Interleaved rounds per number of threads.")]
@@ -22,9 +23,7 @@ def tell(sentence: str) -> None:
 
 def give(figures: dict[str, Any], job: str, *, as_json: bool, out: Path | None, picture: Path | None) -> None:
     """Print the figures, and write file and picture if asked to."""
-    text = json.dumps(figures, indent=1)
-    if out is not None:
-        out.write_text(text + "\n", encoding="utf-8")
+    text = written(figures, out)
     if picture is not None:
         from benchmarks.backend_picture import draw
 

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from benchmarks.av import av
+from benchmarks.desktop import desktop
 from benchmarks.encoders import encoders
 from benchmarks.faults import faults
 from benchmarks.feed import feed
 from benchmarks.fusion import fusion
+from benchmarks.giving import give
 from benchmarks.live import live
 from benchmarks.peers.verb import peers
 from benchmarks.quiet import quiet
+from realtime.consent.ledger import STATE_VARIABLE
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.command()(live)
@@ -28,6 +34,7 @@ app.command()(peers)
 app.command()(faults)
 app.command()(quiet)
 app.command()(av)
+app.command()(desktop)
 app.command()(feed)
 app.command()(fusion)
 app.command()(encoders)
@@ -36,8 +43,23 @@ _ROOT: Final = Path(__file__).resolve().parents[1]
 
 
 @app.callback()
-def bench() -> None:
+def bench(context: typer.Context) -> None:
     """Measure speed and memory on this machine."""
+    context.with_resource(_ledger_of_its_own())
+
+
+@contextmanager
+def _ledger_of_its_own() -> Iterator[None]:
+    """Nobody consents to anything when sound from a file is played: the user's ledger stays as it is."""
+    before = os.environ.get(STATE_VARIABLE)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[STATE_VARIABLE] = folder
+        try:
+            yield
+        finally:
+            os.environ.pop(STATE_VARIABLE)
+            if before is not None:
+                os.environ[STATE_VARIABLE] = before
 
 
 @app.command()
@@ -80,13 +102,7 @@ def replay(
         "commit": commit(),
         "config": resolved.model_dump(mode="json"),
     }
-    text = json.dumps(figures, indent=1)
-    if out is not None:
-        out.write_text(text + "\n", encoding="utf-8")
-    if as_json:
-        typer.echo(text)
-    else:
-        _show(figures)
+    give(figures, out=out, as_json=as_json, show=lambda: _show(figures))
 
 
 def _recording(file: Path | None, seconds: float) -> tuple[Path, int]:

@@ -43,7 +43,7 @@ def faults(
     A sound server, a camera and a screen of its own are pulled out, frozen and killed under the real command
     while speech is played. Exit code 1: a wanted bound is broken.
     """
-    from benchmarks.faults_report import summary, written
+    from benchmarks.faults_report import give, summary
     from benchmarks.faults_table import RUNS
 
     chosen = _chosen(only or [])
@@ -60,7 +60,7 @@ def faults(
         "whisper": whisper,
         "settings": set_ or [],
     }
-    written(figures, observed, picture=picture, document=document, out=out, as_json=as_json)
+    give(figures, observed, picture=picture, document=document, out=out, as_json=as_json)
     if any(result["broken"] for result in figures["faults"].values()):
         raise typer.Exit(1)
 

@@ -11,6 +11,7 @@ import typer
 
 from benchmarks.faults_judge import finals_lost, sound_lost
 from benchmarks.faults_table import BACK_WITHIN_S, MISSING_WITHIN_S
+from benchmarks.giving import written
 from benchmarks.live_figures import Observed
 
 _WANTED: Final = {
@@ -38,7 +39,7 @@ def summary(
     }
 
 
-def written(
+def give(
     figures: dict[str, Any],
     observed: dict[str, Observed],
     *,
@@ -48,9 +49,7 @@ def written(
     as_json: bool,
 ) -> None:
     """Give the figures to everybody who wants them."""
-    text = json.dumps(figures, indent=1, ensure_ascii=False)
-    if out is not None:
-        out.write_text(text + "\n", encoding="utf-8")
+    text = written(figures, out, ascii_only=False)
     if picture is not None:
         from benchmarks.faults_picture import draw
 

@@ -8,12 +8,12 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.feeding import Feeder
 from benchmarks.sound_server import RATE_HZ, SoundServer
 
 SPEAKER: Final = "speaker"
@@ -148,28 +148,18 @@ class FaultySound(SoundServer):
         return f"module-null-sink sink_name={SPEAKER} rate={RATE_HZ} channels=2"
 
 
-class Drifting:
+class Drifting(Feeder):
     """Feeds a pipe with what is said, faster or slower than the clock, while the block lasts."""
 
     def __init__(self, file: Path, said: NDArray[np.float32], ppm: float) -> None:
+        super().__init__()
         self._file = file
         self._rate_hz = RATE_HZ * (1 + ppm * 1e-6)
         noise = np.random.default_rng(1).normal(size=len(said)).astype(np.float32) * 10 * _QUIET
         self._levels = (np.clip(said + noise, -1, 1) * 32_767).astype("<i2")
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._feed, daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        self._thread.join(2.0)
-
-    def _feed(self) -> None:
+    def feed(self) -> None:
+        """Write sound into the pipe until the block ends."""
         size = round(_BLOCK_S * RATE_HZ)
         begun_s, frames = time.monotonic(), 0
         with contextlib.suppress(BrokenPipeError), self._file.open("wb", buffering=0) as pipe:

@@ -18,6 +18,7 @@ import typer
 
 from benchmarks.feed_client import BIN_MS
 from benchmarks.feed_server import FINAL_EVERY, Plan
+from benchmarks.giving import give
 
 PEERS: Final = ("broadcast", "send loop")
 _TARGETS: Final = {"viewers": 1000, "p99_ms": 150.0, "kb_per_viewer": 40.0, "finals_lost": 0}
@@ -62,13 +63,7 @@ def feed(
         from benchmarks.feed_picture import draw
 
         draw(figures, picture)
-    text = json.dumps(figures, indent=1)
-    if out is not None:
-        out.write_text(text + "\n", encoding="utf-8")
-    if as_json:
-        typer.echo(text)
-    else:
-        _show(figures)
+    give(figures, out=out, as_json=as_json, show=lambda: _show(figures))
 
 
 def _of(

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import av
 import numpy as np
@@ -17,6 +15,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from benchmarks.camera_server import HZ, Image
+from benchmarks.feeding import Feeder
 from benchmarks.sound_server import RATE_HZ
 
 PERIOD_S: Final = 2.0
@@ -61,7 +60,7 @@ def read_clip(path: Path) -> tuple[list[Image], NDArray[np.int16]]:
     return pictures, sound
 
 
-class Projector:
+class Projector(Feeder):
     """Plays the clip over and over: the sound into a pipe, the pictures to whom it may concern.
 
     A block of sound is there when it has been recorded, so each is written at its end.
@@ -76,21 +75,10 @@ class Projector:
     """
 
     def __init__(self, pipe: Path, pictures: list[Image], sound: NDArray[np.int16]) -> None:
+        super().__init__()
         self._pipe, self._pictures, self._sound = pipe, pictures, sound
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._feed, daemon=True)
         self._begun_s = time.perf_counter()
         self.zero_s = time.time()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        self._thread.join(2.0)
 
     def picture(self, number: int) -> Image:
         """What is to be seen now, whatever the number."""
@@ -105,7 +93,8 @@ class Projector:
     def _now_s(self) -> float:
         return time.perf_counter() - self._begun_s
 
-    def _feed(self) -> None:
+    def feed(self) -> None:
+        """Write sound into the pipe until the block ends."""
         size = round(_BLOCK_S * RATE_HZ)
         data = self._sound.astype("<i2")
         block = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+
+from benchmarks.giving import give
 
 if TYPE_CHECKING:
     from benchmarks.live_figures import Observed
@@ -67,13 +68,7 @@ def live(
         "machine": machine(),
         "commit": commit(),
     }
-    text = json.dumps(figures, indent=1)
-    if out is not None:
-        out.write_text(text + "\n", encoding="utf-8")
-    if as_json:
-        typer.echo(text)
-    else:
-        _show(figures)
+    give(figures, out=out, as_json=as_json, show=lambda: _show(figures))
 
 
 def _words(language: str | None, checkpoint: Path | None, settings: list[str]) -> list[str]:

@@ -25,9 +25,15 @@ def cpu_s(root: int) -> float:
     return sum(every[pid].own_s + every[pid].reaped_s for pid in _tree(root, every))
 
 
+def own_cpu_s(pid: int) -> float:
+    """Processor seconds, user and system, of one process alone; 0 when it is gone."""
+    process = _processes().get(pid)
+    return process.own_s if process is not None else 0.0
+
+
 def resident_mb(root: int) -> float:
     """Memory of a process and its descendants in MiB; pages that several of them share count once."""
-    return sum(_proportional_mb(pid) for pid in _tree(root, _processes()))
+    return sum(proportional_mb(pid) for pid in _tree(root, _processes()))
 
 
 class PeakMemory:
@@ -77,7 +83,8 @@ def _processes() -> dict[int, _Process]:
     return found
 
 
-def _proportional_mb(pid: int) -> float:
+def proportional_mb(pid: int) -> float:
+    """Memory of one process in MiB; of pages that several share it counts its part."""
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
     except OSError:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+
+from benchmarks.giving import written
 
 if TYPE_CHECKING:
     from benchmarks.peers.products import Recogniser
@@ -53,9 +54,7 @@ def peers(
     figures = _figures(names, shared, pythons, _spoken(files, words, pause), rounds)
     given = [*(f"--row {name}" for name in row or []), *(file.name for file in files or [])]
     figures |= {"pause_s": pause, "command": " ".join([f"{figures['command']} --pause {pause:g}", *given])}
-    text = json.dumps(figures, indent=1)
-    if out is not None:
-        out.write_text(text + "\n", encoding="utf-8")
+    text = written(figures, out)
     _give(figures, text if as_json else None, into)
 
 

@@ -12,6 +12,8 @@ from typing import Final, Literal
 from core.errors import ConsentError
 
 FILE_NAME: Final = "consent.jsonl"
+STATE_VARIABLE: Final = "EMOTRACK_STATE"
+"""Environment variable that names another folder for it."""
 
 Decision = Literal["given", "declined", "withdrawn"]
 Means = Literal["terminal", "option", "client", "window"]
@@ -43,7 +45,7 @@ class Entry:
 
 def ledger_path() -> Path:
     """Where it lies: in the folder `EMOTRACK_STATE`, or where the platform keeps what programs remember."""
-    named = os.environ.get("EMOTRACK_STATE")
+    named = os.environ.get(STATE_VARIABLE)
     if named:
         return Path(named).expanduser().resolve() / FILE_NAME
     import platformdirs
@@ -80,7 +82,7 @@ class Ledger:
             raise ConsentError(
                 f"the ledger of consent cannot be written ({error.strerror}).",
                 where=str(self.path),
-                fix="Name a writable folder in EMOTRACK_STATE.",
+                fix=f"Name a writable folder in {STATE_VARIABLE}.",
             ) from error
 
     def entries(self) -> Iterator[Entry]:

@@ -157,3 +157,25 @@ def test_an_engine_does_not_outlive_its_window_and_the_next_one_says_what_happen
     again.until(lambda now: any("did not end in order" in text for text in now["texts"]))
     again.press("quit")
     assert again.process.wait(LIMIT_S) == 0
+
+
+def test_the_benchmark_of_the_window_sees_its_first_estimate_and_tells_its_cost_from_the_engine_s(
+    demo_recording, weights
+) -> None:
+    for name in ("silero-vad", "yunet", "minilm", "whisper-tiny.en"):
+        weights(name)
+    words = ["bench", "desktop", "--starts", "1", "--seconds", "2", "--whisper", "tiny.en", "--json"]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "emotrack.py"), *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert 0 < told["window_ms"] < told["first_estimate_ms"]
+    assert told["first_estimate_ms_of_starts"] == [told["first_estimate_ms"]]
+    assert 0 < told["window_cores"] < told["engine_cores"]
+    assert 0 < told["window_mb"] < told["engine_mb"]
