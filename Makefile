@@ -36,10 +36,8 @@ demo: setup
 	$(BIN)/emotrack models pull
 	$(BIN)/emotrack demo --out runs/demo
 
-# The window's tests have a process of their own, as the window has: no network is loaded beside Qt.
 test: setup
-	$(BIN)/python -m pytest --ignore=tests/realtime/desktop
-	$(BIN)/python -m pytest tests/realtime/desktop
+	$(BIN)/python -m pytest
 
 explore: setup
 	$(BIN)/python -m pytest --hypothesis-profile=explore

@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,8 @@ import typer
 
 from benchmarks.giving import give
 
-_PROGRAM: Final = Path(__file__).with_name("desktop_window.py")
+_ROOT: Final = Path(__file__).resolve().parents[1]
+_START_S: Final = 120.0
 _SETTLED_S: Final = 5.0
 """So long after its first estimate a run is left alone before it is measured."""
 
@@ -64,7 +66,7 @@ def desktop(
 def _run(settings: Path, environment: dict[str, str], seconds: float) -> dict[str, Any]:
     """One start; times in milliseconds from it. Its costs are measured where it lasts."""
     begun_s = time.monotonic()
-    with _window(settings, environment) as process:
+    with _window(settings, environment, seconds) as process:
         window_ms, _ = _shown(process, "window", begun_s)
         first_ms, told = _shown(process, "estimate", begun_s)
         cost = _cost(process.pid, told["engine"], seconds) if seconds > 0 else {}
@@ -72,14 +74,17 @@ def _run(settings: Path, environment: dict[str, str], seconds: float) -> dict[st
 
 
 @contextmanager
-def _window(settings: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    words = [sys.executable, str(_PROGRAM), "--config", str(settings)]
-    process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True)
+def _window(settings: Path, environment: dict[str, str], seconds: float) -> Iterator[subprocess.Popen[str]]:
+    words = [sys.executable, "-m", "benchmarks.desktop_window", "--config", str(settings)]
+    process = subprocess.Popen(words, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    alarm = threading.Timer(_START_S + seconds, process.kill)
+    alarm.start()
     try:
         yield process
         process.send_signal(signal.SIGTERM)
         process.wait(_END_S)
     finally:
+        alarm.cancel()
         if process.poll() is None:
             process.kill()
         process.wait()

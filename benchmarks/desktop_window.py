@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from realtime.desktop import application
 from realtime.desktop.consent_dialog import Agreement

@@ -20,9 +20,12 @@ def app() -> Iterator[QApplication]:
     found = QApplication.instance()
     application = found if isinstance(found, QApplication) else QApplication(["emotrack"])
     application.setQuitOnLastWindowClosed(False)
+    gc.collect()
+    gc.freeze()  # what other tests have loaded is not looked through after each test here
     yield application
     for widget in application.topLevelWidgets():
         widget.close()
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
