@@ -111,4 +111,5 @@ def _pin(pid: int, cores: set[int]) -> None:
 
 def _hog(core: int) -> subprocess.Popen[bytes]:
     code = f"import os\nos.sched_setaffinity(0, {{{core}}})\nwhile True: pass"
-    return subprocess.Popen([sys.executable, "-S", "-c", code])
+    # Linux shares a core between sessions first: in one session all of them together would get one share.
+    return subprocess.Popen([sys.executable, "-S", "-c", code], start_new_session=True)
