@@ -93,7 +93,7 @@ def _window(settings: Path, environment: dict[str, str], seconds: float) -> Iter
 
 
 def _shown(process: subprocess.Popen[str], what: str, begun_s: float) -> tuple[float, dict[str, Any]]:
-    """When the window has shown it first, and what the window said then.."""
+    """When the window has shown it first, and what the window said then."""
     from core.errors import EmotrackError
 
     assert process.stdout is not None
