@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import statistics
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from benchmarks.live import live
 from benchmarks.peers.verb import peers
 from benchmarks.quiet import quiet
 from realtime.consent.ledger import STATE_VARIABLE
+from realtime.environment import variable
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.command()(live)
@@ -51,15 +51,8 @@ def bench(context: typer.Context) -> None:
 @contextmanager
 def _ledger_of_its_own() -> Iterator[None]:
     """Nobody consents to anything when sound from a file is played: the user's ledger stays as it is."""
-    before = os.environ.get(STATE_VARIABLE)
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ[STATE_VARIABLE] = folder
-        try:
-            yield
-        finally:
-            os.environ.pop(STATE_VARIABLE)
-            if before is not None:
-                os.environ[STATE_VARIABLE] = before
+    with tempfile.TemporaryDirectory() as folder, variable(STATE_VARIABLE, folder):
+        yield
 
 
 @app.command()

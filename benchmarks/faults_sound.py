@@ -13,7 +13,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.feeding import Feeder
+from benchmarks.meanwhile import Meanwhile
 from benchmarks.sound_server import RATE_HZ, SoundServer
 
 SPEAKER: Final = "speaker"
@@ -148,7 +148,7 @@ class FaultySound(SoundServer):
         return f"module-null-sink sink_name={SPEAKER} rate={RATE_HZ} channels=2"
 
 
-class Drifting(Feeder):
+class Drifting(Meanwhile):
     """Feeds a pipe with what is said, faster or slower than the clock, while the block lasts."""
 
     def __init__(self, file: Path, said: NDArray[np.float32], ppm: float) -> None:
@@ -158,7 +158,7 @@ class Drifting(Feeder):
         noise = np.random.default_rng(1).normal(size=len(said)).astype(np.float32) * 10 * _QUIET
         self._levels = (np.clip(said + noise, -1, 1) * 32_767).astype("<i2")
 
-    def feed(self) -> None:
+    def work(self) -> None:
         """Write sound into the pipe until the block ends."""
         size = round(_BLOCK_S * RATE_HZ)
         begun_s, frames = time.monotonic(), 0

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from benchmarks.camera_server import HZ, Image
-from benchmarks.feeding import Feeder
+from benchmarks.meanwhile import Meanwhile
 from benchmarks.sound_server import RATE_HZ
 
 PERIOD_S: Final = 2.0
@@ -60,7 +60,7 @@ def read_clip(path: Path) -> tuple[list[Image], NDArray[np.int16]]:
     return pictures, sound
 
 
-class Projector(Feeder):
+class Projector(Meanwhile):
     """Plays the clip over and over: the sound into a pipe, the pictures to whom it may concern.
 
     A block of sound is there when it has been recorded, so each is written at its end.
@@ -93,7 +93,7 @@ class Projector(Feeder):
     def _now_s(self) -> float:
         return time.perf_counter() - self._begun_s
 
-    def feed(self) -> None:
+    def work(self) -> None:
         """Write sound into the pipe until the block ends."""
         size = round(_BLOCK_S * RATE_HZ)
         data = self._sound.astype("<i2")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from benchmarks.meanwhile import Meanwhile
 
 _PERIOD_S: Final = 0.5
 _TICKS: Final = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
@@ -36,28 +37,22 @@ def resident_mb(root: int) -> float:
     return sum(proportional_mb(pid) for pid in _tree(root, _processes()))
 
 
-class PeakMemory:
+class PeakMemory(Meanwhile):
     """Samples the memory of a tree twice a second while the block lasts.
 
     Attributes:
         mb: the most that was seen.
     """
 
+    join_s = None
+
     def __init__(self, root: int) -> None:
+        super().__init__()
         self.mb = 0.0
         self._root = root
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> PeakMemory:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
+    def work(self) -> None:
+        """Look until the block ends."""
         while not self._over.wait(_PERIOD_S):
             self.mb = max(self.mb, resident_mb(self._root))
 

@@ -34,12 +34,7 @@ class Collector(QObject):
 
     def look(self) -> None:
         """Collect the oldest generation whose threshold is exceeded, and with it the younger ones."""
-        due = [
-            generation
-            for generation, (count, threshold) in enumerate(
-                zip(gc.get_count(), gc.get_threshold(), strict=True)
-            )
-            if count > threshold
-        ]
+        counts, thresholds = gc.get_count(), gc.get_threshold()
+        due = [generation for generation in range(3) if counts[generation] > thresholds[generation]]
         if due:
-            gc.collect(due[-1])
+            gc.collect(max(due))

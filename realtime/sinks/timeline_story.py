@@ -85,9 +85,7 @@ class Curve:
             estimate.
         """
         assert self._bins is not None, "nothing was added"
-        means: Array = np.concatenate(
-            [self._bins.means, np.full((1, self._bins.means.shape[1]), np.nan)], dtype=np.float64
-        )
+        means: Array = np.pad(self._bins.means.astype(np.float64), ((0, 1), (0, 0)), constant_values=np.nan)
         empty = np.isnan(means[:, 0])
         lonely = np.flatnonzero(empty[1:] & ~empty[:-1]) + 1
         means[lonely] = means[lonely - 1]  # one estimate a little late leaves no hole

@@ -33,6 +33,8 @@ _ASTRAY_S: Final = 0.25
 """So far beside its place sound is not steered back but put where it belongs."""
 
 _WAITED_S: Final = 0.05
+"""A block that has waited for so long says nothing of the time."""
+
 _PILING: Final = 1.2
 _JITTER_S: Final = 0.05
 _PILE_S: Final = 3.0
@@ -134,7 +136,8 @@ class AudioTrack:
         return out
 
     def _block(self, block: Block) -> list[SourceInput]:
-        self._heard_s, self.behind_s = block.at_s, self._explained_s(block)
+        self._heard_s = block.at_s
+        self.behind_s = self._explained_s(block)
         out = self._note_zeros(block)
         if self._run is not None and (
             abs(self._run.error_s) > _ASTRAY_S or self._lateness_s(block) < -_ASTRAY_S
@@ -142,17 +145,22 @@ class AudioTrack:
             # Nothing comes too early: what seems to was preceded by a pile of old sound, which came at once.
             out += self._end_run()
             self._line, self._hole = None, "no_data"
-        if self._line is None or self._held or self._unexplained_s(block) > _LATE_S or self._run is None:
+        if (
+            self._line is None
+            or self._held
+            or self._run is None
+            or self._lateness_s(block) - self.behind_s > _LATE_S
+        ):
             self._held.append(block)
             return out + self._settle()
         self._add(self._line, block)
         return out + self._feed(block)
 
     def _settle(self) -> list[SourceInput]:
-        """Decide about what is held back, if it can be decided."""
+        """Decide about what is held back, if it can be decided; its last block has just come."""
         last = self._held[-1]
         waited_s = last.at_s - self._held[0].at_s
-        if self._line is not None and self._unexplained_s(last) < _IN_TIME_S:
+        if self._line is not None and self._lateness_s(last) - self.behind_s < _IN_TIME_S:
             return self._release(self._line)
         if waited_s < (_ANCHOR_S if self._line is None else _DOUBT_S):
             return []
@@ -309,13 +317,9 @@ class AudioTrack:
             return 0.0
         return min(block.waited_s, max(0.0, self._lateness_s(block)))
 
-    def _unexplained_s(self, block: Block) -> float:
-        return self._lateness_s(block) - self._explained_s(block)
-
     def _add(self, line: ClockLine, block: Block) -> None:
-        """What had to wait says nothing of the time; but something has to be known."""
         assert self._opened is not None
-        if line is self._line and self._explained_s(block) > _WAITED_S:
+        if self._explained_s(block) > _WAITED_S:
             return
         end_s = (block.first_frame + len(block.samples)) / self._opened.rate_hz
         line.add(end_s, block.at_s - self._opened.latency_s)

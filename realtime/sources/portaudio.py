@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import SourceError
+from realtime.environment import variable
 from realtime.sources.block_age import Times, Waiting
 from realtime.sources.device_items import Block, DeviceLost, Opened
 from realtime.sources.driver import Port
@@ -212,16 +212,8 @@ def _source_named(name: str | None) -> Iterator[None]:
     if name is None:
         yield
         return
-    with _library:
-        before = os.environ.get("PULSE_SOURCE")
-        os.environ["PULSE_SOURCE"] = name
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["PULSE_SOURCE"]
-            else:
-                os.environ["PULSE_SOURCE"] = before
+    with _library, variable("PULSE_SOURCE", name):
+        yield
 
 
 @contextlib.contextmanager

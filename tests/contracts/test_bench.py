@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +11,8 @@ from benchmarks.cli import _median
 from benchmarks.looping import LoopingSource
 from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream
 from realtime.sources.memory import MemorySource
+from tests.command import emotrack
 from tests.core.fakes import chunks, frames, merged
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_median_is_taken_figure_by_figure():
@@ -52,9 +48,7 @@ def test_the_figures_of_a_short_run_have_the_promised_keys(weights, demo_clips, 
     out = tmp_path / "figures.json"
     clip = demo_clips / "1001_DFA_HAP_XX.flv"
     words = ["bench", "replay", str(clip), "--seconds", "1", "--language", "en", "--json", "--out", str(out)]
-    done = subprocess.run(
-        [sys.executable, "emotrack.py", *words], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = emotrack(*words)
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
     assert figures == json.loads(out.read_text())

@@ -1,12 +1,9 @@
-"""bench faults, av and quiet: what they conclude from what was seen and heard, and one fault for real."""
+"""bench faults and av: what they conclude from what was seen and heard, and one fault for real."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,10 +18,8 @@ from benchmarks.faults_table import FAULTS
 from benchmarks.faults_time import _of_drift
 from benchmarks.flash_clip import PERIOD_S, read_clip, write_clip
 from benchmarks.live_figures import Observed
-from benchmarks.quiet import counts_of
-from benchmarks.quiet_sounds import RATE_HZ, SOUNDS
+from tests.command import emotrack
 
-ROOT = Path(__file__).resolve().parents[2]
 ZERO_S = 1_700_000_000.0
 UNPLUGGED = next(fault for fault in FAULTS if fault.name == "microphone_unplugged")
 ASLEEP = next(fault for fault in FAULTS if fault.name == "program_stopped")
@@ -165,34 +160,6 @@ def test_a_flash_is_paired_with_its_own_beep():
     assert apart == [pytest.approx(40.0)] * 3
 
 
-# --- words on silence --------------------------------------------------------------------------------
-
-
-def test_words_are_counted_whether_they_stay_or_not():
-    def transcript(text, pending, *, final):
-        return {"type": "transcript", "text": text, "pending": pending, "final": final}
-
-    events = [{"type": "utterance", "id": "u1"}, {"type": "utterance", "id": "u1"}]
-    events += [
-        transcript("", "", final=False),
-        transcript("", "so", final=False),
-        transcript("", "", final=True),
-    ]
-    assert counts_of(events) == {"utterances": 1, "messages_with_words": 1, "words": 0}
-    events.append(transcript("thank you", "", final=True))
-    assert counts_of(events)["words"] == 2
-
-
-@pytest.mark.parametrize("name", SOUNDS)
-def test_sounds_without_words_are_as_long_as_asked_the_same_again_and_within_range(name):
-    sound = SOUNDS[name](4.0, 3)
-    assert (sound.dtype, abs(len(sound) - 4 * RATE_HZ) < 10) == (np.float32, True)
-    assert np.isfinite(sound).all()
-    assert np.abs(sound).max() <= 1
-    np.testing.assert_array_equal(sound, SOUNDS[name](4.0, 3))
-    assert (np.abs(sound).max() > 0.05) == (name != "silence")
-
-
 # --- for real ----------------------------------------------------------------------------------------
 
 
@@ -212,14 +179,7 @@ def test_a_microphone_is_unplugged_under_the_real_command_and_its_client_is_told
         "--document",
         str(document),
     ]
-    done = subprocess.run(
-        [sys.executable, "emotrack.py", *words],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
+    done = emotrack(*words, timeout_s=240)
     assert done.returncode in (0, 1), done.stderr  # 1: a bound was broken, as on a machine that is too busy
     figures = json.loads(out.read_text(encoding="utf-8"))
     told = figures["faults"]["microphone_unplugged"]["measured"]["streams"]["me"]

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 from benchmarks.feed import _measured, _Quantiles
 from benchmarks.feed_server import Plan
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.command import emotrack
 
 
 def test_the_figures_of_a_short_run_have_the_promised_keys_and_no_final_is_lost(tmp_path):
     words = ["--viewers", "1", "--viewers", "6", "--seconds", "2", "--storm", "6", "--no-peers", "--json"]
     picture = tmp_path / "feed.png"
-    done = subprocess.run(
-        [sys.executable, "emotrack.py", "bench", "feed", *words, "--picture", str(picture)],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+    done = emotrack("bench", "feed", *words, "--picture", str(picture), timeout_s=120)
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
     assert {"viewers", "p50_ms", "p99_ms", "kb_per_viewer", "finals_lost", "peers"} <= set(figures)

@@ -16,6 +16,7 @@ from typer.main import get_command
 import emotrack
 from core.errors import EmotrackError, NotAvailable, SourceError
 from core.version import VERSION
+from tests import command
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "cli.txt"
@@ -28,14 +29,7 @@ HERE = [
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     env = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "EMOTRACK_DEBUG")}
-    return subprocess.run(
-        [sys.executable, str(ROOT / "emotrack.py"), *words],
-        env={**env, "COLUMNS": "100", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    return command.emotrack(*words, env={**env, "COLUMNS": "100", **environment}, timeout_s=120)
 
 
 # --- what it offers ----------------------------------------------------------------------------------

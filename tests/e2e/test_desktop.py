@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.command import emotrack
+
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 300.0
 GONE_S = 3.0
@@ -165,14 +167,7 @@ def test_the_benchmark_of_the_window_sees_its_first_estimate_and_tells_its_cost_
     for name in ("silero-vad", "yunet", "minilm", "whisper-tiny.en"):
         weights(name)
     words = ["bench", "desktop", "--starts", "1", "--seconds", "2", "--whisper", "tiny.en", "--json"]
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "emotrack.py"), *words],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    done = emotrack(*words, timeout_s=LIMIT_S)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert 0 < told["window_ms"] < told["first_estimate_ms"]

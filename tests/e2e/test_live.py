@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
-from pathlib import Path
 
 import jsonschema
 
 from core.schema import json_schema
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests import command
 
 
 def emotrack(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "emotrack.py", *words, "--no-feed", "--no-console"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
+    return command.emotrack(*words, "--no-feed", "--no-console", timeout_s=240)
 
 
 def test_a_live_run_of_the_real_networks_is_had_again_from_its_recording(weights, demo_clips, tmp_path):

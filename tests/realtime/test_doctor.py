@@ -6,7 +6,6 @@ import json
 import math
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,23 +15,16 @@ from realtime import doctor
 from realtime.doctor import Check, Diagnosis, judge
 from realtime.sources.device_items import REASONS
 from realtime.sources.trial import Trial
+from tests import command
 from tests.realtime.pulse import PulseDaemon
 from tests.realtime.sources.cameras import CameraServer, mjpeg
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     hidden = ("PULSE_SERVER", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR")
     env = {key: value for key, value in os.environ.items() if key not in hidden}
-    return subprocess.run(
-        [sys.executable, str(ROOT / "emotrack.py"), "doctor", "--seconds", "0.5", *words],
-        env={**env, "COLUMNS": "120", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    env |= {"COLUMNS": "120", **environment}
+    return command.emotrack("doctor", "--seconds", "0.5", *words, env=env, timeout_s=60)
 
 
 def audio(**values: object) -> Trial:

@@ -288,9 +288,8 @@ def test_a_pile_of_old_sound_after_a_sleep_does_not_run_ahead_of_the_time(
     woken_s = 50.0  # after 30 s
     out += track.poll(woken_s, slept=True)
     piled = round(pile_s / block_s)
-    for n in range(
-        0, piled, at_once
-    ):  # what was not read meanwhile comes at once, as fast as the machine can
+    # What was not read meanwhile comes at once, as fast as the machine can.
+    for n in range(0, piled, at_once):
         give(woken_s + takes_s * n / piled, at_once)
         assert max(available_s(item) for item in out) < woken_s + takes_s * n / piled + 0.3
     at_s = woken_s + takes_s

@@ -1,4 +1,4 @@
-"""A thread that feeds something while a block lasts."""
+"""A thread that works while a block lasts."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import threading
 from types import TracebackType
 from typing import Self
 
-_END_S = 2.0
 
+class Meanwhile:
+    """Runs `work` in a thread from the block's begin to its end. To be derived from.
 
-class Feeder:
-    """Runs `feed` in a thread from the block's begin to its end. To be derived from."""
+    Attributes:
+        join_s: how long its end is waited for; None = until it comes.
+    """
+
+    join_s: float | None = 2.0
 
     def __init__(self) -> None:
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self.feed, daemon=True)
+        self._thread = threading.Thread(target=self.work, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -24,8 +28,8 @@ class Feeder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
-        self._thread.join(_END_S)
+        self._thread.join(self.join_s)
 
-    def feed(self) -> None:
-        """Feed until `_over` is set."""
+    def work(self) -> None:
+        """Work until `_over` is set."""
         raise NotImplementedError
