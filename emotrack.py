@@ -18,28 +18,31 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from realtime.offline import OfflineStages
-    from realtime.sources.recording import RecordingSource
+    from core.media.recording import RecordingSource
+    from realtime.runs.offline import OfflineStages
 
 HOME = os.path.dirname(os.path.realpath(__file__))
 PACKAGES = ("core", "realtime", "train")
 FOREIGN_EXIT_CODE = 20
 
 VERBS = {
-    "replay": ("realtime.cli", "track a recording: terminal, web page, websocket, run folder"),
-    "live": ("realtime.cli", "track a conversation: microphone, camera, the other side's sound and screen"),
-    "serve": ("realtime.cli", "track what clients send: a page's microphone and camera, or a program's"),
-    "desktop": ("realtime.cli", "open the tracker window beside a call, with an icon in the tray"),
-    "demo": ("realtime.cli", "fetch a real recording and replay it in real time"),
-    "models": ("realtime.models_cli", "list, pull, verify and locate the weights"),
-    "doctor": ("realtime.doctor_cli", "check devices, levels, models and back ends; say what to fix"),
+    "replay": ("realtime.cli.app", "track a recording: terminal, web page, websocket, run folder"),
+    "live": (
+        "realtime.cli.app",
+        "track a conversation: microphone, camera, the other side's sound and screen",
+    ),
+    "serve": ("realtime.cli.app", "track what clients send: a page's microphone and camera, or a program's"),
+    "desktop": ("realtime.cli.app", "open the tracker window beside a call, with an icon in the tray"),
+    "demo": ("realtime.cli.app", "fetch a real recording and replay it in real time"),
+    "models": ("realtime.cli.models", "list, pull, verify and locate the weights"),
+    "doctor": ("realtime.cli.doctor_command", "check devices, levels, models and back ends; say what to fix"),
     "train": ("train.cli", "train, evaluate and calibrate checkpoints"),
-    "compile": ("realtime.compile_cli", "compile the networks for this machine"),
+    "compile": ("realtime.cli.compile", "compile the networks for this machine"),
     "bench": ("benchmarks.cli", "measure speed and memory on this machine"),
     "report": ("realtime.report.command", "write the report on a finished run: a page and a picture"),
-    "schema": ("realtime.cli", "print the JSON Schema of the feed's messages"),
+    "schema": ("realtime.cli.app", "print the JSON Schema of the feed's messages"),
 }
-"""Verb -> module whose `app` serves it, what it does. `realtime.cli` serves several verbs."""
+"""Verb -> module whose `app` serves it, what it does. `realtime.cli.app` serves several verbs."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -119,7 +122,7 @@ def _dispatch(verb: str, words: list[str]) -> None:
     from typer.main import get_command
 
     app = import_module(module).app
-    shared = module == "realtime.cli"
+    shared = module == "realtime.cli.app"
     name = "emotrack" if shared else f"emotrack {verb}"
     lent = LiveStages() if verb == "train" else None
     get_command(app).main(args=[verb, *words] if shared else words, prog_name=name, obj=lent)
@@ -133,19 +136,19 @@ class LiveStages:
 
     def open_recording(self, path: Path) -> RecordingSource:
         """Open a recording as `replay` does."""
-        from realtime.sources.recording import RecordingSource
+        from core.media.recording import RecordingSource
 
         return RecordingSource(path)
 
     def prepare(self, checkpoint: Path, whisper: str) -> None:
-        """See `realtime.offline.prepare_stages`."""
-        from realtime.offline import prepare_stages
+        """See `realtime.runs.offline.prepare_stages`."""
+        from realtime.runs.offline import prepare_stages
 
         prepare_stages(checkpoint, whisper)
 
     def load(self, checkpoint: Path, whisper: str, language: str | None) -> OfflineStages:
-        """See `realtime.offline.load_stages`."""
-        from realtime.offline import load_stages
+        """See `realtime.runs.offline.load_stages`."""
+        from realtime.runs.offline import load_stages
 
         return load_stages(checkpoint, whisper, language)
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from benchmarks.giving import give
+from benchmarks.output import give
 
 if TYPE_CHECKING:
-    from core.engine import Input
+    from core.engine.engine import Input
 
 _SOURCE: Final = "beeper"
 _LOUD: Final = 0.1
@@ -69,10 +69,10 @@ def _measured(latency_s: float, seconds: float) -> dict[str, Any]:
     import numpy as np
 
     from benchmarks.camera_server import CameraServer, mjpeg
-    from benchmarks.faults_run import FaultyRun
-    from benchmarks.faults_sound import FaultySound
+    from benchmarks.faults.run import FaultyRun
+    from benchmarks.faults.sound import FaultySound
     from benchmarks.flash_clip import PERIOD_S, Projector, read_clip, write_clip
-    from realtime.sources.recorded_inputs import RecordedRun
+    from realtime.recording.recorded_inputs import RecordedRun
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

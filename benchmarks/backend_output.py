@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.giving import written
+from benchmarks.output import written
 
 Checkpoint = Annotated[Path | None, typer.Option(help="Folder of a trained checkpoint; else the default.")]
 Rounds = Annotated[int, typer.Option(min=1, help="Interleaved rounds per number of threads.")]

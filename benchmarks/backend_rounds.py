@@ -40,7 +40,7 @@ def measure(checkpoint: Path, jobs: Jobs, threads: int, rounds: int, names: list
     from core.backends.loading import Loaded, Place, load_backend
     from core.backends.onnx import OnnxNetwork
     from core.backends.parity import compare, load_cases
-    from core.backends.table import backend
+    from core.backends.registry import backend
     from core.spec import read_spec
 
     spec = read_spec(checkpoint)

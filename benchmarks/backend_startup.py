@@ -28,7 +28,7 @@ def start(checkpoint: Path, name: str, networks: list[str]) -> dict[str, Any]:
     from core.backends.compiled import compiled_folder
     from core.backends.compiling import artifact_path
     from core.backends.parity import load_cases
-    from core.backends.table import backend
+    from core.backends.registry import backend
     from core.spec import read_spec
 
     spec = read_spec(checkpoint)

@@ -38,8 +38,8 @@ def compare_backends(
         "machine", "commit", "rounds".
     """
     from benchmarks.machine import commit, machine
-    from core.backends.table import BACKENDS
-    from realtime.preparation import checkpoint_folder, prepare
+    from core.backends.registry import BACKENDS
+    from realtime.runs.export import checkpoint_folder, prepare
 
     folder = checkpoint_folder(checkpoint).resolve()
     prepare(folder, tell)
@@ -89,8 +89,8 @@ def compile_missing(checkpoint: Path, tell: Callable[[str], None]) -> None:
     from core.backends.artifacts import export_folder
     from core.backends.compiled import compiled_folder
     from core.backends.compiling import compile_networks
+    from core.backends.registry import BACKENDS, backend
     from core.backends.source import Source
-    from core.backends.table import BACKENDS, backend
     from core.errors import EmotrackError
     from core.spec import read_spec
 
@@ -112,7 +112,7 @@ def under_contention(
     checkpoint: Path | None, names: Iterable[str], seconds: float, tell: Callable[[str], None]
 ) -> list[dict[str, Any]]:
     """One hop beside Whisper, for wait policies and numbers of threads."""
-    from realtime.preparation import checkpoint_folder
+    from realtime.runs.export import checkpoint_folder
 
     folder = checkpoint_folder(checkpoint).resolve()
     cores = os.cpu_count() or 2

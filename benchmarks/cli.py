@@ -16,14 +16,14 @@ from typing import Annotated, Any, Final
 import typer
 
 from benchmarks.av import av
+from benchmarks.competitors.command import peers
 from benchmarks.desktop import desktop
 from benchmarks.encoders import encoders
-from benchmarks.faults import faults
+from benchmarks.faults.command import faults
 from benchmarks.feed import feed
 from benchmarks.fusion import fusion
-from benchmarks.giving import give
 from benchmarks.live import live
-from benchmarks.peers.verb import peers
+from benchmarks.output import give
 from benchmarks.quiet import quiet
 from realtime.consent.ledger import STATE_VARIABLE
 from realtime.environment import variable
@@ -100,8 +100,8 @@ def replay(
 
 def _recording(file: Path | None, seconds: float) -> tuple[Path, int]:
     """The recording, and how often it fits into `seconds`."""
-    from realtime.demo import build_demo
-    from realtime.sources.recording import RecordingSource
+    from core.media.recording import RecordingSource
+    from realtime.cli.demo import build_demo
 
     path = file if file is not None else build_demo()
     with RecordingSource(path) as source:
@@ -111,7 +111,7 @@ def _recording(file: Path | None, seconds: float) -> tuple[Path, int]:
 
 def _prepare(checkpoint: Path | None) -> None:
     """Export the networks beforehand: it happens once per machine and is no part of a run."""
-    from realtime.preparation import checkpoint_folder, prepare
+    from realtime.runs.export import checkpoint_folder, prepare
 
     prepare(checkpoint_folder(checkpoint), lambda sentence: typer.echo(sentence, err=True))
 

@@ -39,7 +39,7 @@ def contend(
     from core.inputs import SAMPLE_RATE
     from core.spec import read_spec
     from core.weights import locate
-    from realtime.workers.whisper import Whisper
+    from core.workers.whisper import Whisper
 
     spec = read_spec(checkpoint)
     place = Place(spec, checkpoint, export_folder(spec))

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from benchmarks.giving import give
+from benchmarks.output import give
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _START_S: Final = 120.0
@@ -40,9 +40,9 @@ def desktop(
 
     Needs PulseAudio, Xvfb and the extra `desktop`.
     """
-    from benchmarks.faults_world import world_of
+    from benchmarks.faults.testbed import world_of
     from benchmarks.machine import commit, machine
-    from realtime.demo import build_demo
+    from realtime.cli.demo import build_demo
 
     runs = []
     with tempfile.TemporaryDirectory() as folder, world_of(Path(folder), build_demo(), "http") as world:

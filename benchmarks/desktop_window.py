@@ -11,7 +11,7 @@ import sys
 
 from realtime.desktop import application
 from realtime.desktop.consent_dialog import Agreement
-from realtime.desktop.desk import Desk
+from realtime.desktop.controller import Desk
 
 
 class _Watched(Desk):

@@ -14,8 +14,8 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from benchmarks.background_thread import Meanwhile
 from benchmarks.camera_server import HZ, Image
-from benchmarks.meanwhile import Meanwhile
 from benchmarks.sound_server import RATE_HZ
 
 PERIOD_S: Final = 2.0

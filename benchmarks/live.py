@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from benchmarks.giving import give
+from benchmarks.output import give
 
 if TYPE_CHECKING:
     from benchmarks.live_figures import Observed
@@ -49,7 +49,7 @@ def live(
     Each recogniser is started twice: with its files out of the system's cache, then with them in it.
     """
     from benchmarks.machine import commit, machine
-    from realtime.demo import build_demo
+    from realtime.cli.demo import build_demo
 
     recording = (file if file is not None else build_demo()).resolve()
     length_s = seconds if soak is None else soak * 60.0

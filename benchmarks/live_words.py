@@ -12,7 +12,7 @@ from typing import Any, Final
 from benchmarks.live_figures import words_apart
 from core.errors import EmotrackError
 from core.stages.transcript import same_word
-from realtime.recorder import FILE_NAME
+from realtime.recording.recorder import FILE_NAME
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.meanwhile import Meanwhile
+from benchmarks.background_thread import Meanwhile
 
 _PERIOD_S: Final = 0.5
 _TICKS: Final = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from benchmarks.giving import give
+from benchmarks.output import give
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _AS_LIVE: Final = ("--set", "engine.transcript.early_final=true")

@@ -73,14 +73,14 @@ def measure(path: Path, rounds: int, config_path: Path) -> dict[str, Any]:
     Returns:
         The figures of `benchmarks.cli` less those that concern all runs.
     """
-    from benchmarks.looping import LoopingSource
+    from benchmarks.looping_source import LoopingSource
     from benchmarks.machine import cpu_s, peak_rss_mb
-    from realtime.build import build_engine, hello, load_lanes
+    from core.media.recording import RecordingSource
     from realtime.config import ReplayConfig
-    from realtime.pacing import Pace
-    from realtime.preparation import checkpoint_folder, prepare
-    from realtime.session import Session
-    from realtime.sources.recording import RecordingSource
+    from realtime.runs.build import build_engine, hello, load_lanes
+    from realtime.runs.export import checkpoint_folder, prepare
+    from realtime.session.replay import Session
+    from realtime.sources.pacing import Pace
 
     imported_s = time.perf_counter() - _STARTED_S
     config = ReplayConfig.from_yaml(config_path)
@@ -145,7 +145,7 @@ def _spread(name: str, values_ms: list[float]) -> dict[str, float]:
 
 def _lane_shares(run_ms: Mapping[str, list[float]], wall_s: float) -> dict[str, float]:
     """Part of the run for which each lane was at work."""
-    from realtime.workers.lanes import LANES
+    from realtime.session.worker_threads import LANES
 
     busy_s = dict.fromkeys(SHARES, 0.0)
     for kind, values in run_ms.items():

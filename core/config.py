@@ -6,13 +6,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from core.config_base import Strict
 from core.labels import Purpose
-from core.strict import Strict
 from core.work import WorkKind
 
 
 class VoiceConfig(Strict):
-    """Voice activity and turns (`core.stages.voice`, `core.stages.turns`).
+    """Voice activity and turns (`core.stages.vad`, `core.stages.endpointing`).
 
     Attributes:
         on, off: Silero's speech probability that opens and keeps open a turn (hysteresis).
@@ -81,7 +81,7 @@ def _limits() -> dict[str, float]:
 
 
 class LoadConfig(Strict):
-    """When a live run leaves something out to keep up (`core.stages.load_ladder`).
+    """When a live run leaves something out to keep up (`core.engine.load_shedding`).
 
     Attributes:
         limit_s: queue -> age of its oldest entry above which the machine does not keep up.

@@ -13,9 +13,9 @@ from typing import Final, Literal
 
 from pydantic import Field, model_validator
 
+from core.config_base import Strict
 from core.errors import ConfigError, SpecMismatch
 from core.labels import MODALITIES, Modality
-from core.strict import Strict
 from core.window import TokenShape
 
 SPEC_VERSION = 1

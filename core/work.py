@@ -243,7 +243,7 @@ class Work:
         kind: which worker.
         payload: what to compute on.
         issued_t_s: stream time at which the engine decided to ask.
-        due_t_s: stream time at which a deterministic run takes the result in (see `core.engine`).
+        due_t_s: stream time at which a deterministic run takes the result in (see `core.engine.engine`).
     """
 
     id: int

@@ -12,7 +12,7 @@ import sys
 
 from core.events import EmotionEstimate, End, Transcript
 from realtime.feed.client import FeedClient, address_of
-from realtime.feed.requests import Subscription
+from realtime.feed.client_messages import Subscription
 
 
 async def print_finals(page: str) -> None:

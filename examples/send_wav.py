@@ -17,8 +17,8 @@ import numpy as np
 
 from core.events import EmotionEstimate
 from realtime.feed.client import address_of
+from realtime.feed.client_messages import INGEST_PATH, Ingest, IngestStream
 from realtime.feed.ingest_client import IngestClient
-from realtime.feed.requests import INGEST_PATH, Ingest, IngestStream
 
 BLOCK_S = 0.1
 

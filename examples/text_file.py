@@ -14,7 +14,7 @@ from pathlib import Path
 
 from core.events import EmotionEstimate, End, Hello
 from realtime.feed.client import FeedClient, address_of
-from realtime.feed.requests import Subscription
+from realtime.feed.client_messages import Subscription
 
 SHOWN = 2
 """Labels of each person."""

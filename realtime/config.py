@@ -10,11 +10,11 @@ from pydantic import BeforeValidator, Field
 
 from core.backends.base import Precision
 from core.config import EngineConfig
+from core.config_base import Strict, with_overrides
 from core.errors import ConfigError
 from core.policy import settled
 from core.spec import DEFAULT_POINT
-from core.strict import Strict, with_overrides
-from realtime.pacing import Pace
+from realtime.sources.pacing import Pace
 
 PURPOSE: Final = "engine.purpose"
 

@@ -14,10 +14,10 @@ from core.errors import SourceError, WeightsError
 from core.version import VERSION
 from core.weights import catalogue, is_ready
 from realtime.sources.config import SourcesConfig
+from realtime.sources.device_test import Trial, try_devices
 from realtime.sources.devices import Device, list_devices
 from realtime.sources.live import LiveSource
 from realtime.sources.open import CAMERA, ME, SCREEN, THEM, open_sources
-from realtime.sources.trial import Trial, try_devices
 
 Outcome = Literal["ok", "warning", "failed"]
 

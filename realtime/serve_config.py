@@ -6,7 +6,7 @@ import os
 
 from pydantic import Field
 
-from core.strict import Strict
+from core.config_base import Strict
 from realtime.live_config import LiveTrackingConfig
 
 CORES_PER_SESSION = 2

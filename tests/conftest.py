@@ -71,7 +71,7 @@ def demo_clips(weights: Callable[[str], Path]) -> Path:
 @pytest.fixture(scope="session")
 def demo_recording() -> Path:
     """The demo recording: the six clips as one mp4 of about 20 s."""
-    from realtime.demo import build_demo
+    from realtime.cli.demo import build_demo
 
     return build_demo()
 

@@ -13,17 +13,17 @@ import numpy as np
 from core.labels import MODALITIES
 from core.models.storage import load_network, save_network
 from core.spec import CalibrationSpec, ModelSpec, read_spec, write_spec
-from train.calibration_run import calibrate
+from train.calibration.stage import calibrate
 from train.config import TrainingConfig
 from train.cross_fitting import cross_fit
+from train.data.token_set import TokenSet
+from train.data.training_data import Inputs, Places, read_inputs
 from train.encoder_plan import wants_encoders
 from train.first_stage import first_stage
-from train.fit import Fitted
-from train.inputs import Inputs, Places, read_inputs
+from train.fusion.fit import Fitted
 from train.parallel import join_world, leave_world
 from train.progress import RunLog
 from train.second_stage import calibration_weights, train_network
-from train.tokens import TokenSet
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from train.evaluation.ready import Ready
-    from train.token_sets import RecordingWork
+    from train.encoding.corpus import RecordingWork
+    from train.evaluation.prepared_split import Ready
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -58,11 +58,11 @@ def fit(
     skip_unreadable: Skip = False,
 ) -> None:
     """Train encoders that are not there, fusion and peers; calibrate, and write a checkpoint."""
-    from core.shipped import shipped
+    from core.resources import shipped
     from core.weights import fetch
     from train.build import build
     from train.config import read_config
-    from train.inputs import Places
+    from train.data.training_data import Places
 
     resolved = read_config(config, set_ or [])
     started = resolved.peers == "checkpoint"
@@ -124,8 +124,8 @@ def evaluate(
     import json
 
     from core.weights import fetch
-    from train.catalogue import Reading, split_rule_of
-    from train.evaluate import evaluate_corpus
+    from train.corpora.registry import Reading, split_rule_of
+    from train.evaluation.evaluate import evaluate_corpus
 
     work = _recording_work(
         context,
@@ -153,7 +153,7 @@ def evaluate(
     if not json_:
         from rich.console import Console
 
-        from train.report import abstention_line, label_table, main_table
+        from train.evaluation.tables import abstention_line, label_table, main_table
 
         console = Console()
         console.print(main_table(report))
@@ -180,9 +180,9 @@ def matrix(
     import json
 
     from core.weights import fetch
-    from train.evaluate import make_ready
+    from train.encoding.corpus import Means
+    from train.evaluation.evaluate import make_ready
     from train.evaluation.matrix import cross_corpus, table
-    from train.token_sets import Means
 
     def ready(folder: Path, name: str) -> Ready:
         means = Means(folder, _cache(cache), fetch, lambda: folder)
@@ -206,8 +206,8 @@ def admit(
 ) -> None:
     """Measure on validation data what a compiled backend costs; `auto` uses it if it is little."""
     from core.weights import fetch
-    from train.admission import admit as measure
-    from train.admission import verdict
+    from train.evaluation.backend_accuracy import admit as measure
+    from train.evaluation.backend_accuracy import verdict
 
     found = measure(checkpoint, backend, corpus, data, cache=_cache(cache), locate=fetch, quiet=False)
     for name, eager in found.eager.items():
@@ -232,11 +232,11 @@ def ablate(
     """Train variants of a preset with several seeds each, and compare them on the test part."""
     import json
 
-    from core.shipped import shipped
+    from core.resources import shipped
     from core.weights import fetch
     from train.ablation.command import ablate as run
     from train.ablation.report import markdown, table, write_into
-    from train.inputs import Places
+    from train.data.training_data import Places
 
     places = Places(data, encoders or shipped("checkpoints/default"), out, _cache(cache), fetch)
     report = run(config, places, quiet=json_)
@@ -259,9 +259,9 @@ def card(
     """Measure a checkpoint on the test part of each of its corpora and write its model card."""
     from core.spec import read_spec
     from core.weights import fetch
-    from train.card import model_card
     from train.config import read_config
-    from train.evaluate import evaluate_corpus
+    from train.evaluation.evaluate import evaluate_corpus
+    from train.evaluation.model_card import model_card
 
     names = tuple(read_config(config, []).corpora)
     reports = [
@@ -283,7 +283,7 @@ def _recording_work(
     language: str | None = None,
 ) -> RecordingWork:
     """The stages of the live loop are what `emotrack` put into the context; see `emotrack.LiveStages`."""
-    from train.token_sets import RecordingWork
+    from train.encoding.corpus import RecordingWork
 
     return RecordingWork(context.obj, whisper, language, workers, ray, skip_unreadable)
 

@@ -7,19 +7,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from core.config_base import Strict, read_mapping, with_overrides
 from core.errors import ConfigError
 from core.labels import EMOTIONS, MODALITIES, Modality
 from core.spec import FusionSpec
-from core.strict import Strict, read_mapping, with_overrides
-from train.catalogue import CORPORA
 from train.corpora.recordings import SplitRule
-from train.distillation import LossConfig
+from train.corpora.registry import CORPORA
+from train.data.window_augmentation import PlacementConfig
 from train.encoders.audio import AudioTraining
 from train.encoders.text import TextTraining
 from train.encoders.visual import VisualTraining
-from train.learner import OptimisationConfig
-from train.pairing import PairingConfig
-from train.placement import PlacementConfig
+from train.fusion.batches import PairingConfig
+from train.fusion.learner import OptimisationConfig
+from train.fusion.objective import LossConfig
 
 
 class CorpusConfig(Strict):

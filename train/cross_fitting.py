@@ -22,16 +22,16 @@ import torch
 
 from core.models.fusion import EmotionNet
 from core.spec import BranchCalibration, CalibrationSpec, OperatingPoint
-from train.calibration_run import calibrate
+from train.calibration.stage import calibrate
 from train.config import TrainingConfig
 from train.corpora.base import bucket
-from train.fit import Fitted
-from train.inputs import Inputs, Places
-from train.learner import Figures
+from train.data.token_set import TokenSet
+from train.data.training_data import Inputs, Places
+from train.fusion.fit import Fitted
+from train.fusion.learner import Figures
 from train.parallel import World
 from train.progress import RunLog
 from train.second_stage import calibration_weights, train_network, validator
-from train.tokens import TokenSet
 
 Name = TypeVar("Name", bound=str)
 

@@ -20,10 +20,10 @@ from core.models.fusion import EmotionNet
 from core.models.storage import save_network
 from core.spec import EncoderSpec, ModelSpec, write_spec
 from core.weights import file_sha256, find
-from train.catalogue import corpus
-from train.features import ENCODER_FILES
-from train.token_sets import FEATURES, NO_ENCODER
-from train.tokens import TokenSet
+from train.corpora.registry import corpus
+from train.data.token_set import TokenSet
+from train.encoding.corpus import FEATURES, NO_ENCODER
+from train.encoding.features import ENCODER_FILES
 
 WIDTHS: Final[dict[Modality, int]] = {"text": text.WIDTH, "audio": audio.WIDTH, "visual": visual.WIDTH}
 

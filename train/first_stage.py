@@ -7,7 +7,7 @@ from pathlib import Path
 from core.labels import MODALITIES, Modality
 from train.config import TrainingConfig
 from train.encoders.one import Recipe, train_one
-from train.features import ENCODER_FILES, Locate
+from train.encoding.features import ENCODER_FILES, Locate
 
 
 def first_stage(config: TrainingConfig, data: Path, folder: Path, locate: Locate) -> None:

@@ -8,18 +8,18 @@ from pathlib import Path
 from core.labels import Modality
 from core.models.fusion import EmotionNet
 from core.window import TokenShape
+from train.calibration.teacher import calibrated_peers, equal_peers, knowledge_of
 from train.config import TrainingConfig
-from train.fit import Fitted, fit
-from train.inference import evaluation_windows, outputs_of
-from train.inputs import Inputs, Places
-from train.knowledge import calibrated_peers, equal_peers, knowledge_of
-from train.learner import Figures, Validate
+from train.data.token_set import TokenSet
+from train.data.training_data import Inputs, Places
+from train.evaluation.inference import evaluation_windows, outputs_of
+from train.fusion.batches import BatchMaker
+from train.fusion.fit import Fitted, fit
+from train.fusion.initialisation import new_network
+from train.fusion.learner import Figures, Validate
 from train.metrics import presence, ranking
-from train.pairing import BatchMaker
 from train.parallel import World
 from train.progress import RunLog
-from train.start import new_network
-from train.tokens import TokenSet
 
 
 def train_network(

@@ -12,7 +12,7 @@ from core.labels import EMOTIONS, MODALITIES, Modality
 from core.models.fusion import EmotionNet
 from core.spec import FusionSpec
 from core.window import Tokens, TokenShape
-from train.tokens import Ragged, Timing, TokenSet
+from train.data.token_set import Ragged, Timing, TokenSet
 
 WIDTHS: dict[Modality, int] = {"text": 5, "audio": 6, "visual": 4}
 SHAPES = {m: TokenShape(8, WIDTHS[m]) for m in MODALITIES}

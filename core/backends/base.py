@@ -1,4 +1,4 @@
-"""What every backend is: probe, lower, load. One file per backend; `core.backends.table` lists them."""
+"""What every backend is: probe, lower, load. One file per backend; `core.backends.registry` lists them."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from core.backends.artifacts import EXPORT_VERSION
 from core.backends.base import NETWORKS, Backend, NetworkName, Precision, Unusable
+from core.config_base import Strict
 from core.spec import ModelSpec
-from core.strict import Strict
 from core.weights import cache_root, file_sha256
 
 COMPILED_VERSION: Final = 1

@@ -15,7 +15,7 @@ from core.backends.base import NETWORKS, Backend, Network, NetworkName, Precisio
 from core.backends.compiled import MOST_POINTS_LOST, check_compiled, compiled_folder
 from core.backends.compiling import artifact_path, is_reduced
 from core.backends.parity import compare, demand, first_cases, load_cases
-from core.backends.table import AUTO, backend
+from core.backends.registry import AUTO, backend
 from core.errors import EmotrackError, ModelError
 from core.spec import ModelSpec
 

@@ -83,7 +83,7 @@ class SileroVoice:
         if frame.shape != (FRAME_SAMPLES,):
             raise StreamGap(
                 f"a voice frame has shape {frame.shape} instead of ({FRAME_SAMPLES},).",
-                fix="Cut the stream into frames of 512 samples first, as core.stages.voice does.",
+                fix="Cut the stream into frames of 512 samples first, as core.stages.vad does.",
             )
         samples = np.concatenate([state.context, frame]).astype(np.float32, copy=False)
         feeds = {"input": samples[None, :], "state": state.recurrent, "sr": self._rate}

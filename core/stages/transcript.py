@@ -10,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass, replace
 
-from core.stages.seam import words_after
+from core.stages.hypothesis_alignment import words_after
 from core.work import Hypothesis, Word
 
 _UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})

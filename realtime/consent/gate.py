@@ -15,7 +15,7 @@ from core.labels import Purpose
 from core.policy import policy_of
 from realtime.consent.ledger import Decision, Entry, Ledger, Means
 from realtime.consent.notice import notice_for
-from realtime.consent.traces import Traces
+from realtime.consent.session_files import Traces
 
 log = logging.getLogger(__name__)
 

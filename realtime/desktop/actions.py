@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QMenu
 
 from realtime.desktop.icons import icon
 from realtime.desktop.phase import Phase
-from realtime.desktop.situation import Situation
+from realtime.desktop.status import Situation
 
 
 class Actions(QObject):

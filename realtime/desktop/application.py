@@ -5,11 +5,11 @@ from __future__ import annotations
 from PySide6.QtWidgets import QApplication
 
 from realtime.consent.ledger import ledger_path
-from realtime.desktop.collecting import Collector
-from realtime.desktop.desk import Desk
-from realtime.desktop.endings import Endings
-from realtime.desktop.single import Single
-from realtime.desktop.wishes import Wishes
+from realtime.desktop.controller import Desk
+from realtime.desktop.gc import Collector
+from realtime.desktop.launch_options import Wishes
+from realtime.desktop.signals import Endings
+from realtime.desktop.single_instance import Single
 
 
 class Application:

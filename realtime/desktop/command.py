@@ -51,7 +51,7 @@ def run_desktop(
     check_screen()
     try:
         from realtime.desktop.application import Application
-        from realtime.desktop.wishes import Wishes
+        from realtime.desktop.launch_options import Wishes
     except ImportError as error:
         raise NotAvailable(f"Qt cannot be loaded: {error}.", fix=_packages()) from error
     return Application(Wishes.of(config, play, purpose, checkpoint, overrides)).run()

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from core.config_base import Strict
 from core.labels import Purpose
-from core.strict import Strict
 
 
 class DesktopConfig(Strict):

@@ -8,13 +8,13 @@ from typing import Final
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFormLayout, QFrame, QVBoxLayout, QWidget
 
+from core.media.source import Source
 from realtime.desktop.device_choice import DeviceChoice
 from realtime.desktop.meter import LevelMeter
 from realtime.desktop.preview import Preview
 from realtime.desktop.probe import PICTURES, Probe
 from realtime.desktop.region_choice import RegionChoice
 from realtime.desktop.texts import say, text
-from realtime.sources.base import Source
 from realtime.sources.devices import Device, Kind
 from realtime.sources.screen import Region, parse_region
 

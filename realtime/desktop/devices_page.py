@@ -9,12 +9,12 @@ from typing import Final
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from core.media.source import Source
 from core.policy import Policy
 from realtime.desktop.device_row import DeviceRow
 from realtime.desktop.device_watch import DeviceWatch
 from realtime.desktop.probe import PICTURES, open_device
 from realtime.desktop.texts import say, text
-from realtime.sources.base import Source
 from realtime.sources.config import SourcesConfig
 from realtime.sources.device_items import DeviceLost
 from realtime.sources.devices import Device, Kind, list_devices

@@ -10,10 +10,10 @@ from PySide6.QtCore import QElapsedTimer, QObject, QProcess, QProcessEnvironment
 
 from core.errors import ConfigError, ConsentError, FeedError, NotAvailable, PolicyError, SpecMismatch
 from core.errors import WeightsError as Weights
+from realtime.desktop.backoff import Restarts
 from realtime.desktop.phase import Phase
-from realtime.desktop.restarts import Restarts
-from realtime.outputs import tell
-from realtime.supervised import Announcement, Order
+from realtime.runs.sinks import tell
+from realtime.runs.supervision import Announcement, Order
 
 HOPELESS: Final = frozenset(
     kind.exit_code for kind in (ConfigError, SpecMismatch, Weights, NotAvailable, ConsentError, PolicyError)

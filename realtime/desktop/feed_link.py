@@ -12,9 +12,9 @@ from PySide6.QtCore import QObject, Signal
 
 from core.errors import FeedError
 from realtime.feed.client import FeedClient
-from realtime.feed.following import Retry, Told
-from realtime.feed.requests import Request, Subscription
-from realtime.supervised import Announcement
+from realtime.feed.client_messages import Request, Subscription
+from realtime.feed.resume import Retry, Told
+from realtime.runs.supervision import Announcement
 
 WANTED: Final = Subscription(kinds=("estimate", "status", "marker"), rate_hz=5.0)
 """No words of the conversation: the window shows none. No more estimates than eyes can follow."""

@@ -10,7 +10,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from core.errors import SinkError
-from realtime.desktop.device_trial import DeviceTrial
+from realtime.desktop.device_test import DeviceTrial
 from realtime.desktop.downloads import Downloads
 from realtime.desktop.models_card import ModelsCard
 from realtime.desktop.readiness import Examination, is_first_run, needed

@@ -7,8 +7,8 @@ from typing import Final
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap
 
-from realtime.desktop.look import colours
-from realtime.desktop.situation import Sign
+from realtime.desktop.status import Sign
+from realtime.desktop.theme import colours
 
 SIZES: Final = (16, 22, 32, 48, 64)
 

@@ -9,7 +9,7 @@ from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from core.inputs import Image
-from realtime.desktop.look import colours
+from realtime.desktop.theme import colours
 from realtime.sources.screen import Region
 
 _LINES: Final = 9

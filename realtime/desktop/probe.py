@@ -16,13 +16,13 @@ import numpy as np
 
 from core.errors import EmotrackError, PolicyError
 from core.inputs import AudioChunk, DeviceState, Image, VideoFrame
+from core.media.source import Source
 from core.policy import Policy
 from realtime.doctor import judge
-from realtime.sources.base import Source
 from realtime.sources.config import SourcesConfig
+from realtime.sources.device_test import Trial
 from realtime.sources.devices import Kind
 from realtime.sources.open import open_sources
-from realtime.sources.trial import Trial
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from core.weights.manifest import HubSource, WebSource
 from realtime.desktop.settings import Settings, proposed_purpose
 from realtime.doctor import Check, examine_devices
 from realtime.live_config import LiveConfig
-from realtime.preparation import checkpoint_folder
+from realtime.runs.export import checkpoint_folder
 from realtime.sources.live import LiveSource
 from realtime.sources.open import admitted
 

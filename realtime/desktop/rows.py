@@ -9,8 +9,8 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from core.labels import EMOTIONS
-from realtime.desktop.look import colours, shape
-from realtime.desktop.shown import SENSES, Bar, Row
+from realtime.desktop.theme import colours, shape
+from realtime.desktop.view_model import SENSES, Bar, Row
 
 LONGEST: Final = max(EMOTIONS, key=len)
 ABSTAINS: Final = "too little to go on"

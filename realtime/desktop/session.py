@@ -10,12 +10,12 @@ from core.events import Event, Hello
 from core.labels import Modality
 from realtime.desktop.engine_process import EngineProcess
 from realtime.desktop.feed_link import FeedLink
+from realtime.desktop.launch_options import Agreed, Wishes
 from realtime.desktop.phase import Phase
-from realtime.desktop.shown import Shown
-from realtime.desktop.situation import Situation
-from realtime.desktop.wishes import Agreed, Wishes
-from realtime.feed.requests import Mark, Mute, Request
-from realtime.supervised import Announcement
+from realtime.desktop.status import Situation
+from realtime.desktop.view_model import Shown
+from realtime.feed.client_messages import Mark, Mute, Request
+from realtime.runs.supervision import Announcement
 
 REFRESH_MS: Final = 200
 """Eyes need no more than five pictures a second, and the engine needs the processor."""

@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import yaml
 
+from core.config_base import read_yaml
 from core.errors import ConfigError, SinkError
 from core.labels import Purpose
 from core.policy import policy_of, settled
-from core.strict import read_yaml
 from realtime.desktop.yaml_edit import at, edited, put
 from realtime.live_config import LiveConfig
 

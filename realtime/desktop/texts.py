@@ -15,7 +15,7 @@ SIGNS: Final[dict[str, str]] = {"good": "✓ ", "warn": "! ", "bad": "✗ ", "on
 
 
 def text(words: str = "", role: Role = "", parent: QWidget | None = None) -> QLabel:
-    """A label that wraps its lines, with the look of a role (`realtime.desktop.look`)."""
+    """A label that wraps its lines, with the look of a role (`realtime.desktop.theme`)."""
     label = QLabel(parent)
     label.setWordWrap(True)
     label.setTextFormat(Qt.TextFormat.PlainText)  # names of devices are no mark-up

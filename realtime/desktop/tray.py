@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from realtime.desktop.actions import Actions
 from realtime.desktop.icons import tray_icon
-from realtime.desktop.situation import Sign
+from realtime.desktop.status import Sign
 
 
 class Tray(QObject):

@@ -30,10 +30,10 @@ from PySide6.QtWidgets import (
 
 from realtime.desktop.actions import Actions
 from realtime.desktop.icons import icon
-from realtime.desktop.look import colours
 from realtime.desktop.rows import PersonView
-from realtime.desktop.shown import Row, Shown
-from realtime.desktop.situation import Sign
+from realtime.desktop.status import Sign
+from realtime.desktop.theme import colours
+from realtime.desktop.view_model import Row, Shown
 
 STEPS: Final = {
     "full": "Keeping up",

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import yaml
 
+from core.config_base import read_yaml
 from core.errors import ConfigError
-from core.strict import read_yaml
 
 _INDENT: Final = 2
 _ENDLESS: Final = 1 << 30

@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 from typing import Literal
 
-from realtime.feed.answers import Gap, Replay, ServerMessage, Snapshot
-from realtime.feed.closing import Close, Refusal
+from realtime.feed.client_messages import Resume, Subscription
+from realtime.feed.close_codes import Close, Refusal
 from realtime.feed.codec import write
 from realtime.feed.history import History
 from realtime.feed.limits import Limits
 from realtime.feed.message import Message, framed
-from realtime.feed.requests import Resume, Subscription
+from realtime.feed.server_messages import Gap, Replay, ServerMessage, Snapshot
 from realtime.feed.targets import ControlTarget
 from realtime.feed.viewer import Viewer
 

@@ -23,11 +23,20 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from core.errors import FeedError
 from core.events import PROTOCOL_VERSION
-from realtime.feed.answers import Error, Identified, Pong, Replay, Result, ServerMessage, Snapshot, Welcome
-from realtime.feed.closing import Close, Refusal
+from realtime.feed.client_messages import STREAM_PATH, Identify, Ping, Request, Subscription
+from realtime.feed.close_codes import Close, Refusal
 from realtime.feed.codec import read_server, write
-from realtime.feed.following import LOST, Next, Place, Retry, Told
-from realtime.feed.requests import STREAM_PATH, Identify, Ping, Request, Subscription
+from realtime.feed.resume import LOST, Next, Place, Retry, Told
+from realtime.feed.server_messages import (
+    Error,
+    Identified,
+    Pong,
+    Replay,
+    Result,
+    ServerMessage,
+    Snapshot,
+    Welcome,
+)
 
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 OPEN_S: Final = 10.0

@@ -11,9 +11,9 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from core.errors import FeedError
 from core.events import Event
 from core.wire import parse, tolerant_adapter
-from realtime.feed.answers import ServerMessage
-from realtime.feed.closing import Close, Refusal
-from realtime.feed.requests import ClientMessage
+from realtime.feed.client_messages import ClientMessage
+from realtime.feed.close_codes import Close, Refusal
+from realtime.feed.server_messages import ServerMessage
 
 MAX_DEPTH: Final = 16
 """Objects and lists within each other; the deepest message of v1 has four."""

@@ -11,14 +11,19 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from core.events import PROTOCOL_VERSION
 from core.schema import describe, json_schema
-from realtime.feed import requests
-from realtime.feed.answers import ServerMessage
-from realtime.feed.closing import Close
-from realtime.feed.requests import INGEST_PATH, STREAM_PATH, ClientMessage
+from realtime.feed import client_messages
+from realtime.feed.client_messages import INGEST_PATH, STREAM_PATH, ClientMessage
+from realtime.feed.close_codes import Close
+from realtime.feed.server_messages import ServerMessage
 
 SCHEMA_ID: Final = "urn:emotrack:feed:v1"
 _MESSAGES: Final = (*get_args(ClientMessage), *get_args(ServerMessage))
-_PARTS: Final = (requests.Resume, requests.Subscription, requests.Ingest, requests.IngestStream)
+_PARTS: Final = (
+    client_messages.Resume,
+    client_messages.Subscription,
+    client_messages.Ingest,
+    client_messages.IngestStream,
+)
 _INGEST_ONLY: Final = {"finish"}
 _BINARY: Final = {
     "name": "frame",

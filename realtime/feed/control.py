@@ -8,7 +8,7 @@ from typing import Final
 
 from core.errors import FeedError, NotAvailable
 from core.events import Correction, End, Event, Hello, Marker, Status
-from realtime.feed.requests import Modality
+from realtime.feed.client_messages import Modality
 from realtime.sinks.base import Sink
 
 MAX_WAITING: Final = 256

@@ -22,13 +22,13 @@ from websockets.exceptions import ConnectionClosed
 
 from core.errors import FeedError
 from core.events import PROTOCOL_VERSION
-from realtime.feed.answers import Ack, Error, Identified, Replay, Snapshot
 from realtime.feed.client import heard, opened
-from realtime.feed.closing import Close, Refusal
+from realtime.feed.client_messages import Finish, Identify, Ingest, Subscription
+from realtime.feed.close_codes import Close, Refusal
 from realtime.feed.codec import write
-from realtime.feed.following import Next, Place, Told
 from realtime.feed.ingest_frame import Frame
-from realtime.feed.requests import Finish, Identify, Ingest, Subscription
+from realtime.feed.resume import Next, Place, Told
+from realtime.feed.server_messages import Ack, Error, Identified, Replay, Snapshot
 
 
 class IngestClient:

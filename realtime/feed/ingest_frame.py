@@ -6,8 +6,8 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from realtime.feed.closing import Close, Refusal
-from realtime.feed.requests import IngestStream
+from realtime.feed.client_messages import IngestStream
+from realtime.feed.close_codes import Close, Refusal
 
 VERSION: Final = 1
 MISSING_BEFORE: Final = 1

@@ -13,16 +13,16 @@ from typing import Final, Self, cast
 
 import numpy as np
 
-from core.engine import Input
+from core.engine.engine import Input
 from core.events import StreamInfo
 from core.inputs import AudioChunk, Image, SourceInput
-from realtime.feed.answers import Ack
-from realtime.feed.closing import Close, Refusal
+from core.media.source import available_s
+from realtime.feed.client_messages import Ingest, IngestStream
+from realtime.feed.close_codes import Close, Refusal
 from realtime.feed.ingest_frame import Frame, read
 from realtime.feed.ingest_schedule import Schedule
-from realtime.feed.requests import Ingest, IngestStream
+from realtime.feed.server_messages import Ack
 from realtime.sources.audio_track import AudioTrack
-from realtime.sources.base import available_s
 from realtime.sources.device_items import Block, DeviceItem, Opened, Picture
 from realtime.sources.picture_track import PictureTrack
 from realtime.sources.pictures import RateLimit, from_bgr

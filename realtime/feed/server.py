@@ -15,17 +15,17 @@ from websockets.protocol import State
 
 from core.errors import FeedError
 from core.events import Event
-from realtime.feed.admission import Channels
+from realtime.feed.auth import Channels
 from realtime.feed.channel import Channel
-from realtime.feed.closing import Close
-from realtime.feed.dialogue import Dialogue, House
+from realtime.feed.client_messages import INGEST_PATH, STREAM_PATH, Right
+from realtime.feed.client_session import Dialogue, House
+from realtime.feed.close_codes import Close
+from realtime.feed.connection import Line, Surroundings, Verdict, lines_of
 from realtime.feed.endpoint import Endpoint, Tls
-from realtime.feed.gate import Desk, Gate, peer
+from realtime.feed.http import Desk, Gate, peer
 from realtime.feed.limits import Limits
-from realtime.feed.line import Line, Surroundings, Verdict, lines_of
 from realtime.feed.message import Message, message_of
 from realtime.feed.metrics import Counts, openmetrics
-from realtime.feed.requests import INGEST_PATH, STREAM_PATH, Right
 from realtime.feed.targets import ControlTarget, IngestTarget
 from realtime.feed.throttle import Failures
 from realtime.feed.tokens import Tokens

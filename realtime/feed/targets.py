@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from realtime.feed.answers import Ack
-from realtime.feed.requests import Ingest, Modality
+from realtime.feed.client_messages import Ingest, Modality
+from realtime.feed.server_messages import Ack
 
 
 class ControlTarget(Protocol):

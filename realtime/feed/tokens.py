@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-from realtime.feed.requests import Right
+from realtime.feed.client_messages import Right
 
 TOKEN_BYTES: Final = 32
 

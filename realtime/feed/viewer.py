@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from realtime.feed.closing import Close
+from realtime.feed.client_messages import Subscription
+from realtime.feed.close_codes import Close
+from realtime.feed.connection import Verdict
 from realtime.feed.limits import Limits
-from realtime.feed.line import Verdict
 from realtime.feed.message import Message
 from realtime.feed.outbox import Outbox
-from realtime.feed.requests import Subscription
-from realtime.feed.wanted import Wanted
+from realtime.feed.subscription_filter import Wanted
 
 
 class Wire(Protocol):

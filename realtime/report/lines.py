@@ -138,7 +138,7 @@ def find_events(run: Path) -> Path:
 
 
 def _advice(run: Path) -> str:
-    from realtime.recorder import FILE_NAME as RECORDING
+    from realtime.recording.recorder import FILE_NAME as RECORDING
 
     if (run / RECORDING).is_file():
         return f"It is a recording: `emotrack replay {run} --out FOLDER` makes a run of it."

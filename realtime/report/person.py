@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from core.events import EmotionEstimate, Hello
 from core.labels import MODALITIES
-from realtime.envelope import Array, Envelope
 from realtime.report.absence import NOT_SAID, Absences
+from realtime.report.downsampled_series import Array, Envelope
 from realtime.report.shares import Shares
 
 SHORTEST_HOP_S: Final = 0.02

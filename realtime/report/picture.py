@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from core.labels import MODALITIES
-from realtime.envelope import runs
+from realtime.report.downsampled_series import runs
 from realtime.report.head import everybody
 from realtime.report.person import Person, Series
 from realtime.report.reading import Report

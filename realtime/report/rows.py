@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from core.labels import MODALITIES
-from realtime.envelope import runs
+from realtime.report.downsampled_series import runs
 from realtime.report.markup import node
 from realtime.report.person import Series
 from realtime.report.reading import Report

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.envelope import runs
+from realtime.report.downsampled_series import runs
 from realtime.report.markup import node
 from realtime.report.person import Person, Series
 from realtime.report.reading import Report

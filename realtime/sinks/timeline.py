@@ -7,7 +7,7 @@ from pathlib import Path
 from core.errors import SinkError
 from core.events import Event, Hello
 from realtime.sinks.base import unwritable
-from realtime.sinks.timeline_story import Story
+from realtime.sinks.timeline_data import Story
 
 
 class TimelineSink:

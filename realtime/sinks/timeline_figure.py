@@ -20,13 +20,13 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from core.labels import MODALITIES
-from realtime.envelope import runs
+from realtime.report.downsampled_series import runs
 from realtime.sinks.base import purpose_said
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from realtime.sinks.timeline_story import Speech, Story
+    from realtime.sinks.timeline_data import Speech, Story
 
 Array = NDArray[np.float64]
 

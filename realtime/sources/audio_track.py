@@ -17,10 +17,10 @@ from typing import Final
 import numpy as np
 
 from core.inputs import SAMPLE_RATE, AudioChunk, ClockState, EndOfStream, Gap, Samples, SourceInput
-from realtime.sources.audio_run import AudioRun
-from realtime.sources.clock_line import ClockLine
+from realtime.sources.audio_segment import AudioRun
+from realtime.sources.clock_model import ClockLine
 from realtime.sources.device_items import REASONS, Block, DeviceItem, Lost, Opened
-from realtime.sources.presence import Presence
+from realtime.sources.device_status import Presence
 
 MARGIN_S: Final = 0.25
 """While a device is lost its stream follows the time at this distance, so that what comes back fits in."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from core.strict import Strict
+from core.config_base import Strict
 
 
 class SourcesConfig(Strict):

@@ -11,10 +11,10 @@ from typing import Final, Self
 
 from core.events import StreamInfo
 from core.inputs import SourceInput
-from realtime.sources.base import available_s
+from core.media.source import available_s
 from realtime.sources.capture import Capture
+from realtime.sources.clock_jumps import JumpWatch
 from realtime.sources.echo_lane import EchoLane
-from realtime.sources.jumps import JumpWatch
 
 log = logging.getLogger(__name__)
 

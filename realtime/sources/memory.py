@@ -9,7 +9,7 @@ from typing import Self
 from core.errors import SourceError, StreamGap
 from core.events import StreamInfo
 from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream, Gap, SourceInput, VideoFrame
-from realtime.sources.base import available_s
+from core.media.source import available_s
 
 
 class MemorySource:

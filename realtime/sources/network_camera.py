@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import av
 
+from core.media.frame_conversion import PictureMaker
 from realtime.sources.device_items import DeviceLost, Opened, Picture
 from realtime.sources.driver import Port
-from realtime.sources.picture import PictureMaker
 from realtime.sources.pictures import RateLimit
 
 OPEN_S: Final = 2.0

@@ -11,9 +11,9 @@ import numpy as np
 
 from core.inputs import ClockState, EndOfStream, Gap, Image, SourceInput, VideoFrame
 from realtime.sources.audio_track import MARGIN_S
-from realtime.sources.clock_line import ClockLine
+from realtime.sources.clock_model import ClockLine
 from realtime.sources.device_items import REASONS, DeviceItem, Lost, Opened, Picture
-from realtime.sources.presence import Presence
+from realtime.sources.device_status import Presence
 
 _PIECE_S: Final = 0.2
 _CLOCK_EVERY_S: Final = 5.0

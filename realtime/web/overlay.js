@@ -2,8 +2,8 @@
 
 import { FeedClient, ownAddress, takeToken } from "./client.js";
 import { setText } from "./dom.js";
-import { Plate } from "./plate.js";
-import { readWishes } from "./wishes.js";
+import { Plate } from "./overlay_card.js";
+import { readWishes } from "./overlay_options.js";
 
 const RATE_HZ = 5;
 const NEXT_SESSION_MS = 2000;

@@ -2,7 +2,7 @@
 
 import { Bars } from "./bars.js";
 import { Chart, SPAN_S } from "./chart.js";
-import { conflict } from "./conflict.js";
+import { conflict } from "./disagreement.js";
 import { clock, element, percent, setText } from "./dom.js";
 import { History, MODALITIES } from "./history.js";
 import { glyph, hue } from "./labels.js";

@@ -2,7 +2,7 @@
 // strip of the session and the instruments are for pages that have theirs.
 
 import { clock, element, setText } from "./dom.js";
-import { Instruments } from "./instruments.js";
+import { Instruments } from "./run_health.js";
 import { People } from "./people.js";
 import { onTheme } from "./theme.js";
 import { Timeline } from "./timeline.js";

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.cli import _median
-from benchmarks.looping import LoopingSource
+from benchmarks.looping_source import LoopingSource
 from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream
 from realtime.sources.memory import MemorySource
 from tests.command import emotrack

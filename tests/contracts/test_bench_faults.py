@@ -10,12 +10,12 @@ import pytest
 
 from benchmarks.av import apart_ms, onsets
 from benchmarks.camera_server import HZ
-from benchmarks.faults_judge import Times, finals_lost, judged, sound_lost
-from benchmarks.faults_load import _of_load
-from benchmarks.faults_picture import missing_spans
-from benchmarks.faults_report import rows
-from benchmarks.faults_table import FAULTS
-from benchmarks.faults_time import _of_drift
+from benchmarks.faults.checks import Times, finals_lost, judged, sound_lost
+from benchmarks.faults.load import _of_load
+from benchmarks.faults.picture import missing_spans
+from benchmarks.faults.registry import FAULTS
+from benchmarks.faults.report import rows
+from benchmarks.faults.time import _of_drift
 from benchmarks.flash_clip import PERIOD_S, read_clip, write_clip
 from benchmarks.live_figures import Observed
 from tests.command import emotrack

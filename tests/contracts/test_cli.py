@@ -67,7 +67,7 @@ def surface() -> Iterator[str]:
     for verb in HERE:
         module, _ = emotrack.VERBS[verb]
         command = get_command(import_module(module).app)
-        if module == "realtime.cli":
+        if module == "realtime.cli.app":
             command = command.commands[verb]  # type: ignore[attr-defined]
         yield from _commands(command, verb)
 
@@ -130,8 +130,8 @@ def test_wrong_usage_is_one_message_and_exit_code_2(words: list[str], said: str)
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """A stand-in for the session; a test gives it the `run_replay` that it needs."""
-    module = ModuleType("realtime.replay")
-    monkeypatch.setitem(sys.modules, "realtime.replay", module)
+    module = ModuleType("realtime.runs.replay")
+    monkeypatch.setitem(sys.modules, "realtime.runs.replay", module)
     return module
 
 

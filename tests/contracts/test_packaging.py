@@ -17,7 +17,7 @@ from hatchling.builders.wheel import WheelBuilder
 
 import emotrack
 from core.errors import EmotrackError
-from core.shipped import shipped
+from core.resources import shipped
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -198,7 +198,7 @@ def test_the_wheel_carries_every_file_that_the_packages_need(wheel: Path) -> Non
 def test_an_installed_emotrack_runs_and_finds_what_came_with_it(site: Path) -> None:
     assert run_installed(site, "--help").returncode == 0
     assert run_installed(site, "schema").stdout.startswith("{")
-    code = "from core.shipped import shipped; print(shipped('configs/replay.yaml'))"
+    code = "from core.resources import shipped; print(shipped('configs/replay.yaml'))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=site.parent,

@@ -13,27 +13,27 @@ import pytest
 
 import emotrack
 from core.config import EngineConfig
-from core.engine import Engine
+from core.config_base import read_yaml
+from core.engine.engine import Engine
 from core.errors import PolicyError
 from core.events import EmotionEstimate, StreamInfo
-from core.strict import read_yaml
 from realtime.config import resolve, resolve_as
 from realtime.feed.client import FeedClient
+from realtime.feed.client_messages import Ingest, IngestStream, Mute
 from realtime.feed.ingest_client import IngestClient
-from realtime.feed.requests import Ingest, IngestStream, Mute
-from realtime.live_session import LiveSession
-from realtime.recorder import FILE_NAME, Recorder
-from realtime.run_head import head_of
-from realtime.serve import open_sessions
+from realtime.recording.header import head_of
+from realtime.recording.recorder import FILE_NAME, Recorder
+from realtime.runs.serve import open_sessions
+from realtime.runs.serve_networks import SharedNetworks
 from realtime.serve_config import ServeConfig
-from realtime.serve_networks import SharedNetworks
+from realtime.session.live import LiveSession
 from realtime.sources.memory import MemorySource
 from tests.core import fakes
 from tests.core.conversations import BOTH
 from tests.core.fakes import chunks, ended, frames, merged, voice
 from tests.realtime.consent.agreeing import agreed
 from tests.realtime.consent.machine import Machine, install
-from tests.realtime.feedside import asynchronous, serving, until
+from tests.realtime.feed.feedside import asynchronous, serving, until
 
 CLOSED = ("workplace", "education")
 FORBIDDEN = {"faces", "encode_visual", "encode_audio"}
@@ -49,8 +49,8 @@ def machine(monkeypatch, tmp_path) -> Machine:
     def recording(path, **_):
         return MemorySource(inputs, streams=BOTH, name=Path(path).name)
 
-    monkeypatch.setattr("realtime.replay.RecordingSource", recording)
-    monkeypatch.setattr("realtime.sources.recording.RecordingSource", recording)
+    monkeypatch.setattr("realtime.runs.replay.RecordingSource", recording)
+    monkeypatch.setattr("core.media.recording.RecordingSource", recording)
     return install(monkeypatch)
 
 
@@ -127,7 +127,7 @@ def test_a_camera_alone_is_refused_with_the_reason(machine, capsys):
 
 
 def test_a_recording_played_in_place_of_devices_is_no_way_around(machine, monkeypatch):
-    monkeypatch.setattr("realtime.live.PacedSource", _Playing)
+    monkeypatch.setattr("realtime.runs.live.PacedSource", _Playing)
     assert run("live", "--play", "x.mp4", "--purpose", "education") == 0
     checked(machine)
 
@@ -241,8 +241,8 @@ def record(folder: Path, purpose: str) -> None:
     config = EngineConfig(purpose=purpose, deterministic=False)
     spec = fakes.spec()
     streams = (StreamInfo("audio", "audio"), StreamInfo("video", "video"))
-    from realtime.build import hello
     from realtime.config import ReplayConfig
+    from realtime.runs.build import hello
 
     source = MemorySource([], streams=streams)
     greeting = hello(spec, ReplayConfig(engine=EngineConfig(purpose=purpose)), source)
@@ -310,7 +310,7 @@ def test_pictures_reach_no_recording_at_work(hello):
     inputs = merged(
         ended(chunks(voice(2.0, [(0.3, 1.5)])), "audio", 2.0), ended(frames(0.0, 2.0, 1), "video", 2.0)
     )
-    from realtime.workers.lanes import Lanes
+    from realtime.session.worker_threads import Lanes
 
     session = LiveSession(
         engine,
@@ -334,4 +334,4 @@ def test_every_order_goes_over_the_one_desk_that_refuses():
         for path in [*(root / "core").rglob("*.py"), *(root / "realtime").rglob("*.py")]
         if " Work(" in path.read_text(encoding="utf-8") or "(Work(" in path.read_text(encoding="utf-8")
     ]
-    assert makers == ["core/orders.py"]
+    assert makers == ["core/engine/scheduler.py"]

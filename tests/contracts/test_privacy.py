@@ -39,7 +39,7 @@ MAY_SPEAK = ("core/weights/", "realtime/feed/")
 """Folders that may use the network: an explicit download, and the feed."""
 
 MAY_NAME = {
-    "realtime/desktop/endings.py": {"socket"},  # a pair of sockets inside the process, for signals
+    "realtime/desktop/signals.py": {"socket"},  # a pair of sockets inside the process, for signals
     "realtime/desktop/feed_link.py": {"ssl"},  # which certificate the client of the feed believes
 }
 """Single modules elsewhere."""
@@ -223,7 +223,7 @@ def files_of(*folders: Path) -> set[tuple[str, int]]:
 @pytest.fixture
 def ready(weights: Callable[[str], Path], demo_clips: Path) -> Path:
     """A clip, and everything that tracking it needs, fetched and prepared before anybody watches."""
-    from realtime.preparation import checkpoint_folder, prepare
+    from realtime.runs.export import checkpoint_folder, prepare
 
     for name in ("silero-vad", "yunet", "minilm", "whisper-tiny.en"):
         weights(name)

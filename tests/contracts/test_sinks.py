@@ -11,7 +11,7 @@ import pytest
 from core.errors import ConfigError, EmotrackError, SinkError
 from realtime.sinks.base import FanOut
 from realtime.sinks.memory import MemorySink
-from realtime.sinks.table import RUN_FOLDER, SINKS, open_sink
+from realtime.sinks.registry import RUN_FOLDER, SINKS, open_sink
 
 FILES = {
     "jsonl": {"events.jsonl"},

@@ -9,13 +9,13 @@ import pytest
 
 from core.errors import ConfigError
 from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream, Gap, SourceInput, Tick, VideoFrame
-from realtime.recorder import Recorder
-from realtime.sources.base import Source, available_s
+from core.media.recording import RecordingSource
+from core.media.source import Source, available_s
+from realtime.recording.recorded_inputs import RecordedSource
+from realtime.recording.recorder import Recorder
 from realtime.sources.memory import MemorySource
-from realtime.sources.recorded_inputs import RecordedSource
-from realtime.sources.recording import RecordingSource
-from realtime.sources.table import SOURCES, source_class
-from tests.realtime.media import damage, make
+from realtime.sources.registry import SOURCES, source_class
+from tests.core.media.files import damage, make
 
 
 def memory(folder: Path) -> Source:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from core.config import EngineConfig
-from core.engine import Engine
+from core.engine.engine import Engine
 from core.events import StreamInfo
 from core.inputs import SAMPLE_RATE, EndOfStream, Gap, SourceInput
 from tests.core import fakes

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.encoders.silero import VoiceState
-from core.engine import Engine
+from core.engine.engine import Engine
 from core.events import Event
 from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream, SourceInput, VideoFrame
 from core.labels import EMOTIONS, MODALITIES
@@ -249,7 +249,7 @@ def frames(
 
 def merged(*streams: list[SourceInput]) -> list[SourceInput]:
     """Streams merged in the order of time, as a source would."""
-    from realtime.sources.base import available_s
+    from core.media.source import available_s
 
     return sorted((item for stream in streams for item in stream), key=available_s)
 

@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.config import EngineConfig
+from core.engine.load_shedding import Effort, LoadStep, QueueAges
+from core.engine.scheduler import OrderDesk
+from core.engine.timeline import Timeline
 from core.errors import PolicyError
 from core.events import EmotionEstimate, StreamInfo, Transcript
 from core.inputs import EndOfStream, VideoFrame
-from core.orders import OrderDesk
 from core.policy import policy_of, settled
-from core.stages.load_ladder import Effort, LoadStep, QueueAges
-from core.timeline import Timeline
 from core.window import Tokens, Window
 from core.work import (
     AudioTokens,

@@ -17,7 +17,7 @@ from PySide6.QtCore import QSocketNotifier, QTimer
 from PySide6.QtWidgets import QLabel
 
 from realtime.desktop import application
-from realtime.desktop.desk import Desk
+from realtime.desktop.controller import Desk
 
 
 class Observed(Desk):

@@ -19,7 +19,7 @@ from core.events import EmotionEstimate
 from realtime.feed.limits import Limits
 from realtime.feed.server import Feed
 from tests.e2e.browser import BROWSER, browsing
-from tests.realtime.feedside import Target
+from tests.realtime.feed.feedside import Target
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = Limits(close_s=0.5)

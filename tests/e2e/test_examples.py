@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from realtime.feed.sink import FeedSink
-from realtime.serve import INGEST_PAGE
+from realtime.runs.serve import INGEST_PAGE
+from realtime.runs.serve_sessions import Sessions
 from realtime.serve_config import ServeConfig
-from realtime.serve_sessions import Sessions
 from tests.core.fakes import voice
 from tests.e2e.test_clients import fed, looping
 from tests.realtime.consent.agreeing import agreed
-from tests.realtime.test_serve import Networks
+from tests.realtime.runs.test_serve import Networks
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 

@@ -70,7 +70,7 @@ def living(monkeypatch, *words):
         said.append(sentence)
         announced.set()
 
-    monkeypatch.setattr("realtime.outputs.tell", tell)
+    monkeypatch.setattr("realtime.runs.sinks.tell", tell)
     command = [
         "live",
         "--consent",

@@ -15,16 +15,16 @@ from core.events import Hello
 from core.labels import Purpose
 from realtime.consent.ledger import Ledger
 from realtime.consent.notice import notice_for
-from realtime.serve import INGEST_PAGE
+from realtime.runs.serve import INGEST_PAGE
+from realtime.runs.serve_sessions import Sessions
 from realtime.serve_config import ServeConfig
-from realtime.serve_sessions import Sessions
 from tests.core import fakes
 from tests.core.fakes import voice
 from tests.e2e.browser import BROWSER, browsing
 from tests.e2e.test_clients import fed, looping
 from tests.e2e.test_page_accessible import look, violations
 from tests.realtime.consent.agreeing import agreed
-from tests.realtime.test_serve import Networks
+from tests.realtime.runs.test_serve import Networks
 
 pytestmark = pytest.mark.skipif(
     BROWSER is None, reason="no browser to send from: install Debian's package chromium"
@@ -202,7 +202,7 @@ def test_at_work_the_camera_is_not_even_asked_for(tab, run, hello, tmp_path):
 
 
 def test_without_its_notice_the_page_sends_nothing(tab, run, hello, tmp_path, monkeypatch):
-    monkeypatch.setattr("realtime.feed.gate.NOTICE_PATH", "/elsewhere.json")
+    monkeypatch.setattr("realtime.feed.http.NOTICE_PATH", "/elsewhere.json")
     with served(run, hello, tmp_path) as (feed, sessions, _):
         tab.open(feed.page("ingest", INGEST_PAGE))
         tab.until("document.getElementById('notice-state').textContent.includes('cannot be had')")

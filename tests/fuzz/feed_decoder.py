@@ -12,11 +12,11 @@ import atheris
 
 with atheris.instrument_imports(include=["core", "realtime"]):
     from core.testing import FakeClock
-    from realtime.feed.admission import Channels
+    from realtime.feed.auth import Channels
     from realtime.feed.channel import Channel
-    from realtime.feed.closing import MAX_REASON_BYTES, Refusal
+    from realtime.feed.client_session import Dialogue, House
+    from realtime.feed.close_codes import MAX_REASON_BYTES, Refusal
     from realtime.feed.codec import read_client, write
-    from realtime.feed.dialogue import Dialogue, House
     from realtime.feed.limits import Limits
     from realtime.feed.throttle import Failures
     from realtime.feed.tokens import Tokens

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable, Iterable
 
 from core.inputs import SourceInput
-from realtime.live_session import LiveSession
-from realtime.sources.base import available_s
+from core.media.source import available_s
+from realtime.session.live import LiveSession
+from realtime.session.worker_threads import Lanes
 from realtime.sources.memory import MemorySource
-from realtime.workers.lanes import Lanes
 from tests.core import fakes
 from tests.core.conversations import LIVE, engine
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from core.config_base import read_yaml
 from core.errors import ConfigError
-from core.shipped import shipped
-from core.strict import read_yaml
+from core.resources import shipped
 from realtime.config import ReplayConfig, resolve
 
 

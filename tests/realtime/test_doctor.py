@@ -14,7 +14,7 @@ from core.inputs import DeviceState
 from realtime import doctor
 from realtime.doctor import Check, Diagnosis, judge
 from realtime.sources.device_items import REASONS
-from realtime.sources.trial import Trial
+from realtime.sources.device_test import Trial
 from tests import command
 from tests.realtime.pulse import PulseDaemon
 from tests.realtime.sources.cameras import CameraServer, mjpeg

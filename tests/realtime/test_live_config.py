@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from core.config_base import read_yaml
 from core.errors import ConfigError
-from core.shipped import shipped
-from core.strict import read_yaml
+from core.resources import shipped
 from realtime.config import resolve_as
-from realtime.live import run_live
 from realtime.live_config import LiveConfig
+from realtime.runs.live import run_live
 
 
 def test_the_shipped_file_shows_every_key_with_its_default_and_begins_with_its_command():

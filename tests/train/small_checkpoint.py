@@ -18,9 +18,9 @@ from core.spec import (
     pattern,
     write_spec,
 )
-from train.calibration_run import PATTERNS
+from train.calibration.stage import PATTERNS
 from train.encoder_plan import OPTIONS, WIDTHS
-from train.features import ENCODER_FILES
+from train.encoding.features import ENCODER_FILES
 
 SIZES = FusionSpec(width=16, heads=2, peer_layers=1, fusion_layers=1, feedforward=16)
 

@@ -18,7 +18,7 @@ from train.ablation.figures import compare, draws, figure_of, resampled
 from train.ablation.report import markdown, table, write_into
 from train.ablation.runs import Material, answers_of, load_run, run_once, save_run
 from train.config import TrainingConfig, read_config
-from train.inputs import Inputs, Places
+from train.data.training_data import Inputs, Places
 from train.metrics import figures
 from train.testing import SHAPES, corpus, network
 

@@ -9,13 +9,13 @@ import torch
 
 from core.labels import EMOTIONS, MODALITIES
 from core.models.fusion import EmotionNet
-from train.distillation import LossConfig
-from train.fit import fit
-from train.knowledge import equal_peers, knowledge_of
-from train.learner import OptimisationConfig
-from train.pairing import BatchMaker, PairingConfig
+from train.calibration.teacher import equal_peers, knowledge_of
+from train.data.window_augmentation import PlacementConfig
+from train.fusion.batches import BatchMaker, PairingConfig
+from train.fusion.fit import fit
+from train.fusion.learner import OptimisationConfig
+from train.fusion.objective import LossConfig
 from train.parallel import World
-from train.placement import PlacementConfig
 from train.progress import RunLog
 from train.testing import SHAPES, SIZES, WIDTHS, corpus
 

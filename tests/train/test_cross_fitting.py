@@ -13,15 +13,15 @@ import train.cross_fitting as module
 from core.errors import ConfigError
 from core.labels import EMOTIONS, MODALITIES
 from core.spec import BranchCalibration, CalibrationSpec, EncoderSpec, ModelSpec, pattern
-from train.calibration_run import PATTERNS
+from train.calibration.stage import PATTERNS
+from train.calibration.teacher import flat
 from train.config import TrainingConfig
 from train.cross_fitting import cross_fit, fold_of, left_out, mean_calibration
-from train.inference import evaluation_windows, outputs_of
-from train.inputs import Inputs, Places
-from train.knowledge import flat
+from train.data.training_data import Inputs, Places
+from train.evaluation.inference import evaluation_windows, outputs_of
+from train.fusion.initialisation import new_network
 from train.parallel import World
 from train.progress import RunLog
-from train.start import new_network
 from train.testing import SHAPES, SIZES, WIDTHS, corpus
 
 HERE = World(0, 1, torch.device("cpu"))

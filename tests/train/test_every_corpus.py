@@ -12,20 +12,20 @@ import h5py
 import numpy as np
 import pytest
 
-import train.token_sets
+import train.encoding.corpus
 from core.errors import ConfigError, SourceError, SpecMismatch
 from core.labels import EMOTIONS, Modality
+from core.media.recording import RecordingSource
 from core.models.fusion import EmotionNet
 from core.models.storage import save_network
 from core.spec import EncoderSpec, ModelSpec, write_spec
 from core.window import Tokens
-from realtime.sources.recording import RecordingSource
-from tests.realtime.media import make
+from tests.core.media.files import make
 from tests.train.small_checkpoint import write_checkpoint
-from train.catalogue import CORPORA, Reading, read_corpus, split_note, split_rule_of
-from train.evaluate import evaluate_corpus
+from train.corpora.registry import CORPORA, Reading, read_corpus, split_note, split_rule_of
+from train.encoding.corpus import FEATURES, NO_ENCODER, RecordingWork
+from train.evaluation.evaluate import evaluate_corpus
 from train.recordings.testing import MadeUpLive
-from train.token_sets import FEATURES, NO_ENCODER, RecordingWork
 
 LIVE = MadeUpLive(RecordingSource)
 
@@ -285,7 +285,7 @@ class FirstLetters:
 
 @pytest.mark.parametrize("write", TEXTS, ids=lambda write: write.__name__)
 def test_a_corpus_of_texts_is_judged(write, checkpoint, tmp_path, monkeypatch):
-    monkeypatch.setattr(train.token_sets, "encoder_for", lambda *given, **options: FirstLetters())
+    monkeypatch.setattr(train.encoding.corpus, "encoder_for", lambda *given, **options: FirstLetters())
     write(tmp_path)
     report = judge(checkpoint, write.__name__, tmp_path)
     assert (report.n, set(report.branches)) == (2, {"fusion", "text"})

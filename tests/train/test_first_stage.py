@@ -13,7 +13,7 @@ from train import first_stage as stage
 from train.config import read_config
 from train.encoders import one
 from train.encoders.visual import VisualTraining
-from train.features import ENCODER_FILES
+from train.encoding.features import ENCODER_FILES
 
 PRESETS = Path(__file__).parents[2] / "configs" / "train"
 

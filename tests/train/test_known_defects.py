@@ -1,7 +1,7 @@
 """One test for each defect of the paper's released code (docs/method.md), which would fail with that defect.
 
 The defects that concern networks alone are tested beside those: the aggregation token and padding in
-`tests/core/test_peers.py`, the mixing of a batch's samples in `tests/core/test_fusion.py`.
+`tests/core/models/test_peers.py`, the mixing of a batch's samples in `tests/core/models/test_fusion.py`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import torch
 from core.labels import EMOTIONS, MODALITIES
 from core.models.fusion import EmotionNet, NetDetails
 from core.spec import FusionSpec
-from train import losses
-from train.distillation import Knowledge, LossConfig, Targets, objective
+from train.fusion import losses
+from train.fusion.objective import Knowledge, LossConfig, Targets, objective
 
 SIZES = FusionSpec(width=16, heads=2, peer_layers=1, fusion_layers=1, feedforward=16)
 

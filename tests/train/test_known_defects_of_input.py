@@ -20,7 +20,7 @@ from core.models.raw.audio_patches import audio_patches
 from core.models.raw.tubelets import TubeletEmbedding, tubelets
 from core.models.raw.word_pieces import PieceEmbedding
 from core.spec import BranchCalibration, CalibrationSpec, EncoderSpec, FusionSpec, ModelSpec
-from train.start import set_input_statistics
+from train.fusion.initialisation import set_input_statistics
 from train.testing import WIDTHS, corpus, network
 
 ROOT = Path(__file__).parents[2]
@@ -131,7 +131,7 @@ def test_what_is_shown_is_what_the_network_said():
 
 def test_no_emotion_is_written_into_the_live_code():
     """Names of labels come from the checkpoint; only the list of labels, colours and shapes name them."""
-    drawn = {"realtime/sinks/timeline_figure.py", "realtime/desktop/look.py", "realtime/report/signs.py"}
+    drawn = {"realtime/sinks/timeline_figure.py", "realtime/desktop/theme.py", "realtime/report/signs.py"}
     allowed = {"core/labels.py"} | drawn
     for folder in ("core", "realtime"):
         for path in (ROOT / folder).rglob("*.py"):

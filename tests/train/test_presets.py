@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from train.catalogue import CORPORA
 from train.config import read_config
+from train.corpora.registry import CORPORA
 
 FOLDER = Path(__file__).parents[2] / "configs" / "train"
 

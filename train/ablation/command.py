@@ -14,7 +14,7 @@ from train.ablation.config import AblationConfig, preset_of, read_ablation
 from train.ablation.figures import compare, draws, figure_of, resampled
 from train.ablation.report import AblationReport
 from train.ablation.runs import Material, Run, Said, read_material, run_once
-from train.inputs import Places
+from train.data.training_data import Places
 from train.metrics import presence
 
 Runs = dict[tuple[tuple[str, ...], int], Run]

@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 from pydantic import Field, model_validator
 
+from core.config_base import Strict
 from core.errors import ConfigError
-from core.strict import Strict
 from train.config import TrainingConfig, read_config
 
 Answer = Literal["fusion", "late average", "best peer"]

@@ -22,18 +22,18 @@ from core.models.fusion import EmotionNet
 from core.window import TokenShape
 from train.ablation.config import AblationConfig, Answer
 from train.ablation.figures import figure_of
-from train.calibrate import fit_branch, fit_thresholds
-from train.catalogue import Reading, read_corpus
+from train.calibration.fitting import fit_branch, fit_thresholds
 from train.config import TrainingConfig
 from train.corpora.base import bucket
 from train.corpora.label_space import LabelSpace
-from train.inference import evaluation_windows, outputs_of
-from train.inputs import Inputs, Places, read_inputs
+from train.corpora.registry import Reading, read_corpus
+from train.data.token_set import TokenSet
+from train.data.training_data import Inputs, Places, read_inputs
+from train.encoding.corpus import Means, tokens_of
+from train.evaluation.inference import evaluation_windows, outputs_of
 from train.parallel import World
 from train.progress import RunLog
 from train.second_stage import train_network
-from train.token_sets import Means, tokens_of
-from train.tokens import TokenSet
 
 
 @dataclass(frozen=True, slots=True, eq=False)

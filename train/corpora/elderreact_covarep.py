@@ -31,7 +31,7 @@ from train.corpora.label_space import DEFAULT, LabelSpace
 from train.corpora.numeric import FeatureExample, feature_tokens
 from train.corpora.recordings import SplitRule, by_source, with_validation
 from train.corpora.tables import bad_row, lines_of
-from train.tokens import TokenSet
+from train.data.token_set import TokenSet
 
 NAME: Final = "elderreact_covarep"
 WIDTH: Final = 148

@@ -22,15 +22,15 @@ import numpy as np
 
 from core.config import EngineConfig, EstimateConfig
 from core.encoders.silero import FRAME_SAMPLES, VoiceState
-from core.engine import Engine, Input
+from core.engine.engine import Engine, Input
+from core.engine.utterance import UtteranceRecord
+from core.engine.windows import between, cut
 from core.errors import ModelError, SourceError
 from core.events import StreamInfo
 from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream, Gap, Samples, SourceInput
 from core.labels import Modality
 from core.spec import ModelSpec
-from core.stages.utterances import UtteranceRecord
-from core.stages.voice import Voice, VoiceFrame, VoiceNetwork
-from core.stages.windower import between, cut
+from core.stages.vad import Voice, VoiceFrame, VoiceNetwork
 from core.window import Tokens, Window
 from core.work import Failed, Fuse, Fused, FusionOutput, Outcome, Work, WorkKind, WorkResult
 

@@ -34,7 +34,7 @@ from train.corpora.base import Split, assert_disjoint, existing
 from train.corpora.label_space import DEFAULT, LabelSpace
 from train.corpora.numeric import FeatureExample, feature_tokens, finite
 from train.corpora.recordings import SplitRule, split_by_source
-from train.tokens import TokenSet
+from train.data.token_set import TokenSet
 
 NAME: Final = "mosei"
 EMOTIONS: Final = ("happy", "sad", "anger", "surprise", "disgust", "fear")

@@ -26,7 +26,7 @@ from train.corpora.label_space import DEFAULT, LabelSpace
 from train.corpora.mosei import EMOTIONS, own_labels
 from train.corpora.mosei import NAME as LABELS_OF
 from train.corpora.numeric import FeatureExample, feature_tokens, finite
-from train.tokens import TokenSet
+from train.data.token_set import TokenSet
 
 NAME: Final = "mosei_pickle"
 _SPLITS: Final[Mapping[str, Split]] = {"train": "train", "valid": "validation", "test": "test"}

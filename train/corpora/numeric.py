@@ -13,7 +13,7 @@ from core.errors import SourceError
 from core.labels import MODALITIES, Modality
 from core.window import Tokens
 from train.corpora.base import Example
-from train.tokens import Ragged, Timing, TokenSet
+from train.data.token_set import Ragged, Timing, TokenSet
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,14 +16,14 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from core.config_base import Strict
 from core.encoders import audio as audio_encoder
 from core.encoders.audio import AudioEncoder
 from core.encoders.log_mel import BLOCK_SAMPLES
 from core.encoders.silero import SileroVoice
 from core.encoders.weight_files import write_tensors
-from core.strict import Strict
 from train.encoders.audio_data import FOLDERS, Clip, View, pad_tokens, read_clips, view_of
-from train.encoders.moments import solve_statistics
+from train.encoders.moment_readout import solve_statistics
 from train.encoders.optimisation import Log, masked_bce
 from train.encoders.peer_training import PeerSizes, new_peer, set_statistics
 from train.encoders.resume import Progress

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from core.config_base import Strict, read_mapping, with_overrides
 from core.labels import Modality
-from core.strict import Strict, read_mapping, with_overrides
 from core.weights import fetch
 from train.encoders.audio import AudioTraining
 from train.encoders.one import Recipe, train_one

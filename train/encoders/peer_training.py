@@ -9,9 +9,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from core.config_base import Strict
 from core.labels import EMOTIONS
 from core.models.peers import Peer
-from core.strict import Strict
 
 
 class PeerSizes(Strict):

@@ -15,12 +15,12 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from core.config_base import Strict
 from core.encoders import text as text_encoder
 from core.encoders.text import TextEncoder
 from core.encoders.text_tokens import PieceTokenizer, pad_pieces
 from core.encoders.weight_files import write_tensors
 from core.labels import EMOTIONS
-from core.strict import Strict
 from train.corpora import brighter, goemotions, xed
 from train.corpora.base import TextExample, assert_disjoint
 from train.encoders.corpus_bias import CorpusBias

@@ -18,13 +18,13 @@ from pydantic import Field
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
+from core.config_base import Strict
 from core.encoders import visual
 from core.encoders.crop_scaling import scale_crops
 from core.encoders.visual import ExpressionNet
 from core.encoders.weight_files import write_tensors
 from core.labels import EMOTIONS
 from core.models.peers import Peer
-from core.strict import Strict
 from train.corpora import ferplus
 from train.corpora.base import INDEX, FaceExample, assert_disjoint
 from train.encoders.face_augmentation import augment, mix_up

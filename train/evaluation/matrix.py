@@ -18,11 +18,11 @@ from core.errors import ConfigError
 from core.models.storage import load_network
 from core.spec import DEFAULT_POINT
 from train.corpora.label_space import LabelSpace, in_common
+from train.data.token_set import TokenSet
 from train.evaluation.branches import FUSION, branches_of
-from train.evaluation.judging import Figures, judge
-from train.evaluation.ready import Ready
-from train.report import SHORT
-from train.tokens import TokenSet
+from train.evaluation.judge_checkpoint import Figures, judge
+from train.evaluation.prepared_split import Ready
+from train.evaluation.tables import SHORT
 
 SHOWN: Final = ("macro_f1", "map", "ece")
 

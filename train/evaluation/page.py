@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 
-from train.evaluation.judging import Figures, Report
+from train.evaluation.judge_checkpoint import Figures, Report
 from train.evaluation.page_style import STYLE
 from train.evaluation.pictures import (
     condition_picture,
@@ -14,7 +14,7 @@ from train.evaluation.pictures import (
     risk_picture,
     table_picture,
 )
-from train.report import SHORT, abstention_line, caption, rows
+from train.evaluation.tables import SHORT, abstention_line, caption, rows
 
 COLUMNS = (
     "macro_f1",

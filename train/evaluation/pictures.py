@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from train.evaluation.errors import Bin
 from train.evaluation.selective import Abstention
-from train.report import SHORT
+from train.evaluation.tables import SHORT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

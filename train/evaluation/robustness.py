@@ -19,15 +19,15 @@ import torch
 from core.inputs import Samples
 from core.models.storage import load_network
 from core.window import Tokens
-from train.catalogue import corpus
 from train.corpora.base import ClipExample, Example, TextExample
+from train.corpora.registry import corpus
 from train.corpora.sound import read_samples
+from train.data.token_set import Ragged, TokenSet
+from train.encoding.corpus import Means
+from train.encoding.features import EncodeClips, EncodeTexts, Locate, encode_examples, speech_tokens
 from train.evaluation.branches import branches_of
-from train.evaluation.judging import Figures, judge
-from train.evaluation.ready import Ready
-from train.features import EncodeClips, EncodeTexts, Locate, encode_examples, speech_tokens
-from train.token_sets import Means
-from train.tokens import Ragged, TokenSet
+from train.evaluation.judge_checkpoint import Figures, judge
+from train.evaluation.prepared_split import Ready
 
 NOISE_DB: Final = (20.0, 10.0, 0.0)
 WORD_ERRORS: Final = (0.2, 0.4)

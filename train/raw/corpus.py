@@ -26,13 +26,13 @@ from core.models.embeddings import RAW_WIDTHS
 from core.window import Tokens
 from train.corpora.base import ClipExample, Example, FaceExample, TextExample
 from train.corpora.recordings import RecordingExample, parts_of
-from train.placement import SECONDS_PER_WORD
+from train.data.token_set import TokenRows, TokenSet
+from train.data.window_augmentation import SECONDS_PER_WORD
 from train.raw.reading import RawStretch, read_stretches
 from train.raw.rows import RawRows, Row, SoundFile, StillFrame, StoredFrames, StoredWave
 from train.recordings.cache import place_of
 from train.recordings.cutting import Job
 from train.recordings.live import TimedRecording
-from train.tokens import TokenRows, TokenSet
 
 OpenRecording = Callable[[Path], AbstractContextManager[TimedRecording]]
 """Opens a recording. Raises SourceError."""

@@ -18,8 +18,8 @@ from core.inputs import Samples
 from core.models.raw import audio_patches, tubelets
 from core.window import Tokens
 from train.corpora.sound import read_samples
+from train.data.token_set import Timing
 from train.raw.reading import square
-from train.tokens import Timing
 
 
 class Row(Protocol):
@@ -114,7 +114,7 @@ def patches_of(samples: Samples) -> Tokens:
 
 
 class RawRows:
-    """Rows of one modality of a corpus; like `train.tokens.Ragged`, but nothing is in memory.
+    """Rows of one modality of a corpus; like `train.data.token_set.Ragged`, but nothing is in memory.
 
     Args:
         rows: one for each example, None where it lacks the modality.

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from core.stages.voice import VoiceNetwork
+from core.stages.vad import VoiceNetwork
 from train.corpora.media_cutter import Recording, Workers
 
 

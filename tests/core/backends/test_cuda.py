@@ -65,7 +65,9 @@ def test_without_a_driver_there_is_no_card(monkeypatch):
 
 
 def test_probing_every_backend_on_a_machine_without_a_card_imports_no_torch():
-    code = "import sys; from core.backends.table import BACKENDS, backend; from core.backends import nvidia; "
+    code = (
+        "import sys; from core.backends.registry import BACKENDS, backend; from core.backends import nvidia; "
+    )
     code += "nvidia.gpu = lambda: None; [backend(name).probe() for name in BACKENDS]; "
     code += "sys.exit(str({'torch', 'openvino', 'tensorrt_rtx', 'onnxruntime'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -14,7 +14,7 @@ from core.backends.base import NETWORKS, Unusable
 from core.backends.compiled import Validation, check_compiled, compiled_folder, write_compiled
 from core.backends.compiling import compile_networks
 from core.backends.loading import load_backend, load_networks
-from core.backends.table import AUTO, BACKENDS, backend
+from core.backends.registry import AUTO, BACKENDS, backend
 from core.errors import ConfigError, ModelError
 from tests.core.backends.fake_backend import ignores_masks
 

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from core.engine import Engine
-from core.orders import OrderDesk
+from core.engine.engine import Engine
+from core.engine.scheduler import OrderDesk
 from core.work import WorkKind
+from realtime.session.worker_threads import Lanes
 from realtime.sources.device_items import Block, Opened, Picture
 from realtime.sources.driver import Port
-from realtime.workers.lanes import Lanes
 from tests.core import fakes
 
 SOUND = fakes.voice(30.0, [(0.3 + 2 * n, 1.6 + 2 * n) for n in range(15)], seed=3)
@@ -128,7 +128,7 @@ def _networks(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     def faces(*_: object) -> SimpleNamespace:
         return SimpleNamespace(run=fakes.detect)
 
-    monkeypatch.setattr("realtime.build.load_faces", faces)
-    monkeypatch.setattr("realtime.serve_networks.load_faces", faces)
-    monkeypatch.setattr("realtime.replay.load_voice", fakes.ScriptedVoice)
-    monkeypatch.setattr("realtime.smaller_whisper.is_ready", lambda _: False)
+    monkeypatch.setattr("realtime.runs.build.load_faces", faces)
+    monkeypatch.setattr("realtime.runs.serve_networks.load_faces", faces)
+    monkeypatch.setattr("realtime.runs.replay.load_voice", fakes.ScriptedVoice)
+    monkeypatch.setattr("realtime.runs.smaller_whisper.is_ready", lambda _: False)

@@ -14,9 +14,9 @@ from core.errors import ConsentError
 from core.events import End, Hello, Status
 from realtime.consent.gate import ConsentGate
 from realtime.consent.ledger import Ledger
-from realtime.live import sign
 from realtime.live_config import LiveConfig
-from realtime.live_session import LiveSession
+from realtime.runs.live import sign
+from realtime.session.live import LiveSession
 from realtime.sources.config import SourcesConfig
 from realtime.sources.open import open_sources
 from tests.core.fakes import chunks, ended, voice
@@ -114,7 +114,7 @@ def test_a_recording_that_is_played_captures_nobody_so_nobody_is_asked(machine, 
 
     sound = ended(chunks(voice(0.5, [(0.1, 0.3)])), "audio", 0.5)
     monkeypatch.setattr(
-        "realtime.sources.recording.RecordingSource", lambda path, **_: MemorySource(sound, name="x")
+        "core.media.recording.RecordingSource", lambda path, **_: MemorySource(sound, name="x")
     )
     assert live("--play", "x.mp4") == 0
     assert said[0].capturing is False

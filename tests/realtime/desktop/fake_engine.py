@@ -19,8 +19,8 @@ from core.events import EmotionEstimate, End, Hello, ModelCard, Stages, Status, 
 from core.labels import EMOTIONS
 from realtime.config import FeedConfig
 from realtime.feed.sink import FeedSink
-from realtime.live_control import LiveControl
-from realtime.supervised import Supervision
+from realtime.runs.control import LiveControl
+from realtime.runs.supervision import Supervision
 
 STREAMS = {"me": "audio", "camera": "video", "them": "audio"}
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer
 
-from realtime.desktop.collecting import Collector
+from realtime.desktop.gc import Collector
 
 CYCLES = 20_000
 

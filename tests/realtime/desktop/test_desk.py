@@ -9,13 +9,13 @@ import pytest
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QApplication, QLabel
 
-from realtime.desktop import desk as desk_module
-from realtime.desktop.desk import UNCLEAN, Desk
+from realtime.desktop import controller as desk_module
+from realtime.desktop.controller import UNCLEAN, Desk
+from realtime.desktop.launch_options import Wishes
 from realtime.desktop.phase import Phase
 from realtime.desktop.settings import Settings
-from realtime.desktop.shown import Shown
-from realtime.desktop.situation import Situation
-from realtime.desktop.wishes import Wishes
+from realtime.desktop.status import Situation
+from realtime.desktop.view_model import Shown
 
 
 class FakeSession(QObject):

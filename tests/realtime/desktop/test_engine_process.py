@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigError
+from realtime.desktop.backoff import Restarts
 from realtime.desktop.engine_process import EngineProcess
 from realtime.desktop.phase import Phase
-from realtime.desktop.restarts import Restarts
-from realtime.supervised import Announcement
+from realtime.runs.supervision import Announcement
 
 FAKE = str(Path(__file__).with_name("fake_engine.py"))
 LIMIT_S = 180.0

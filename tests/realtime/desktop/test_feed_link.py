@@ -8,11 +8,11 @@ import pytest
 
 from core.events import EmotionEstimate, Hello, Transcript
 from realtime.desktop.feed_link import FeedLink
-from realtime.feed.following import Told
-from realtime.feed.requests import Mark, Mute
+from realtime.feed.client_messages import Mark, Mute
+from realtime.feed.resume import Told
 from realtime.feed.sink import FeedSink
 from realtime.feed.tokens import Tokens
-from realtime.supervised import Announcement
+from realtime.runs.supervision import Announcement
 from tests.realtime.desktop.fake_engine import estimate, hello
 
 LIMIT_S = 180.0

@@ -7,7 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from realtime.desktop.hiding import IMPOSSIBLE, REFUSED, SHOWN, WDA_EXCLUDE_FROM_CAPTURE, WDA_NONE, hide
+from realtime.desktop.capture_exclusion import (
+    IMPOSSIBLE,
+    REFUSED,
+    SHOWN,
+    WDA_EXCLUDE_FROM_CAPTURE,
+    WDA_NONE,
+    hide,
+)
 
 
 class Function:

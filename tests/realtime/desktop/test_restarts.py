@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realtime.desktop.restarts import WELL_S, Restarts
+from realtime.desktop.backoff import WELL_S, Restarts
 
 
 def test_pauses_grow_and_then_it_is_given_up() -> None:

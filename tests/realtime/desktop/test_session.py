@@ -10,13 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from realtime.desktop.backoff import Restarts
 from realtime.desktop.engine_process import EngineProcess
+from realtime.desktop.launch_options import Wishes
 from realtime.desktop.phase import Phase
-from realtime.desktop.restarts import Restarts
 from realtime.desktop.session import Session
 from realtime.desktop.settings import Settings
-from realtime.desktop.situation import sign_of
-from realtime.desktop.wishes import Wishes
+from realtime.desktop.status import sign_of
 
 FAKE = str(Path(__file__).with_name("fake_engine.py"))
 ADA = SimpleNamespace(who="Ada", purpose="personal")

@@ -11,9 +11,9 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from core.config_base import read_yaml
 from core.errors import ConfigError, PolicyError, SinkError
-from core.shipped import shipped
-from core.strict import read_yaml
+from core.resources import shipped
 from realtime.config import resolve_as
 from realtime.desktop.settings import FILE_NAME, Settings, settings_path
 from realtime.desktop.yaml_edit import at, edited, put

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.events import EmotionEstimate, End, Marker, Status
 from core.labels import EMOTIONS
-from realtime.desktop.shown import MOST_PERSONS, Shown, titled
+from realtime.desktop.view_model import MOST_PERSONS, Shown, titled
 from tests.realtime.desktop.fake_engine import estimate, hello
 
 

@@ -6,14 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from realtime.desktop.single import Single
+from realtime.desktop.single_instance import Single
 
 ROOT = Path(__file__).resolve().parents[3]
 SECOND = """
 import sys
 from pathlib import Path
 from PySide6.QtCore import QCoreApplication
-from realtime.desktop.single import Single
+from realtime.desktop.single_instance import Single
 app = QCoreApplication([])
 single = Single(Path(sys.argv[1]))
 taken = single.take()

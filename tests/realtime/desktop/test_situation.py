@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from realtime.desktop.phase import Phase
-from realtime.desktop.situation import Situation, sign_of
+from realtime.desktop.status import Situation, sign_of
 
 DEVICES = {"heard": ("microphone", "loudspeaker"), "seen": ("camera",)}
 RUNNING = Situation(Phase.RUNNING, linked=True, capturing=True, **DEVICES)

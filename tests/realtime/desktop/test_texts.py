@@ -14,10 +14,10 @@ from realtime.consent.ledger import Ledger
 from realtime.desktop.consent_dialog import ConsentDialog
 from realtime.desktop.devices_dialog import DevicesDialog
 from realtime.desktop.first_run import FirstRun
-from realtime.desktop.look import DARK, LIGHT, style
 from realtime.desktop.readiness import Examination
 from realtime.desktop.settings import Settings
 from realtime.desktop.texts import reflowed, say, text
+from realtime.desktop.theme import DARK, LIGHT, style
 from realtime.doctor import Check
 from tests.realtime.desktop.fakes import FakeHardware
 

@@ -11,12 +11,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QToolButton, QWidget
 
 from core.labels import EMOTIONS
-from realtime.desktop import look
+from realtime.desktop import theme
 from realtime.desktop.actions import Actions
 from realtime.desktop.phase import Phase
 from realtime.desktop.rows import BarView, PersonView
-from realtime.desktop.shown import Shown
-from realtime.desktop.situation import Situation, sign_of
+from realtime.desktop.status import Situation, sign_of
+from realtime.desktop.view_model import Shown
 from realtime.desktop.window import TrackerWindow
 from tests.realtime.desktop.fake_engine import estimate, hello
 
@@ -27,7 +27,7 @@ RUNNING = Situation(
 
 @pytest.fixture
 def actions(app) -> Actions:
-    look.style("light", 1.0)
+    theme.style("light", 1.0)
     return Actions()
 
 
@@ -175,26 +175,26 @@ def test_closing_asks_and_does_not_close(window) -> None:
 def test_text_grows_with_the_scale_and_everything_still_has_room(app, actions, shown) -> None:
     sizes = {}
     for scale in (1.0, 2.0):
-        look.style("light", scale)
+        theme.style("light", scale)
         window = TrackerWindow(actions)
         window.show_sign(sign_of(RUNNING))
         window.show_run(shown, stale=False)
         sizes[scale] = window.sizeHint()
     assert sizes[2.0].width() > 1.5 * sizes[1.0].width()
     assert sizes[2.0].height() > 1.5 * sizes[1.0].height()
-    look.style("light", 1.0)
+    theme.style("light", 1.0)
 
 
 def test_light_and_dark_can_be_read_and_shapes_differ(app) -> None:
-    for theme in ("light", "dark"):
-        look.style(theme, 1.0)
-        of = look.colours()
+    for name in ("light", "dark"):
+        theme.style(name, 1.0)
+        of = theme.colours()
         for ink in (of.ink, of.soft, of.warn, of.bad, of.good, of.accent):
-            assert contrast(ink, of.card) >= 4.5, (theme, ink.name())
-            assert contrast(ink, of.page) >= 4.5, (theme, ink.name())
-    outlines = [look.shape(label, QRectF(0, 0, 16, 16)).toSubpathPolygons() for label in EMOTIONS]
+            assert contrast(ink, of.card) >= 4.5, (name, ink.name())
+            assert contrast(ink, of.page) >= 4.5, (name, ink.name())
+    outlines = [theme.shape(label, QRectF(0, 0, 16, 16)).toSubpathPolygons() for label in EMOTIONS]
     assert len({str([[QPointF(p) for p in polygon] for polygon in outline]) for outline in outlines}) == 7
-    look.style("light", 1.0)
+    theme.style("light", 1.0)
     assert QFont(app.font()).pointSizeF() > 0
 
 

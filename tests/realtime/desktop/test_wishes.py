@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigError, PolicyError
-from realtime.desktop.wishes import ENTRY, Wishes
+from realtime.desktop.launch_options import ENTRY, Wishes
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 
 from core.inputs import SAMPLE_RATE, AudioChunk, DeviceState, EndOfStream, Gap, Samples, SourceInput
-from realtime.sources.base import available_s
+from core.media.source import available_s
 from realtime.sources.live import LiveSource
 
 

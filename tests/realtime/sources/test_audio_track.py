@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.inputs import SAMPLE_RATE, AudioChunk, ClockState, DeviceState, Gap, SourceInput
+from core.media.source import available_s
 from realtime.sources.audio_track import AudioTrack
-from realtime.sources.base import available_s
-from realtime.sources.clock_line import ClockLine
+from realtime.sources.clock_model import ClockLine
 from realtime.sources.device_items import Block, Lost, Opened
 from realtime.sources.drift_resampler import DriftResampler
 from tests.realtime.sources.listener import check_contract

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core.encoders.silero import SileroVoice
 from core.inputs import SAMPLE_RATE, AudioChunk, ClockState, EndOfStream, Gap, SourceInput
-from realtime.sources.base import available_s
+from core.media.source import available_s
 from realtime.sources.echo_lane import EchoLane
 
 Sound = NDArray[np.float64]

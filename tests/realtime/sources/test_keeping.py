@@ -12,14 +12,14 @@ import pytest
 from core.errors import ConfigError, SourceError
 from core.events import StreamInfo
 from core.inputs import AudioChunk, EndOfStream, Gap, SourceInput
+from core.media.source import Source
 from core.testing import FakeClock
 from realtime.sources.audio_track import AudioTrack
-from realtime.sources.base import Source
 from realtime.sources.capture import Capture
+from realtime.sources.clock_jumps import JumpWatch
 from realtime.sources.config import SourcesConfig
 from realtime.sources.device_items import REASONS, Block, DeviceItem, DeviceLost, Lost, Opened
 from realtime.sources.driver import HUNG_AFTER_S, Keeper, Port
-from realtime.sources.jumps import JumpWatch
 from realtime.sources.live import LiveSource
 from realtime.sources.open import open_sources
 from realtime.sources.ring import Ring

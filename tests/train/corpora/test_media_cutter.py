@@ -7,7 +7,7 @@ import pytest
 
 from core.config import EngineConfig
 from core.encoders.silero import VoiceState
-from core.engine import Engine
+from core.engine.engine import Engine
 from core.errors import ModelError, SourceError
 from core.events import StreamInfo
 from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream, Gap, SourceInput, VideoFrame

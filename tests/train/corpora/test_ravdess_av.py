@@ -7,13 +7,13 @@ import hashlib
 import numpy as np
 import pytest
 
-import train.voices
+import train.encoding.voice_tokens
 from core.errors import SourceError
 from core.window import Tokens
-from train.catalogue import Reading, read_corpus
 from train.corpora.ravdess_av import EIGHT, UNITS, WIDTH, read
-from train.token_sets import Means, tokens_of
-from train.voices import slower
+from train.corpora.registry import Reading, read_corpus
+from train.encoding.corpus import Means, tokens_of
+from train.encoding.voice_tokens import slower
 
 CLIPS = ("03-01-02-01-01-01-01", "03-01-05-02-01-01-17", "03-01-08-01-02-01-15", "03-01-01-01-01-02-02")
 
@@ -93,7 +93,7 @@ class Digests:
 
 
 def test_voice_and_face_stay_together_though_the_cache_sorts_by_split(tmp_path, monkeypatch):
-    monkeypatch.setattr(train.voices, "EncodeVoices", Digests)
+    monkeypatch.setattr(train.encoding.voice_tokens, "EncodeVoices", Digests)
     examples = read_corpus("ravdess_av", write(tmp_path / "data"), Reading(space=EIGHT))
     means = Means(tmp_path, tmp_path / "cache", lambda name: tmp_path, lambda: tmp_path)
     tokens, _ = tokens_of("ravdess_av", examples, means)

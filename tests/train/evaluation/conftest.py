@@ -18,7 +18,7 @@ from core.spec import (
     pattern,
     write_spec,
 )
-from train.calibration_run import PATTERNS
+from train.calibration.stage import PATTERNS
 from train.testing import SIZES, WIDTHS, network
 
 FLAT = BranchCalibration(temperature=(1.0,) * 7, bias=(0.0,) * 7)

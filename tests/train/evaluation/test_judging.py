@@ -11,10 +11,10 @@ import pytest
 from core.errors import ConfigError
 from core.models.calibration import fusion_output
 from core.models.storage import load_network
-from train.card import model_card
 from train.evaluation.branches import branches_of
-from train.evaluation.judging import evaluate, point_for
-from train.report import abstention_line, caption, label_table, main_table, rows
+from train.evaluation.judge_checkpoint import evaluate, point_for
+from train.evaluation.model_card import model_card
+from train.evaluation.tables import abstention_line, caption, label_table, main_table, rows
 from train.testing import corpus
 
 TALK = corpus("talk", ("text", "audio"), examples=60)

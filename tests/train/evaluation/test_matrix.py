@@ -11,7 +11,7 @@ import pytest
 from core.errors import ConfigError
 from core.labels import EMOTIONS
 from train.evaluation.matrix import cross_corpus, table
-from train.evaluation.ready import Ready
+from train.evaluation.prepared_split import Ready
 from train.metrics import single_answers
 from train.testing import corpus
 

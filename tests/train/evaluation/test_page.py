@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.e2e.browser import BROWSER, browsing
-from train.evaluation.judging import evaluate
+from train.evaluation.judge_checkpoint import evaluate
 from train.evaluation.page import page
 from train.evaluation.pictures import label_picture
 from train.testing import corpus

@@ -11,8 +11,9 @@ import soundfile
 from core.inputs import SAMPLE_RATE
 from core.window import Tokens
 from train.corpora.base import ClipExample, TextExample, labels_of
+from train.encoding.corpus import Means
 from train.evaluation import robustness
-from train.evaluation.ready import Ready
+from train.evaluation.prepared_split import Ready
 from train.evaluation.robustness import (
     MisheardTexts,
     NoisyClips,
@@ -22,7 +23,6 @@ from train.evaluation.robustness import (
     without_faces,
 )
 from train.testing import corpus
-from train.token_sets import Means
 
 
 @pytest.mark.parametrize("snr_db", [20.0, 10.0, 0.0])

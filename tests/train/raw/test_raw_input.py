@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from core.encoders.text_tokens import PieceTokenizer
 from core.errors import SourceError
 from core.inputs import SAMPLE_RATE
+from core.media.recording import RecordingSource
 from core.models.embeddings import RAW_WIDTHS, embedding
 from core.models.raw import audio_patches, tubelets
 from core.spec import EncoderSpec
-from realtime.sources.recording import RecordingSource
 from tests.train.raw.recordings import COLOURS, WORDS, write_corpus
-from train.catalogue import read_corpus
 from train.corpora.base import FaceExample, TextExample, labels_of
+from train.corpora.registry import read_corpus
 from train.raw.corpus import raw_set
 from train.raw.preset import raw_specs, vocabulary_of
 from train.raw.reading import read_stretches

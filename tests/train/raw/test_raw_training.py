@@ -16,9 +16,9 @@ from emotrack import LiveStages
 from tests.train.raw.recordings import write_corpus
 from train.build import build
 from train.config import read_config
-from train.inputs import Places, read_inputs
-from train.start import new_network
-from train.token_sets import RecordingWork
+from train.data.training_data import Places, read_inputs
+from train.encoding.corpus import RecordingWork
+from train.fusion.initialisation import new_network
 
 PRESET = Path(__file__).parents[3] / "configs" / "train" / "semul_pcd.yaml"
 SMALL = [

@@ -1,0 +1,1 @@
+"""`bench faults`: faults of devices, clocks and the machine, made for real."""

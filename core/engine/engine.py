@@ -1,0 +1,302 @@
+"""The sans-I/O engine: timed inputs in, events and work orders out.
+
+    engine.push(input) -> list[Event | Work]
+
+The engine decides, workers compute, a session carries. It knows no clock, thread, file or socket, and no
+randomness: in a deterministic run the events depend on the recording, the configuration and the checkpoint
+alone, however the input was chunked or interleaved and however long the workers took.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Literal
+
+from core.config import EngineConfig
+from core.encoders.silero import FRAME_SAMPLES
+from core.engine.estimation import KEEP_S, conclude, roll, utterance_event
+from core.engine.estimator import Estimator
+from core.engine.load_shedding import MEANING, Effort, LoadLadder, LoadStep, QueueAges
+from core.engine.results import settle_words, take_in
+from core.engine.scheduler import OrderDesk
+from core.engine.speech import AudioBlocks, SpeechBranch
+from core.engine.state import EngineState
+from core.engine.timeline import (
+    NEVER,
+    Arrived,
+    Discontinuity,
+    Heard,
+    Hop,
+    Item,
+    Rank,
+    StreamEnded,
+    Timeline,
+    microseconds,
+)
+from core.engine.utterance import UtteranceRecord
+from core.engine.vision import SightBranch
+from core.engine.windows import FaceTokens
+from core.events import Event, Status, StreamInfo
+from core.inputs import (
+    SAMPLE_RATE,
+    AudioChunk,
+    ClockState,
+    DeviceState,
+    EndOfStream,
+    Gap,
+    Tick,
+    VideoFrame,
+)
+from core.policy import Policy, settled
+from core.spec import ModelSpec
+from core.stages.vad import VoiceNetwork
+from core.work import Work, WorkResult
+
+Input = AudioChunk | VideoFrame | Gap | DeviceState | ClockState | Tick | EndOfStream | WorkResult | QueueAges
+Output = Event | Work
+
+
+class Engine:
+    """The whole pipeline between a source and its sinks, as a function of its inputs.
+
+    Args:
+        config: behaviour of the stages.
+        spec: the checkpoint's specification.
+        network: speech probability of a frame.
+        streams: the source's streams.
+    """
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        spec: ModelSpec,
+        network: VoiceNetwork,
+        streams: tuple[StreamInfo, ...],
+    ) -> None:
+        options = spec.encoders["audio"].options
+        blocks = AudioBlocks(
+            round(options["block_s"] * SAMPLE_RATE), round(options["context_s"] * SAMPLE_RATE)
+        )
+        lanes = {stream.name: -1 for stream in streams}
+        timeline = Timeline(config.deterministic, lanes)
+        desk = OrderDesk(config, timeline)
+        self.state = EngineState(
+            config=config,
+            timeline=timeline,
+            desk=desk,
+            speech={
+                s.name: SpeechBranch.create(s, config, blocks, network) for s in streams if s.kind == "audio"
+            },
+            sight=_sight(streams, config),
+            estimator=Estimator.create(config.estimates, spec.labels, spec.calibration.thresholds),
+            faces=FaceTokens(KEEP_S),
+            load=LoadLadder(config.load, _steps(streams, config, desk.policy)),
+        )
+        self._network = network
+        self._schedule_hop()
+
+    # -- the four verbs -------------------------------------------------------------------------------
+
+    def push(self, item: Input) -> list[Output]:
+        """Take one input in.
+
+        Returns:
+            What follows from it: events in order, and the orders to be computed.
+
+        Raises:
+            StreamGap: audio does not continue where it left off and no `Gap` said so.
+            KeyError: the stream was not announced.
+        """
+        out: list[Output] = []
+        match item:  # what is not of a stream's content is acted upon at once
+            case QueueAges():
+                out.extend(self._adapt(item))
+            case DeviceState() | ClockState():
+                out.extend(self._note(item))
+            case _:
+                self._park(item)
+        while (released := self.state.timeline.release()) is not None:
+            out.extend(self._act(released))
+            out.extend(self.state.desk.collect())
+        return out
+
+    def snapshot(self) -> EngineState:
+        """A copy of everything the engine remembers. The voice network is shared: it remembers nothing."""
+        return self._copied(self.state)
+
+    def restore(self, state: EngineState) -> None:
+        """Go on from a snapshot, which stays untouched.
+
+        Raises:
+            PolicyError: it is of a run for another purpose, and one of the two withholds something.
+        """
+        here, there = self.policy.purpose, state.desk.policy.purpose
+        settled((here, there), there)
+        settled((here, there), here)
+        self.state = self._copied(state)
+
+    def _copied(self, state: EngineState) -> EngineState:
+        return copy.deepcopy(state, {id(self._network): self._network})
+
+    @property
+    def policy(self) -> Policy:
+        """What is withheld in this run."""
+        return self.state.desk.policy
+
+    @property
+    def finished(self) -> bool:
+        """All streams have ended and every order was answered."""
+        state = self.state
+        return len(state.ended) == len(state.timeline.reached_us) and not state.timeline.outstanding
+
+    @property
+    def waiting(self) -> bool:
+        """Stream time stands still until an outstanding order is answered."""
+        return self.state.config.deterministic and self.state.timeline.outstanding > 0
+
+    @property
+    def backlog(self) -> int:
+        """Inputs taken in but not acted upon yet."""
+        return self.state.timeline.backlog
+
+    @property
+    def now_s(self) -> float:
+        """Stream time up to which the engine has acted."""
+        return self.state.now_s
+
+    # -- inputs to items ------------------------------------------------------------------------------
+
+    def _adapt(self, measured: QueueAges) -> list[Event]:
+        """Compute as much as the machine can."""
+        load = self.state.load
+        if not load.observe(measured):
+            return []
+        step = load.step
+        self.state.desk.effort = Effort.of(step)
+        level: Literal["info", "warning"] = "info" if step is LoadStep.FULL else "warning"
+        return [Status(measured.t_s, "load_step", level, MEANING[step], value=step.label)]
+
+    def _note(self, item: DeviceState | ClockState) -> list[Event]:
+        devices = self.state.devices
+        status = devices.change(item) if isinstance(item, DeviceState) else devices.clock(item)
+        return [] if status is None else [status]
+
+    def _park(self, item: Input) -> None:
+        timeline = self.state.timeline
+        match item:
+            case AudioChunk():
+                for frame in self.state.speech[item.stream].hear(item):
+                    end_us = microseconds((frame.start_sample + FRAME_SAMPLES) / SAMPLE_RATE)
+                    timeline.deliver(end_us, Rank.AUDIO, Heard(item.stream, frame), stream=item.stream)
+                timeline.reach(item.stream, microseconds(item.end_sample / SAMPLE_RATE))
+            case VideoFrame():
+                if self.policy.allows("visual"):  # else it is not even kept
+                    timeline.deliver(microseconds(item.t_s), Rank.VIDEO, item, stream=item.stream)
+                timeline.reach(item.stream, microseconds(item.t_s))
+            case Gap():
+                if item.stream in self.state.speech:
+                    self.state.speech[item.stream].voice.gap()
+                gap = Discontinuity(item)
+                timeline.deliver(microseconds(item.t0_s), Rank.GAP, gap, stream=item.stream)
+                timeline.reach(item.stream, microseconds(item.t1_s))
+            case Tick():
+                for stream in timeline.reached_us:  # audio that ends just then may still come
+                    timeline.reach(stream, microseconds(item.t_s) - 1)
+            case EndOfStream():
+                # a container's duration may be a little shorter than what it holds
+                at_us = max(microseconds(item.t_s), timeline.reached_us[item.stream])
+                timeline.deliver(at_us, Rank.END, StreamEnded(item.stream), stream=item.stream)
+                timeline.reach(item.stream, NEVER)
+            case WorkResult():
+                timeline.arrive(item.id, self.policy.admitted(item.outcome), item.done_s)
+
+    def _schedule_hop(self) -> None:
+        self.state.hop += 1
+        at_us = microseconds(self.state.hop * self.state.config.estimates.hop_s)
+        self.state.timeline.deliver(at_us, Rank.HOP, Hop(self.state.hop))
+
+    # -- items to outputs -----------------------------------------------------------------------------
+
+    def _act(self, item: Item) -> list[Event]:
+        state = self.state
+        match item:
+            case Heard(stream, frame):
+                changed = state.speech[stream].listen(frame, state.desk, state.opened + 1)
+                return self._announce(state.speech[stream], changed)
+            case VideoFrame():
+                state.sight[item.stream].see(item, state.desk)
+                return []
+            case Arrived(work_id, outcome, done_s):
+                return take_in(state, work_id, outcome, done_s)
+            case Discontinuity(gap):
+                return self._interrupt(gap)
+            case Hop():
+                return self._hop()
+            case StreamEnded(stream):
+                return self._end(stream)
+
+    def _announce(self, branch: SpeechBranch, changed: list[UtteranceRecord]) -> list[Event]:
+        """Say what opened or closed."""
+        events: list[Event] = []
+        for record in changed:
+            if record.id not in self.state.utterances:
+                self.state.opened += 1
+                self.state.utterances[record.id] = record
+            record.person = branch.speaker(record, self.now_s)
+            events.append(utterance_event(self.state, record))
+            events += settle_words(self.state, branch, record)
+            events += conclude(self.state, branch.info.name)
+        return events
+
+    def _hop(self) -> list[Event]:
+        if len(self.state.ended) == len(self.state.timeline.reached_us):
+            return []
+        self._schedule_hop()
+        return roll(self.state)
+
+    def _interrupt(self, gap: Gap) -> list[Event]:
+        state = self.state
+        status = state.devices.hole(gap)
+        events: list[Event] = [] if status is None else [status]
+        if gap.stream in state.sight:
+            state.sight[gap.stream].interrupt(gap.t0_s)
+            return events
+        branch = state.speech[gap.stream]
+        return events + self._announce(
+            branch, branch.interrupt(gap.t0_s, gap.t1_s, state.desk, state.opened + 1)
+        )
+
+    def _end(self, stream: str) -> list[Event]:
+        state = self.state
+        state.ended.add(stream)
+        if len(state.ended) == len(state.timeline.reached_us):
+            state.timeline.cancel_hops()
+        if stream in state.sight:
+            return []
+        branch = state.speech[stream]
+        return self._announce(branch, branch.finish(self.now_s, state.desk, state.opened + 1))
+
+
+def _sight(streams: tuple[StreamInfo, ...], config: EngineConfig) -> dict[str, SightBranch]:
+    """One branch per video stream; a second stream of strangers gets names of its own."""
+    branches: dict[str, SightBranch] = {}
+    for stream in (s for s in streams if s.kind == "video"):
+        strangers = stream.person is None and any(b.info.person is None for b in branches.values())
+        branches[stream.name] = SightBranch.create(
+            stream, config.faces, f"{stream.name}." if strangers else ""
+        )
+    return branches
+
+
+def _steps(streams: tuple[StreamInfo, ...], config: EngineConfig, policy: Policy) -> tuple[LoadStep, ...]:
+    """The load steps that make a difference for these streams; words stay where there is nothing else."""
+    kinds = {stream.kind for stream in streams}
+    heard, seen = "audio" in kinds, "video" in kinds and policy.allows("visual")
+    possible = {
+        LoadStep.FEWER_FACES: seen,
+        LoadStep.NO_PARTIALS: heard and config.transcript.partials,
+        LoadStep.SMALL_WHISPER: heard and config.load.small_whisper,
+        LoadStep.NO_TEXT: heard and policy.allows("audio"),
+        LoadStep.AUDIO_ONLY: seen and policy.allows("audio"),
+    }
+    return tuple(step for step in LoadStep if possible.get(step, True))

@@ -1,0 +1,71 @@
+"""Why a modality is missing from an estimate, in a few words for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from core.engine.state import EngineState
+from core.engine.utterance import UtteranceRecord
+from core.events import StreamInfo
+from core.labels import MODALITIES, Modality
+
+_LOAD = "left out: the machine is too slow at present"
+
+
+def missing(
+    state: EngineState, person: str, present: tuple[str, ...], record: UtteranceRecord | None
+) -> dict[str, str]:
+    """Reasons for every modality that is not `present`.
+
+    Args:
+        state: the engine's.
+        person: whom the estimate is about.
+        present: modalities used.
+        record: the utterance it belongs to, None while the person does not speak.
+    """
+    reasons: dict[Modality, str] = {
+        "text": _text(state, record),
+        "audio": _audio(record),
+        "visual": _visual(state),
+    }
+    reasons |= lost(state, person)
+    if not state.speech:
+        reasons["text"] = reasons["audio"] = "no audio"
+    reasons |= state.desk.policy.missing
+    return {m: reasons[m] for m in MODALITIES if m not in present}
+
+
+def lost(state: EngineState, person: str) -> dict[Modality, str]:
+    """Modalities of a person whose devices are lost, and why. What came from them before is out of date."""
+    found: dict[Modality, str] = {}
+    deaf = _lost(state, person, (branch.info for branch in state.speech.values()))
+    blind = _lost(state, person, (branch.info for branch in state.sight.values()))
+    if deaf is not None:
+        found["text"] = found["audio"] = deaf
+    if blind is not None:
+        found["visual"] = blind
+    return found
+
+
+def _text(state: EngineState, record: UtteranceRecord | None) -> str:
+    if record is None:
+        return "not speaking"
+    return "no words" if state.desk.effort.text else _LOAD
+
+
+def _audio(record: UtteranceRecord | None) -> str:
+    return "not speaking" if record is None else "no speech encoded yet"
+
+
+def _visual(state: EngineState) -> str:
+    if not state.sight:
+        return "no video"
+    return "no face" if state.desk.effort.faces else _LOAD
+
+
+def _lost(state: EngineState, person: str, streams: Iterable[StreamInfo]) -> str | None:
+    """Why none of the streams on which a person would be heard or seen can be used; None when one can."""
+    known = list(streams)
+    own = [s for s in known if s.person == person] or [s for s in known if s.person is None]
+    why = [state.devices.absent[s.name] for s in own if s.name in state.devices.absent]
+    return why[0] if own and len(why) == len(own) else None

@@ -1,0 +1,65 @@
+"""Everything that an engine remembers, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from core.config import EngineConfig
+from core.engine.devices import Devices
+from core.engine.estimator import Estimator, Question
+from core.engine.load_shedding import LoadLadder
+from core.engine.rate_limit import FaultLimit
+from core.engine.scheduler import OrderDesk
+from core.engine.speech import SpeechBranch
+from core.engine.timeline import Timeline
+from core.engine.utterance import UtteranceRecord
+from core.engine.vision import SightBranch
+from core.engine.windows import FaceTokens
+from core.stages.transcript import Transcripts
+
+
+@dataclass(slots=True)
+class EngineState:
+    """All of an engine. A deep copy is a snapshot.
+
+    Attributes:
+        config: behaviour of the stages.
+        timeline: what is to come, in order.
+        desk: orders being written.
+        speech, sight: one branch per stream.
+        estimator: says estimates.
+        faces: visual tokens of the recent past.
+        transcripts: the commit rule's memory.
+        utterances: by id, until they are done and too old to lie in any window.
+        opened: utterances so far.
+        hop: number of the next hop.
+        ended: streams that are over.
+        questions: what each outstanding fusion order is about.
+        rolling: the newest fusion order for rolling estimates that was not answered yet.
+        load: what is computed at present.
+        devices: which streams are lost, and how their clocks run.
+        faults: which faults were said lately.
+    """
+
+    config: EngineConfig
+    timeline: Timeline
+    desk: OrderDesk
+    speech: dict[str, SpeechBranch]
+    sight: dict[str, SightBranch]
+    estimator: Estimator
+    faces: FaceTokens
+    load: LoadLadder
+    devices: Devices = field(default_factory=Devices)
+    faults: FaultLimit = field(default_factory=FaultLimit)
+    rolling: int | None = None
+    transcripts: Transcripts = field(default_factory=Transcripts)
+    utterances: dict[str, UtteranceRecord] = field(default_factory=dict)
+    opened: int = 0
+    hop: int = 0
+    ended: set[str] = field(default_factory=set)
+    questions: dict[int, tuple[Question, ...]] = field(default_factory=dict)
+
+    @property
+    def now_s(self) -> float:
+        """Stream time up to which the engine has acted."""
+        return self.timeline.now_us / 1_000_000

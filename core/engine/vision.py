@@ -1,0 +1,123 @@
+"""The video branch of the engine: from frames to face tracks, and orders for detection and visual tokens."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from core.config import FaceConfig
+from core.engine.scheduler import OrderDesk
+from core.events import StreamInfo
+from core.inputs import Image, VideoFrame
+from core.stages.face_tracking import Tracks, TracksUpdate
+from core.work import DetectFaces, EncodeVisual, Faces
+
+
+@dataclass(slots=True)
+class SightBranch:
+    """One video stream. Frames are looked at on a fixed grid; the one before serves to see motion.
+
+    Attributes:
+        info: the stream. If it belongs to a person, the largest face is that person's.
+        prefix: comes before the names of its persons: streams number theirs alike.
+        looks: detections that were ordered and not answered yet.
+        encoding: the newest order for visual tokens that was not answered yet.
+        main: the track of the stream's owner.
+    """
+
+    info: StreamInfo
+    config: FaceConfig
+    tracks: Tracks
+    prefix: str = ""
+    looks: set[int] = field(default_factory=set)
+    encoding: int | None = None
+    main: str | None = None
+    _previous: Image | None = None
+    _previous_s: float = 0.0
+    _next_look_s: float = 0.0
+    _hole_s: float | None = None
+
+    @classmethod
+    def create(cls, info: StreamInfo, config: FaceConfig, prefix: str = "") -> SightBranch:
+        """A branch that has seen nothing yet."""
+        return cls(info, config, Tracks(config), prefix)
+
+    def see(self, frame: VideoFrame, desk: OrderDesk) -> None:
+        """Act upon one frame: order a detection when the grid's next point has come.
+
+        Live, a point that comes before the last detection was answered is left out: a newer picture follows.
+        """
+        if frame.t_s >= self._next_look_s and desk.effort.faces:
+            rate_hz = self.config.rate_hz * desk.effort.face_share
+            self._next_look_s = (math.floor(frame.t_s * rate_hz) + 1) / rate_hz
+            if not desk.congested("faces", outstanding=bool(self.looks)):
+                self._look(frame, desk)
+        self._previous, self._previous_s = frame.image, frame.t_s
+
+    def _look(self, frame: VideoFrame, desk: OrderDesk) -> None:
+        same_size = self._previous is not None and self._previous.shape == frame.image.shape
+        previous = self._previous if same_size else None
+        elapsed_s = frame.t_s - self._previous_s if previous is not None else 0.0
+        order = desk.order("faces", DetectFaces(frame.t_s, frame.image, previous, elapsed_s), frame.t_s)
+        self.looks.add(order)
+
+    def recognise(self, faces: Faces, desk: OrderDesk, now_s: float) -> TracksUpdate:
+        """Take a detection's result in: tracks go on, their crops are sent to be encoded.
+
+        Returns:
+            What changed, by the names that the persons have in the run.
+        """
+        if self._hole_s is not None and faces.t_s >= self._hole_s:
+            self.tracks.gap()
+            self._hole_s = None
+        update = self.tracks.push(faces)
+        left = self._named(update.left)
+        self._find_owner(update)
+        update = replace(
+            update,
+            assigned=tuple((self._name(track), face) for track, face in update.assigned),
+            appeared=self._named(update.appeared),
+            left=left,
+        )
+        if update.assigned and not desk.congested("encode_visual", outstanding=self.encoding is not None):
+            names = tuple(person for person, _ in update.assigned)
+            crops = np.stack([face.crop for _, face in update.assigned])
+            self.encoding = desk.order("encode_visual", EncodeVisual(faces.t_s, names, crops), now_s)
+        return update
+
+    def answered(self, order: int) -> bool:
+        """Whether an order was this branch's; it is outstanding no longer."""
+        own = order in self.looks or order == self.encoding
+        self.looks.discard(order)
+        self.encoding = None if order == self.encoding else self.encoding
+        return own
+
+    def advance(self, t_s: float) -> tuple[str, ...]:
+        """Time has reached `t_s`: the persons who have been out of sight for too long."""
+        left = self.tracks.advance(t_s).left
+        names = self._named(left)
+        self.main = None if self.main in left else self.main
+        return names
+
+    def _find_owner(self, update: TracksUpdate) -> None:
+        """The owner's face: the largest one, until it is gone."""
+        if self.info.person is None:
+            return
+        if self.main in update.left:
+            self.main = None
+        if self.main is None and update.assigned:
+            self.main = max(update.assigned, key=lambda seen: seen[1].box[2] * seen[1].box[3])[0]
+
+    def _name(self, track: str) -> str:
+        if self.info.person is None:
+            return f"{self.prefix}{track}"
+        return self.info.person if track == self.main else f"{self.info.person}+{track}"
+
+    def _named(self, tracks: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(self._name(track) for track in tracks)
+
+    def interrupt(self, t_s: float) -> None:
+        """The stream has a hole from `t_s` on: the next frame does not continue the last one."""
+        self._previous, self._hole_s = None, t_s

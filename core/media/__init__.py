@@ -1,0 +1,1 @@
+"""Recordings: containers, streams, time stamps, decoding, and the source that reads them."""

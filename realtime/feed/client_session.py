@@ -1,0 +1,265 @@
+"""What is said between the feed and one client, from the welcome to the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from core.errors import FeedError, NotAvailable
+from core.events import PROTOCOL_VERSION
+from core.version import VERSION
+from realtime.feed.auth import Channels, negotiated, permitted
+from realtime.feed.channel import Channel
+from realtime.feed.client_messages import (
+    ClientMessage,
+    Correct,
+    Finish,
+    Identify,
+    Mark,
+    Mute,
+    Ping,
+    Request,
+    Right,
+    Start,
+    Stop,
+    Subscribe,
+    Subscription,
+    Withdraw,
+)
+from realtime.feed.close_codes import Close, Refusal
+from realtime.feed.codec import read_client, write
+from realtime.feed.connection import Line
+from realtime.feed.limits import Limits
+from realtime.feed.message import PING, framed
+from realtime.feed.server_messages import Ack, Error, Identified, Pong, Result, ServerMessage, Welcome
+from realtime.feed.targets import ControlTarget, IngestSession, IngestTarget
+from realtime.feed.throttle import Bucket, Failures
+from realtime.feed.tokens import Tokens
+from realtime.feed.viewer import Viewer
+
+PING_S: Final = 15.0
+"""How often a page should send `ping`."""
+CAPABILITIES: Final = ("resume", "subscribe", "control")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all dialogues of one feed share."""
+
+    tokens: Tokens
+    failures: Failures
+    channels: Channels
+    limits: Limits
+    clock: Callable[[], float]
+    ingest: IngestTarget | None
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """Optional parts of the protocol that are on offer."""
+        return (*CAPABILITIES, "ingest") if self.ingest is not None else CAPABILITIES
+
+
+class Dialogue:
+    """Understands one client and answers it.
+
+    Args:
+        line: the open connection.
+        house: what it is about.
+        address: where the client is.
+        ingest_path: whether it came to send audio and video.
+    """
+
+    __slots__ = (
+        "_address", "_bucket", "_house", "_ingest_path", "_line", "_pinged_s", "_since_s",
+        "channel", "finished", "ingest", "rights", "viewer",
+    )  # fmt: skip
+
+    def __init__(self, line: Line, house: House, address: str, *, ingest_path: bool) -> None:
+        limits, now_s = house.limits, house.clock()
+        self._line = line
+        self._house = house
+        self._address = address
+        self._ingest_path = ingest_path
+        self._since_s = now_s
+        self._pinged_s: float | None = None
+        rate = limits.ingest_messages_per_s if ingest_path else limits.messages_per_s
+        burst = limits.ingest_message_burst if ingest_path else limits.message_burst
+        self._bucket = Bucket(rate, burst, now_s)
+        self.viewer = Viewer(line, limits, house.clock)
+        self.channel: Channel | None = None
+        self.rights: tuple[Right, ...] = ()
+        self.ingest: IngestSession | None = None
+        self.finished = False
+
+    # -- from the line --------------------------------------------------------------------------------
+
+    def greet(self) -> None:
+        """Say what the feed is; nothing about the run."""
+        limits, offered = self._house.limits, self._house.capabilities
+        most = limits.max_ingest_bytes if self._ingest_path else limits.max_message_bytes
+        self._say(Welcome((PROTOCOL_VERSION,), f"emotrack {VERSION}", offered, limits.identify_s, most))
+
+    def frame(self) -> None:
+        """Count what the client sends, whatever it is.
+
+        Raises:
+            Refusal: it is too much.
+        """
+        self._pinged_s = None
+        if not self._bucket.take(self._house.clock()):
+            raise Refusal(Close.TOO_FAST, "too many messages.")
+
+    def text(self, text: str) -> None:
+        """Understand a message, or say what is wrong with it and end."""
+        try:
+            if len(text) > self._house.limits.max_message_bytes:
+                raise Refusal(Close.BAD_MESSAGE, "the text is too long.")
+            self._handle(read_client(text))
+        except Refusal as refusal:
+            self._say(Error(refusal.code, refusal.field, refusal.what))
+            raise
+
+    def binary(self, data: bytes) -> None:
+        """Hand over a frame of audio or video.
+
+        Raises:
+            Refusal: this client has no such right, or the frame is no good.
+        """
+        if not self._ingest_path:
+            raise Refusal(Close.UNSUPPORTED_DATA, "binary messages belong on the ingest path.")
+        if self.ingest is None or self.finished:
+            raise Refusal(Close.OUT_OF_TURN, "there is no session to take this in.")
+        self.ingest.frame(data)
+
+    def writable(self) -> None:
+        """There is room again for frames."""
+        self.viewer.writable()
+
+    # -- from the feed --------------------------------------------------------------------------------
+
+    def tick(self, now_s: float) -> None:
+        """Notice what did not happen: no identification, nothing taken, nothing heard."""
+        limits, line = self._house.limits, self._line
+        if self.channel is None and now_s - self._since_s > limits.identify_s:
+            line.end((Close.IDENTIFY_TIMEOUT, f"no identify within {limits.identify_s:g} s."))
+        elif line.paused_s is not None and now_s - line.paused_s > limits.stall_s:
+            line.end((Close.TOO_SLOW, "this client takes nothing any more."))
+        elif self._pinged_s is not None and now_s - self._pinged_s > limits.pong_s:
+            line.end((Close.SILENT, "nothing was heard from this client."))
+        elif self._pinged_s is None and now_s - line.heard_s > limits.ping_s:
+            self._pinged_s = now_s
+            line.write(PING)
+
+    def left(self) -> None:
+        """The connection is over, or about to be."""
+        if self.channel is not None:
+            self.channel.leave(self.viewer)
+        if self.ingest is not None and not self.finished:
+            self.finished = True
+            self.ingest.lost()
+
+    # -- messages -------------------------------------------------------------------------------------
+
+    def _handle(self, message: ClientMessage) -> None:
+        if isinstance(message, Identify):
+            self._identify(message)
+            return
+        if self.channel is None:
+            raise Refusal(Close.OUT_OF_TURN, "the first message has to be identify.")
+        match message:
+            case Ping():
+                self._pong(message, self.channel)
+            case Subscribe():
+                chosen = Subscription(message.kinds, message.persons, message.rolling, message.rate_hz)
+                self.channel.change(self.viewer, chosen)
+            case Finish():
+                self._finish()
+            case _:
+                self._say(self._carried_out(message, self.channel))
+
+    def _identify(self, message: Identify) -> None:
+        if self.channel is not None:
+            raise Refusal(Close.OUT_OF_TURN, "this client has identified itself already.")
+        protocol = negotiated(message.protocol)
+        rights = self._house.tokens.rights(message.token)
+        if not rights:
+            self._house.failures.note(self._address)
+        permitted(rights, message, ingest_path=self._ingest_path)
+        channel = self._own_session(message) if self._ingest_path else self._house.channels.asked_for(message)
+        resumed = message.resume is not None and channel.may_resume(message.resume)
+        names = self._house.channels.names if "view" in rights else (channel.name,)
+        self.rights, self.channel = rights, channel
+        wished = tuple(name for name in self._house.capabilities if name in message.capabilities)
+        self._say(Identified(protocol, wished, rights, channel.name, names, channel.run, resumed, PING_S))
+        if message.resume is not None:
+            channel.resume(self.viewer, message.resume, message.subscribe)
+        else:
+            channel.join(self.viewer, message.subscribe)
+
+    def _own_session(self, message: Identify) -> Channel:
+        if self._house.ingest is None or message.ingest is None:
+            raise Refusal(Close.OUT_OF_TURN, "this feed takes nothing in.", field="identify.ingest")
+        self.ingest = self._house.ingest.open(message.ingest, self._tell, self._over)
+        channel = self._house.channels.named(self.ingest.name)
+        if channel is None:
+            raise Refusal(Close.INTERNAL_ERROR, "the session has no channel.")
+        return channel
+
+    def _pong(self, message: Ping, channel: Channel) -> None:
+        viewer = self.viewer
+        counts = viewer.sent, viewer.conflated, viewer.filtered, viewer.waiting
+        self._say(Pong(message.id, channel.run, channel.newest, *counts))
+
+    def _finish(self) -> None:
+        if self.ingest is None or self.finished:
+            raise Refusal(Close.OUT_OF_TURN, "there is no session to finish.")
+        self.finished = True
+        self.ingest.finish()
+
+    def _carried_out(self, request: Request, channel: Channel) -> Result:
+        own = isinstance(request, Withdraw) and self.ingest is not None
+        if "control" not in self.rights and not own:
+            return Result(request.id, False, "forbidden", 'The token does not give the right "control".')
+        if channel.control is None:
+            return Result(request.id, False, "unsupported", "This session takes no requests.")
+        try:
+            carry_out(request, channel.control)
+        except NotAvailable as error:
+            return Result(request.id, False, "unsupported", error.what)
+        except FeedError as error:
+            return Result(request.id, False, "refused", error.what)
+        return Result(request.id, True, "done", "")
+
+    # -- from other threads ---------------------------------------------------------------------------
+
+    def _tell(self, ack: Ack) -> None:
+        self._soon(lambda: self._say(ack))
+
+    def _over(self) -> None:
+        self._soon(lambda: self._line.end((Close.SESSION_OVER, "the session is over.")))
+
+    def _soon(self, call: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody is there to be told
+            self._line.loop.call_soon_threadsafe(call)
+
+    def _say(self, message: ServerMessage) -> None:
+        self.viewer.answer(framed(write(message)))
+
+
+def carry_out(request: Request, target: ControlTarget) -> None:
+    """Hand a request to whoever can do it. Raises what `ControlTarget` may raise."""
+    match request:
+        case Start():
+            target.start()
+        case Stop():
+            target.stop()
+        case Withdraw():
+            target.withdraw()
+        case Mute():
+            target.mute(request.modality, muted=request.muted)
+        case Mark():
+            target.mark(request.label, request.t_s)
+        case Correct():
+            target.correct(request.estimate, request.person, request.labels)

@@ -1,0 +1,154 @@
+"""The recorder: everything that the engine of a live run is fed, kept so that the run can be had again.
+
+`inputs.mcap` is an MCAP file: records in small checksummed chunks, each handed to the operating system when
+it is full. A run that is killed can be read up to its last chunk, one second at most before the
+end. A thread of its own writes, so that a slow disk costs pictures in the recording, never the run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from core.engine.engine import Input
+from core.errors import EmotrackError
+from core.events import End
+from core.inputs import AudioChunk, VideoFrame
+from core.wire import encode
+from core.work import WorkResult
+from realtime.recording.codec import pack
+from realtime.sinks.base import unwritable
+
+log = logging.getLogger(__name__)
+
+FILE_NAME: Final = "inputs.mcap"
+HEAD: Final = "emotrack"
+"""Name of the metadata record that comes first."""
+TAIL: Final = "emotrack.end"
+"""Name of the one that comes last, when the run was ended in order."""
+
+_CHUNK_BYTES: Final = 32_768
+_MOST_PICTURES: Final = 60
+_NANOSECONDS: Final = 1_000_000_000
+
+
+class Recorder:
+    """Writes one run. An `InputTape`.
+
+    Args:
+        folder: where; made if absent. An earlier recording in it is replaced.
+        head: what is needed to have the run again, as text: configuration, specification, streams.
+        on_fault: told once, on the recorder's thread, when nothing more can be written.
+        jpeg_quality: of pictures, 1 to 100.
+
+    Raises:
+        SinkError: the file cannot be made.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        head: dict[str, str],
+        on_fault: Callable[[EmotrackError], None],
+        *,
+        jpeg_quality: int = 85,
+    ) -> None:
+        self._path = folder / FILE_NAME
+        self._on_fault = on_fault
+        self._jpeg_quality = jpeg_quality
+        self._queue: queue.SimpleQueue[tuple[float, Input] | None] = queue.SimpleQueue()
+        self._pictures = 0
+        self._channels: dict[str, int] = {}
+        self._count = 0
+        self._end: str | None = None
+        self.lost_pictures = 0
+        """Pictures that the disk was too slow for: they were tracked and are not in the recording."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("wb")
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+        self._writer = self._begin(head)
+        self._thread: threading.Thread | None = threading.Thread(
+            target=self._write_all, name="recorder", daemon=True
+        )
+        self._thread.start()
+
+    def write(self, at_s: float, item: Input) -> None:
+        """Keep one input; never waits."""
+        if isinstance(item, VideoFrame):
+            if self._pictures >= _MOST_PICTURES:
+                self.lost_pictures += 1
+                return
+            self._pictures += 1
+        self._queue.put((at_s, item))
+
+    def finish(self, end: End) -> None:
+        """Write what waits, and that the run has ended in order."""
+        self._end = encode(end, 0)
+        self.close()
+
+    def close(self) -> None:
+        """Write what waits and finish the file. Closing again does nothing."""
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _begin(self, head: dict[str, str]) -> Any:  # noqa: ANN401  (mcap is imported late)
+        from mcap.writer import CompressionType, IndexType, Writer
+
+        # No indexes: they would be kept in memory until the end. No compression: pictures are JPEG already,
+        # and the noise of a microphone hardly gets smaller.
+        writer = Writer(
+            self._file,
+            chunk_size=_CHUNK_BYTES,
+            compression=CompressionType.NONE,
+            index_types=IndexType.NONE,
+        )
+        writer.start(profile="", library="emotrack")
+        writer.add_metadata(HEAD, head)
+        self._file.flush()
+        return writer
+
+    def _write_all(self) -> None:
+        """Runs on the recorder's thread."""
+        try:
+            while (entry := self._queue.get()) is not None:
+                self._write(*entry)
+            if self._end is not None:
+                self._writer.add_metadata(TAIL, {"end": self._end})
+            self._writer.finish()
+            self._file.close()
+        except OSError as error:
+            with contextlib.suppress(OSError):  # it flushes, and fails again
+                self._file.close()
+            self._on_fault(unwritable(self._path, error))
+            while self._queue.get() is not None:  # nothing may pile up
+                pass
+
+    def _write(self, at_s: float, item: Input) -> None:
+        topic = _topic(item)
+        if topic not in self._channels:
+            self._channels[topic] = self._writer.register_channel(topic, "emotrack", 0)
+        at_ns = max(0, round(at_s * _NANOSECONDS))
+        data = pack(item, jpeg_quality=self._jpeg_quality)
+        if isinstance(item, VideoFrame):
+            self._pictures -= 1
+        self._writer.add_message(self._channels[topic], at_ns, data, at_ns, self._count)
+        self._count = (self._count + 1) % (1 << 32)
+        self._file.flush()
+
+
+def _topic(item: Input) -> str:
+    """Where viewers of MCAP files list it."""
+    if isinstance(item, AudioChunk):
+        return f"/audio/{item.stream}"
+    if isinstance(item, VideoFrame):
+        return f"/video/{item.stream}"
+    return "/results" if isinstance(item, WorkResult) else "/run"

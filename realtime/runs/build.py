@@ -1,0 +1,136 @@
+"""Building the parts of a run from its configuration: the only place that knows all of them."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from core.backends.loading import Place, load_networks
+from core.backends.networks import Networks
+from core.config import EngineConfig
+from core.encoders.silero import SileroVoice
+from core.engine.engine import Engine
+from core.events import PROTOCOL_VERSION, Hello, ModelCard, StreamInfo
+from core.media.source import Source
+from core.policy import policy_of
+from core.spec import ModelSpec
+from core.version import VERSION
+from core.weights import locate
+from core.work import WorkKind
+from core.workers.faces import FaceDetector
+from core.workers.networks import NetworkWorkers
+from core.workers.transcribe import Transcriber
+from core.workers.whisper import Whisper
+from realtime.config import TrackingConfig, WhisperConfig
+from realtime.runs.export import checkpoint_folder
+from realtime.session.worker_threads import Lanes, Run
+
+VOICE_FILE: Final = "silero_vad_16k_op15.onnx"
+FACE_FILE: Final = "face_detection_yunet_2023mar.onnx"
+
+
+def load_voice() -> SileroVoice:
+    """The voice activity network. Raises WeightsError when it was not pulled."""
+    return SileroVoice(locate("silero-vad") / VOICE_FILE)
+
+
+def load_lanes(spec: ModelSpec, export: Path, config: TrackingConfig) -> Lanes:
+    """Load every network and start the threads that run them.
+
+    Raises:
+        WeightsError: a third-party weight was not pulled.
+        ModelError: a network cannot be loaded.
+    """
+    return Lanes(load_workers(spec, export, config).mapping)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedWorkers:
+    """Kind of order -> who computes it; and the one worker that remembers something, the language."""
+
+    mapping: dict[WorkKind, Run]
+    transcriber: Transcriber
+
+
+def load_checkpoint(spec: ModelSpec, export: Path, config: TrackingConfig) -> Networks:
+    """Load the checkpoint's networks with the backend that the configuration names, or the best one."""
+    place = Place(spec, checkpoint_folder(config.checkpoint), export)
+    chosen = config.networks
+    loaded = load_networks(place, chosen.backend, chosen.dtype, chosen.threads)
+    return Networks(spec, loaded.runners, locate)
+
+
+def load_faces(spec: ModelSpec, config: TrackingConfig) -> FaceDetector:
+    """The face detector, which is for one thread. Raises WeightsError when it was not pulled."""
+    crop = round(spec.encoders["visual"].options["crop_size"])
+    return FaceDetector(locate("yunet") / FACE_FILE, crop, config.engine.faces.max_faces)
+
+
+def load_workers(spec: ModelSpec, export: Path, config: TrackingConfig) -> LoadedWorkers:
+    """Load every network that the purpose leaves. Raises as `load_lanes` does."""
+    policy = policy_of(config.engine.purpose)
+    with ThreadPoolExecutor(2) as pool:  # the recogniser takes as long to load as all others together
+        loading = pool.submit(load_transcriber, config.whisper)
+        networks = pool.submit(load_checkpoint, spec, export, config)
+        faces = load_faces(spec, config) if "faces" not in policy.forbidden else None
+        workers = NetworkWorkers(networks.result())
+        transcriber = loading.result()
+    mapping: dict[WorkKind, Run] = {
+        "transcribe": transcriber.run,
+        "encode_visual": workers.encode_visual,
+        "encode_audio": workers.encode_audio,
+        "encode_text": workers.encode_text,
+        "fuse": workers.fuse,
+    }
+    if faces is not None:
+        mapping["faces"] = faces.run
+    return LoadedWorkers(policy.permitted(mapping), transcriber)
+
+
+def build_engine(
+    config: EngineConfig, spec: ModelSpec, source: Source, streams: tuple[StreamInfo, ...] | None = None
+) -> Engine:
+    """An engine for the streams of a source, or for `streams`."""
+    return Engine(config, spec, load_voice(), source.streams if streams is None else streams)
+
+
+def hello(spec: ModelSpec, config: TrackingConfig, source: Source) -> Hello:
+    """The first message of a run: what is tracked, by what, and what for."""
+    policy = policy_of(config.engine.purpose)
+    return Hello(
+        protocol=PROTOCOL_VERSION,
+        version=VERSION,
+        started_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        source=source.name,
+        labels=spec.labels,
+        thresholds=dict(zip(spec.labels, spec.calibration.thresholds, strict=True)),
+        hop_s=config.engine.estimates.hop_s,
+        model=ModelCard(spec.name, spec.sha256, spec.license, spec.summary),
+        whisper=config.whisper.size,
+        streams=source.streams,
+        purpose=policy.purpose,
+        withheld=policy.explained,
+    )
+
+
+def load_transcriber(config: WhisperConfig) -> Transcriber:
+    """The recogniser. Raises WeightsError when it was not pulled, ModelError when it cannot be loaded."""
+    return transcriber_of(load_whisper(config), config, load_voice())
+
+
+def load_whisper(config: WhisperConfig) -> Whisper:
+    """The recogniser's network, which remembers nothing. Raises as `load_transcriber` does."""
+    # Threads that spin while they wait for each other would take the other stages' cores: on a busy machine
+    # thirteen times the processor time. OpenMP reads it when CTranslate2 is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    threads = config.threads or max(1, (os.cpu_count() or 2))
+    return Whisper(locate(f"whisper-{config.size}"), cpu_threads=threads)
+
+
+def transcriber_of(whisper: Whisper, config: WhisperConfig, voice: SileroVoice) -> Transcriber:
+    """One run's recogniser: the network, and the memory of the run's language."""
+    return Transcriber(whisper, language=config.language, voice=voice, hot_words=", ".join(config.hot_words))

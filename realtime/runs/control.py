@@ -1,0 +1,43 @@
+"""What clients of the feed may do to a live run: all that they may do to a replay, mute and withdraw."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.errors import FeedError, NotAvailable
+from realtime.feed.client_messages import Modality
+from realtime.feed.control import RunControl
+
+if TYPE_CHECKING:
+    from realtime.consent.gate import ConsentGate
+    from realtime.session.live import LiveSession
+
+
+class LiveControl(RunControl):
+    """A `ControlTarget` for a live run.
+
+    Attributes:
+        session: the run; set it before clients may ask.
+        gate: its consent; None while nobody is captured.
+    """
+
+    session: LiveSession | None = None
+    gate: ConsentGate | None = None
+
+    def start(self) -> None:
+        """Not needed: it runs."""
+        raise NotAvailable("A live run begins when its command does.")
+
+    def withdraw(self) -> None:
+        """Take consent back."""
+        if self.gate is None:
+            raise NotAvailable("Nobody is captured in this run.")
+        self.gate.withdraw_soon("client")
+
+    def mute(self, modality: Modality, *, muted: bool) -> None:
+        """Leave out what is heard, or what is seen."""
+        if self.session is None:
+            raise FeedError("There is no run at the moment.")
+        if modality == "text":
+            raise NotAvailable("Words come from what is heard: mute audio.")
+        self.session.mute("audio" if modality == "audio" else "video", muted=muted)

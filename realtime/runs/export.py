@@ -1,0 +1,75 @@
+"""Getting a checkpoint ready: exported networks in the cache, made once in a process of their own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from core.backends.artifacts import export_folder, is_exported
+from core.errors import ModelError
+from core.resources import shipped
+from core.spec import ModelSpec, insist_on_live, read_spec
+
+DEFAULT_CHECKPOINT: Final = "checkpoints/default"
+
+_HOME: Final = Path(__file__).resolve().parents[2]
+
+
+def checkpoint_folder(chosen: Path | None) -> Path:
+    """The checkpoint that the user named, or the one that comes with emotrack."""
+    return chosen if chosen is not None else shipped(DEFAULT_CHECKPOINT)
+
+
+def prepare(checkpoint: Path, tell: Callable[[str], None]) -> tuple[ModelSpec, Path]:
+    """Make sure that a checkpoint's networks are exported.
+
+    Args:
+        checkpoint: its folder.
+        tell: told, in one sentence, before something takes long.
+
+    Returns:
+        The spec, and the folder with the exported networks.
+
+    Raises:
+        SpecMismatch: the checkpoint cannot be read or does not fit.
+        ModelError: the export failed or is damaged.
+    """
+    spec = read_spec(checkpoint)
+    insist_on_live(spec, checkpoint)
+    folder = export_folder(spec)
+    if not is_exported(spec, folder):
+        tell("Preparing the networks for this machine; this happens once and takes about a minute.")
+        _export(checkpoint, folder)
+    return spec, folder
+
+
+def _export(checkpoint: Path, folder: Path) -> None:
+    """Export beside `folder` and move it there when it is whole; a torch import stays out of this process."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
+    try:
+        folders = [str(checkpoint.resolve()), str(draft.resolve())]
+        done = subprocess.run(
+            [sys.executable, "-m", "core.backends.export", *folders],
+            cwd=_HOME,  # python -m looks there first, and the user's folder may hold a `core` of its own
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            lines = done.stderr.strip().splitlines()
+            raise ModelError(
+                f"the networks could not be exported: {lines[-1] if lines else 'no reason given'}",
+                where=str(checkpoint),
+                fix="Run `emotrack models verify`; the export needs the packages of a full installation.",
+            )
+        if folder.exists():  # another process was faster, or an unfinished one left something
+            shutil.rmtree(folder)
+        draft.replace(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

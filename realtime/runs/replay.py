@@ -1,0 +1,121 @@
+"""One replay from the command line: a recording in; terminal, page, websocket and run folder out."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from core.engine.engine import Engine
+from core.events import End
+from core.media.recording import RecordingSource
+from core.media.source import Source
+from core.policy import Policy, policy_of, settled
+from realtime.config import ReplayConfig
+from realtime.feed.control import RunControl
+from realtime.recording.header import purpose_of
+from realtime.recording.recorded_inputs import RecordedRun, RecordedSource, is_recorded_run
+from realtime.recording.recorder import FILE_NAME
+from realtime.runs.build import build_engine, hello, load_lanes, load_voice
+from realtime.runs.export import checkpoint_folder, prepare
+from realtime.runs.sinks import interruptible, open_outputs, tell
+from realtime.session.replay import Session
+from realtime.sources.pacing import Pace
+
+FAILED_EXIT_CODE = 4
+INTERRUPTED_EXIT_CODE = 130
+
+
+def run_replay(path: Path, config: ReplayConfig, *, console: bool) -> int:
+    """Replay a recording.
+
+    Args:
+        path: a recording, or a folder that `emotrack live --record` wrote: that run is had again as it was,
+            from the results that were recorded. The folder's `inputs.mcap` by itself is a recording like any
+            other, and is tracked anew; so is the folder for a purpose that withholds something.
+        config: everything else.
+        console: whether to show the run in the terminal.
+
+    Returns:
+        The process's exit code: 0 when the recording was played to its end, 4 when it could not be read
+        any further (what was read is kept and said), 130 when interrupted.
+
+    Raises:
+        EmotrackError: the run cannot begin.
+    """
+    recorded = _recorded_policy(path)
+    config = _purposed(config, recorded)
+    policy = policy_of(config.engine.purpose)
+    if is_recorded_run(path) and recorded is not None and recorded.withheld == policy.withheld:
+        return _exit_code(_have_again(RecordedRun(path), config, console=console))
+    with _open(path, policy) as source:
+        spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
+        spec = spec.at(config.operating_point)  # after the export, which is the same for every point
+        lanes = load_lanes(spec, export, config)
+        interrupted = threading.Event()
+        control = RunControl(interrupted)
+        pace = Pace.parse(config.source.pace)
+        sinks = open_outputs(config, control, console=console, pace=pace.factor)
+        try:
+            with interruptible(interrupted):
+                engine = build_engine(config.engine, spec, source)
+                session = Session(engine, lanes, control.before(sinks), pace, interrupted)
+                end = session.run(source, hello(spec, config, source))
+                interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)
+        finally:
+            sinks.close()
+            lanes.close()
+    return _exit_code(end)
+
+
+def _open(path: Path, policy: Policy) -> Source:
+    if is_recorded_run(path):
+        return RecordedSource(path)
+    if path.name == FILE_NAME:
+        return RecordedSource(path.parent)
+    return RecordingSource(path, want_video=policy.allows("visual"))
+
+
+def _recorded_policy(path: Path) -> Policy | None:
+    """The policy under which a run was recorded; None for other recordings."""
+    folder = path.parent if path.name == FILE_NAME else path
+    return policy_of(purpose_of(RecordedRun(folder).head)) if is_recorded_run(folder) else None
+
+
+def _purposed(config: ReplayConfig, recorded: Policy | None) -> ReplayConfig:
+    """The configuration for a recording: what was recorded at work, say, is never for anything else.
+
+    Raises:
+        PolicyError: another purpose was asked for.
+    """
+    if recorded is None:
+        return config
+    if "purpose" in config.engine.model_fields_set:
+        settled((recorded.purpose,), config.engine.purpose)
+        return config
+    engine = config.engine.model_copy(update={"purpose": recorded.purpose})
+    return config.model_copy(update={"engine": engine})
+
+
+def _have_again(recorded: RecordedRun, config: ReplayConfig, *, console: bool) -> End:
+    """A live run once more; no network is needed but the one for voices."""
+    from realtime.recording.header import engine_of, hello_of
+    from realtime.session.rerun import Reenactment
+
+    engine_config, spec = engine_of(recorded.head)
+    greeting = hello_of(recorded.head)
+    interrupted = threading.Event()
+    control = RunControl(interrupted)
+    pace = Pace.parse(config.source.pace)
+    sinks = open_outputs(config, control, console=console, pace=pace.factor)
+    try:
+        with interruptible(interrupted):
+            engine = Engine(engine_config, spec, load_voice(), greeting.streams)
+            end = Reenactment(engine, control.before(sinks), pace, interrupted).run(recorded, greeting)
+            interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)
+    finally:
+        sinks.close()
+    return end
+
+
+def _exit_code(end: End) -> int:
+    return {"finished": 0, "failed": FAILED_EXIT_CODE, "interrupted": INTERRUPTED_EXIT_CODE}[end.reason]

@@ -1,0 +1,124 @@
+"""The networks of a server: loaded once, used by all sessions."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from core.encoders.silero import SileroVoice
+from core.policy import policy_of
+from core.spec import ModelSpec
+from core.stages.vad import VoiceNetwork
+from core.work import Outcome, WorkKind
+from core.workers.networks import NetworkWorkers
+from core.workers.whisper import Whisper
+from realtime.live_config import LiveTrackingConfig
+from realtime.runs.build import load_checkpoint, load_faces, load_voice, load_whisper, transcriber_of
+from realtime.runs.smaller_whisper import smaller_of
+from realtime.session.whisper_fallback import TwoSizes
+from realtime.session.worker_threads import Run
+
+T = TypeVar("T")
+
+
+class SessionNetworks(Protocol):
+    """What a session needs of the networks."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Of the checkpoint."""
+        ...
+
+    @property
+    def voice(self) -> VoiceNetwork:
+        """The voice network, which remembers nothing."""
+        ...
+
+    def workers(self) -> dict[WorkKind, Run]:
+        """Kind of order -> who computes it, for one session."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SharedNetworks:
+    """One copy of every network. What a session has of its own is the memory of its language, and a detector.
+
+    Attributes:
+        spec: of the checkpoint.
+        config: how the networks are run.
+        encoders: kind of order -> who computes it, one order at a time.
+        whisper: the recogniser, which lets its callers wait for each other.
+        smaller: gives the one that sessions fall back to, and loads it before the first has to; None = none.
+        voice: the voice network.
+    """
+
+    spec: ModelSpec
+    config: LiveTrackingConfig
+    encoders: Mapping[WorkKind, Run]
+    whisper: Whisper
+    voice: SileroVoice
+    smaller: Callable[[], Whisper] | None = None
+
+    @classmethod
+    def load(cls, spec: ModelSpec, export: Path, config: LiveTrackingConfig) -> SharedNetworks:
+        """Load all. Raises WeightsError when a weight was not pulled, ModelError when one is damaged."""
+        with ThreadPoolExecutor(2) as pool:
+            loading = pool.submit(load_whisper, config.whisper)
+            networks = NetworkWorkers(load_checkpoint(spec, export, config))
+            if "faces" not in policy_of(config.engine.purpose).forbidden:
+                load_faces(spec, config)  # sessions load their own; whether it is there has to be known now
+            encoders: dict[WorkKind, Run] = {
+                "encode_visual": one_at_a_time(networks.encode_visual),
+                "encode_audio": one_at_a_time(networks.encode_audio),
+                "encode_text": one_at_a_time(networks.encode_text),
+                "fuse": one_at_a_time(networks.fuse),
+            }
+            smaller = smaller_of(config)
+            late = None if smaller is None else once(partial(load_whisper, smaller))
+            return cls(spec, config, encoders, loading.result(), load_voice(), late)
+
+    def workers(self) -> dict[WorkKind, Run]:
+        """Kind of order -> who computes it, for one session."""
+        policy = policy_of(self.config.engine.purpose)
+        workers: dict[WorkKind, Run] = {**self.encoders, "transcribe": self._transcribe()}
+        if "faces" not in policy.forbidden:
+            workers["faces"] = load_faces(self.spec, self.config).run
+        return policy.permitted(workers)
+
+    def _transcribe(self) -> Run:
+        """The recogniser for one session, with the memory of its language."""
+        transcriber = transcriber_of(self.whisper, self.config.whisper, self.voice)
+        load, smaller = self.smaller, smaller_of(self.config)
+        if load is None or smaller is None:
+            return transcriber.run
+        return TwoSizes(transcriber, once(lambda: transcriber_of(load(), smaller, self.voice))).run
+
+
+def once(make: Callable[[], T]) -> Callable[[], T]:
+    """The same for many threads: made when it is first asked for, by whichever thread comes first."""
+    lock = threading.Lock()
+    made: list[T] = []
+
+    def get() -> T:
+        with lock:
+            if not made:
+                made.append(make())
+            return made[0]
+
+    return get
+
+
+def one_at_a_time(run: Run) -> Run:
+    """The same for many threads: some back ends compute into buffers that they have once."""
+    lock = threading.Lock()
+
+    def guarded(payload: Any) -> Outcome:  # noqa: ANN401  (as `Run` has it)
+        with lock:
+            return run(payload)
+
+    return guarded

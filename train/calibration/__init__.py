@@ -1,0 +1,1 @@
+"""Calibration: temperatures, biases, thresholds, and the reliability of the peers."""

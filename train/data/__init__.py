@@ -1,0 +1,1 @@
+"""Token sets, and how training windows are drawn from them."""

@@ -1,0 +1,1 @@
+"""From recordings and texts to tokens: what the frozen encoders give."""

@@ -1,0 +1,166 @@
+"""From a corpus' examples to its token set, whatever form the examples have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Final, cast
+
+from core.errors import ConfigError, SourceError, SpecMismatch
+from core.labels import MODALITIES
+from core.models.embeddings import is_raw
+from core.spec import ModelSpec, read_spec
+from train.corpora.base import Example
+from train.corpora.numeric import FeatureExample, VoicedExample, feature_tokens
+from train.corpora.recordings import RecordingExample
+from train.corpora.registry import corpus
+from train.data.token_set import TokenSet
+from train.encoding.features import Locate, encode_examples, encoder_for
+from train.encoding.voice_tokens import with_voices
+from train.raw.corpus import raw_set
+from train.recordings.cutting import Recipe, Runner
+from train.recordings.encoding import encode_recordings
+from train.recordings.live import Live
+from train.recordings.processes import in_processes
+
+FEATURES: Final = "features/"
+"""Beginning of the kind of an encoder that is none: tokens are what a corpus' authors computed."""
+
+NO_ENCODER: Final = "none"
+"""Kind of the encoder of a modality that a checkpoint never sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingWork:
+    """How recordings are worked off.
+
+    Attributes:
+        live: lends the stages of the live loop; None where nobody handed them in.
+        whisper, language: of the recogniser; language None = recognise it.
+        workers: processes, or actors on Ray; 0 = as many as there are processors.
+        ray: address of a Ray cluster, or None to stay on this machine.
+        skip_unreadable: missing and damaged recordings are left out and told.
+    """
+
+    live: Live | None = None
+    whisper: str = "base"
+    language: str | None = None
+    workers: int = 0
+    ray: str | None = None
+    skip_unreadable: bool = False
+
+    def runner(self) -> Runner:
+        """Where the work is done."""
+        if self.ray is None:
+            return in_processes(self.workers)
+        from train.recordings.on_ray import on_ray
+
+        return on_ray(self.ray, self.workers)
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What turns examples into tokens.
+
+    Attributes:
+        encoders: folder with the files of the encoders.
+        cache: for tokens.
+        locate: finds third-party weights.
+        checkpoint: folder of a whole checkpoint with these encoders; asked for recordings only.
+        views: looks at each training face.
+        recordings: how they are worked off.
+    """
+
+    encoders: Path
+    cache: Path
+    locate: Locate
+    checkpoint: Callable[[], Path]
+    views: int = 3
+    recordings: RecordingWork = field(default_factory=RecordingWork)
+
+
+def tokens_of(
+    name: str, examples: Sequence[Example], means: Means, *, quiet: bool = True
+) -> tuple[TokenSet, list[str]]:
+    """Encode the examples of one corpus, or take them from the cache.
+
+    Args:
+        name: of the corpus.
+        examples: at least one.
+        means: with what.
+        quiet: no progress bars.
+
+    Returns:
+        The tokens, and sentences for the report: what was left out.
+
+    Raises:
+        SourceError: recordings are missing or damaged, or nothing of the examples is left.
+        ConfigError: recordings need the stages of the live loop, and nobody handed them in.
+    """
+    known = corpus(name)
+    if known.form != "features" and takes_raw_input(means.encoders):
+        live = means.recordings.live
+        opened = None if live is None else live.open_recording
+        return raw_set(name, examples, means.encoders, means.cache, opened, quiet=quiet), []
+    if known.form == "features":
+        rows = cast("Sequence[FeatureExample]", examples)
+        if any(isinstance(example, VoicedExample) for example in rows):
+            return with_voices(name, rows, means.cache, means.locate, quiet=quiet), []
+        return replace(feature_tokens(rows, known.timing), corpus=name), []
+    if known.form == "recordings":
+        return _recorded(name, cast("Sequence[RecordingExample]", examples), means, quiet=quiet)
+    modality = known.modality
+    assert modality is not None
+    make = partial(encoder_for, modality, means.encoders, means.locate, views=means.views)
+    found = encode_examples(name, modality, examples, means.encoders, means.cache, make, quiet=quiet)
+    return found, []
+
+
+def takes_raw_input(folder: Path) -> bool:
+    """Whether the folder is a checkpoint that was trained on raw input; then it holds its own vocabulary."""
+    return (folder / "spec.json").is_file() and is_raw(read_spec(folder).encoders)
+
+
+def check_fit(spec: ModelSpec, name: str, tokens: TokenSet | None = None) -> None:
+    """Make sure that a checkpoint understands the tokens of a corpus, also before they are computed.
+
+    Raises:
+        SpecMismatch: it was trained on tokens of another kind.
+    """
+    known = corpus(name)
+    if known.form == "features":
+        wrong = [
+            m
+            for m in (tokens.tokens if tokens is not None else ())
+            if spec.encoders[m].kind != FEATURES + name
+            or (tokens is not None and spec.encoders[m].width != tokens.tokens[m].width)
+        ]
+        what = f"takes no {' and no '.join(wrong)} tokens as {name} has them: its authors computed them."
+    else:
+        needed = [known.modality] if known.modality else list(MODALITIES)
+        wrong = [m for m in needed if m and spec.encoders[m].kind.startswith((FEATURES, NO_ENCODER))]
+        what = f"has no encoder for {' and '.join(wrong)}: it was trained on features of a corpus' authors."
+    if wrong:
+        fix = f"Train a checkpoint on {name}, or name another corpus."
+        raise SpecMismatch(what, where=spec.name, fix=fix)
+
+
+def _recorded(
+    name: str, examples: Sequence[RecordingExample], means: Means, *, quiet: bool
+) -> tuple[TokenSet, list[str]]:
+    work = means.recordings
+    if work.live is None:
+        raise ConfigError(
+            f"{name} holds recordings, and they go through the stages of the live loop, which are not here.",
+            fix="Run it by the command `emotrack train`.",
+        )
+    recipe = Recipe(work.live, means.checkpoint(), work.whisper, work.language)
+    found, findings = encode_recordings(
+        examples, recipe, work.runner(), means.cache, lenient=work.skip_unreadable, quiet=quiet
+    )
+    if not found:
+        sentences = " ".join(findings.sentences())
+        raise SourceError(f"gives no example that can be used. {sentences}", where=name)
+    return replace(feature_tokens(found, "timed"), corpus=name), findings.sentences()

@@ -1,0 +1,1 @@
+"""Training of peers and fusion: batches, losses, the loop and its saved state."""
