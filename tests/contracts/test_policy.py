@@ -207,7 +207,7 @@ def test_a_purpose_once_named_is_not_replaced_by_another_however_it_is_named(
     """Whatever comes later, or would win elsewhere: it is refused, or the stricter one holds."""
     ran = []
     for verb in ("replay", "live", "serve"):
-        monkeypatch.setattr(f"realtime.{verb}.run_{verb}", lambda *a, **_: ran.append(a) or 0)
+        monkeypatch.setattr(f"realtime.runs.{verb}.run_{verb}", lambda *a, **_: ran.append(a) or 0)
     first, second = tmp_path / "1", tmp_path / "2"
     for folder in (first, second):
         folder.mkdir()

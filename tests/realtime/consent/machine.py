@@ -110,7 +110,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Machine:
 def _networks(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = fakes.spec()
     for module in ("replay", "live", "serve"):
-        monkeypatch.setattr(f"realtime.{module}.prepare", lambda checkpoint, tell: (spec, Path()))
+        monkeypatch.setattr(f"realtime.runs.{module}.prepare", lambda checkpoint, tell: (spec, Path()))
     encoders = SimpleNamespace(
         encode_visual=fakes.encode_visual,
         encode_audio=fakes.encode_audio,
@@ -119,11 +119,11 @@ def _networks(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     words = SimpleNamespace(run=fakes.transcribe, current_language="en", knows=lambda _: True)
     for module in ("build", "serve_networks"):
-        monkeypatch.setattr(f"realtime.{module}.load_checkpoint", lambda *_: None)
-        monkeypatch.setattr(f"realtime.{module}.NetworkWorkers", lambda _: encoders)
-        monkeypatch.setattr(f"realtime.{module}.load_voice", fakes.ScriptedVoice)
-        monkeypatch.setattr(f"realtime.{module}.load_whisper", lambda *_: None)
-        monkeypatch.setattr(f"realtime.{module}.transcriber_of", lambda *_: words)
+        monkeypatch.setattr(f"realtime.runs.{module}.load_checkpoint", lambda *_: None)
+        monkeypatch.setattr(f"realtime.runs.{module}.NetworkWorkers", lambda _: encoders)
+        monkeypatch.setattr(f"realtime.runs.{module}.load_voice", fakes.ScriptedVoice)
+        monkeypatch.setattr(f"realtime.runs.{module}.load_whisper", lambda *_: None)
+        monkeypatch.setattr(f"realtime.runs.{module}.transcriber_of", lambda *_: words)
 
     def faces(*_: object) -> SimpleNamespace:
         return SimpleNamespace(run=fakes.detect)
