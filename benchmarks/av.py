@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from benchmarks.output import give
+from benchmarks.output import emit
 
 if TYPE_CHECKING:
     from core.engine.engine import Input
@@ -38,7 +38,7 @@ def av(
 
     runs = {str(latency_s): _measured(latency_s, seconds) for latency_s in latency or [0.03, 0.0]}
     figures = {"by_camera_latency_s": runs, "machine": machine(), "commit": commit()}
-    give(figures, out=out, as_json=as_json, show=lambda: _show(runs))
+    emit(figures, out=out, as_json=as_json, show=lambda: _show(runs))
     if not all(run["within_bound"] for run in runs.values()):
         raise typer.Exit(1)
 

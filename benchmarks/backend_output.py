@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.output import written
+from benchmarks.output import write_json
 
 Checkpoint = Annotated[Path | None, typer.Option(help="Folder of a trained checkpoint; else the default.")]
 Rounds = Annotated[int, typer.Option(min=1, help="Interleaved rounds per number of threads.")]
@@ -16,14 +16,14 @@ Out = Annotated[Path | None, typer.Option(help="Write the JSON to this file too.
 Picture = Annotated[Path | None, typer.Option(help="Draw a picture into this PNG or SVG file.")]
 
 
-def tell(sentence: str) -> None:
+def report_progress(sentence: str) -> None:
     """Say on standard error what is being done."""
     typer.echo(sentence, err=True)
 
 
-def give(figures: dict[str, Any], job: str, *, as_json: bool, out: Path | None, picture: Path | None) -> None:
+def emit(figures: dict[str, Any], job: str, *, as_json: bool, out: Path | None, picture: Path | None) -> None:
     """Print the figures, and write file and picture if asked to."""
-    text = written(figures, out)
+    text = write_json(figures, out)
     if picture is not None:
         from benchmarks.backend_picture import draw
 

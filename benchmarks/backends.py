@@ -21,7 +21,7 @@ THREADS: Final = (1, 2)
 
 
 def compare_backends(
-    checkpoint: Path | None, jobs: Jobs, main_job: str, rounds: int, tell: Callable[[str], None]
+    checkpoint: Path | None, jobs: Jobs, main_job: str, rounds: int, report_progress: Callable[[str], None]
 ) -> dict[str, Any]:
     """Measure every backend that this machine can run.
 
@@ -30,7 +30,7 @@ def compare_backends(
         jobs: name -> networks.
         main_job: the one whose figures stand at the top of each backend's.
         rounds: interleaved, per number of threads.
-        tell: told what is being done.
+        report_progress: told what is being done.
 
     Returns:
         "backends" -> name -> ratio (to eager's median), p50_ms, p95_ms (one row, one thread), max_delta_p,
@@ -42,18 +42,18 @@ def compare_backends(
     from realtime.runs.export import checkpoint_folder, prepare
 
     folder = checkpoint_folder(checkpoint).resolve()
-    prepare(folder, tell)
-    compile_missing(folder, tell)
+    prepare(folder, report_progress)
+    compile_missing(folder, report_progress)
     runs = {}
     for threads in THREADS:
-        tell(f"{rounds} rounds, {threads} thread{'s' if threads > 1 else ''} each.")
+        report_progress(f"{rounds} rounds, {threads} thread{'s' if threads > 1 else ''} each.")
         asked = {"checkpoint": str(folder), "jobs": jobs, "threads": threads, "rounds": rounds}
         asked["names"] = list(BACKENDS)
         runs[threads] = process("benchmarks.backend_rounds", [json.dumps(asked)], threads)
     used = list(dict.fromkeys(jobs[main_job]))
     starts = {}
     for name in runs[1]["backends"]:
-        tell(f"Start-up of {name}.")
+        report_progress(f"Start-up of {name}.")
         starts[name] = process("benchmarks.backend_startup", [str(folder), name, *used], 1)
     return {
         "backends": {name: joined(name, runs, starts[name], main_job) for name in runs[1]["backends"]},
@@ -84,7 +84,7 @@ def joined(name: str, runs: dict[int, Any], start: dict[str, Any], main_job: str
     }
 
 
-def compile_missing(checkpoint: Path, tell: Callable[[str], None]) -> None:
+def compile_missing(checkpoint: Path, report_progress: Callable[[str], None]) -> None:
     """Compile for every backend that this machine can run and that nobody compiled yet."""
     from core.backends.artifacts import export_folder
     from core.backends.compiled import compiled_folder
@@ -101,15 +101,15 @@ def compile_missing(checkpoint: Path, tell: Callable[[str], None]) -> None:
             continue
         if any(compiled_folder(spec, chosen, p).is_dir() for p in chosen.precisions):
             continue
-        tell(f"Compiling for {name}.")
+        report_progress(f"Compiling for {name}.")
         try:
             compile_networks(Source(spec, checkpoint, export_folder(spec)), chosen)
         except EmotrackError as error:  # the others can still be compared
-            tell(str(error))
+            report_progress(str(error))
 
 
 def under_contention(
-    checkpoint: Path | None, names: Iterable[str], seconds: float, tell: Callable[[str], None]
+    checkpoint: Path | None, names: Iterable[str], seconds: float, report_progress: Callable[[str], None]
 ) -> list[dict[str, Any]]:
     """One hop beside Whisper, for wait policies and numbers of threads."""
     from realtime.runs.export import checkpoint_folder
@@ -120,7 +120,7 @@ def under_contention(
     for name in names:
         for policy in ("ACTIVE", "PASSIVE"):
             for threads, whisper_threads in ((1, max(1, cores - 1)), (1, cores), (2, cores)):
-                tell(f"{name}, {policy.lower()} waiting, {threads} and {whisper_threads} threads.")
+                report_progress(f"{name}, {policy.lower()} waiting, {threads} and {whisper_threads} threads.")
                 words = [str(folder), name, str(threads), str(whisper_threads), str(seconds)]
                 figures = process("benchmarks.contention", words, None, OMP_WAIT_POLICY=policy)
                 row = {"backend": name, "network_threads": threads, "whisper_threads": whisper_threads}

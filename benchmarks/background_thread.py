@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 
-class Meanwhile:
+class BackgroundThread:
     """Runs `work` in a thread from the block's begin to its end. To be derived from.
 
     Attributes:

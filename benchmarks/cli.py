@@ -23,7 +23,7 @@ from benchmarks.faults.command import faults
 from benchmarks.feed import feed
 from benchmarks.fusion import fusion
 from benchmarks.live import live
-from benchmarks.output import give
+from benchmarks.output import emit
 from benchmarks.quiet import quiet
 from realtime.consent.ledger import STATE_VARIABLE
 from realtime.environment import variable
@@ -95,7 +95,7 @@ def replay(
         "commit": commit(),
         "config": resolved.model_dump(mode="json"),
     }
-    give(figures, out=out, as_json=as_json, show=lambda: _show(figures))
+    emit(figures, out=out, as_json=as_json, show=lambda: _show(figures))
 
 
 def _recording(file: Path | None, seconds: float) -> tuple[Path, int]:

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from benchmarks.output import give
+from benchmarks.output import emit
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _START_S: Final = 120.0
@@ -60,7 +60,7 @@ def desktop(
     }
     figures |= {"targets": _TARGETS, "whisper": whisper, "seconds": seconds}
     figures |= {"machine": machine(), "commit": commit()}
-    give(figures, out=out, as_json=as_json, show=lambda: _show(figures))
+    emit(figures, out=out, as_json=as_json, show=lambda: _show(figures))
 
 
 def _run(settings: Path, environment: dict[str, str], seconds: float) -> dict[str, Any]:

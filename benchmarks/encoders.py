@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.backend_output import AsJson, Checkpoint, Out, Picture, Rounds, give, tell
+from benchmarks.backend_output import AsJson, Checkpoint, Out, Picture, Rounds, emit, report_progress
 
 JOBS = {
     "encoders": ["visual", "audio", "text"],
@@ -24,5 +24,5 @@ def encoders(
     """Compare the backends on the encoders, and on one whole hop."""
     from benchmarks.backends import compare_backends
 
-    figures = compare_backends(checkpoint, JOBS, "encoders", rounds, tell)
-    give(figures, "encoders", as_json=as_json, out=out, picture=picture)
+    figures = compare_backends(checkpoint, JOBS, "encoders", rounds, report_progress)
+    emit(figures, "encoders", as_json=as_json, out=out, picture=picture)

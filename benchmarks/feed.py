@@ -18,7 +18,7 @@ import typer
 
 from benchmarks.feed_client import BIN_MS
 from benchmarks.feed_server import FINAL_EVERY, Plan
-from benchmarks.output import give
+from benchmarks.output import emit
 
 PEERS: Final = ("broadcast", "send loop")
 _TARGETS: Final = {"viewers": 1000, "p99_ms": 150.0, "kb_per_viewer": 40.0, "finals_lost": 0}
@@ -63,7 +63,7 @@ def feed(
         from benchmarks.feed_picture import draw
 
         draw(figures, picture)
-    give(figures, out=out, as_json=as_json, show=lambda: _show(figures))
+    emit(figures, out=out, as_json=as_json, show=lambda: _show(figures))
 
 
 def _of(

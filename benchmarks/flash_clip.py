@@ -14,7 +14,7 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from benchmarks.background_thread import Meanwhile
+from benchmarks.background_thread import BackgroundThread
 from benchmarks.camera_server import HZ, Image
 from benchmarks.sound_server import RATE_HZ
 
@@ -60,7 +60,7 @@ def read_clip(path: Path) -> tuple[list[Image], NDArray[np.int16]]:
     return pictures, sound
 
 
-class Projector(Meanwhile):
+class Projector(BackgroundThread):
     """Plays the clip over and over: the sound into a pipe, the pictures to whom it may concern.
 
     A block of sound is there when it has been recorded, so each is written at its end.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.backend_output import AsJson, Checkpoint, Out, Picture, Rounds, give, tell
+from benchmarks.backend_output import AsJson, Checkpoint, Out, Picture, Rounds, emit, report_progress
 
 JOBS = {"fusion": ["fusion"]}
 
@@ -24,8 +24,8 @@ def fusion(
     """Compare the backends on the fusion network: time, parity, start-up, memory."""
     from benchmarks.backends import compare_backends, under_contention
 
-    figures = compare_backends(checkpoint, JOBS, "fusion", rounds, tell)
+    figures = compare_backends(checkpoint, JOBS, "fusion", rounds, report_progress)
     if contention:
         names = [name for name in ("onnx", "eager") if name in figures["backends"]]
-        figures["contention"] = under_contention(checkpoint, names, contention, tell)
-    give(figures, "fusion", as_json=as_json, out=out, picture=picture)
+        figures["contention"] = under_contention(checkpoint, names, contention, report_progress)
+    emit(figures, "fusion", as_json=as_json, out=out, picture=picture)

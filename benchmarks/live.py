@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from benchmarks.output import give
+from benchmarks.output import emit
 
 if TYPE_CHECKING:
     from benchmarks.live_figures import Observed
@@ -68,7 +68,7 @@ def live(
         "machine": machine(),
         "commit": commit(),
     }
-    give(figures, out=out, as_json=as_json, show=lambda: _show(figures))
+    emit(figures, out=out, as_json=as_json, show=lambda: _show(figures))
 
 
 def _words(language: str | None, checkpoint: Path | None, settings: list[str]) -> list[str]:

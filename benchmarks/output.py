@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 
-def written(figures: dict[str, Any], out: Path | None, *, ascii_only: bool = True) -> str:
+def write_json(figures: dict[str, Any], out: Path | None, *, ascii_only: bool = True) -> str:
     """The figures as JSON, which is written to `out`, too, where that is named."""
     text = json.dumps(figures, indent=1, ensure_ascii=ascii_only)
     if out is not None:
@@ -18,9 +18,9 @@ def written(figures: dict[str, Any], out: Path | None, *, ascii_only: bool = Tru
     return text
 
 
-def give(figures: dict[str, Any], *, out: Path | None, as_json: bool, show: Callable[[], object]) -> None:
+def emit(figures: dict[str, Any], *, out: Path | None, as_json: bool, show: Callable[[], object]) -> None:
     """Write the figures where that is asked for, and print them: as JSON, or by `show` for people."""
-    text = written(figures, out)
+    text = write_json(figures, out)
     if as_json:
         typer.echo(text)
     else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.background_thread import Meanwhile
+from benchmarks.background_thread import BackgroundThread
 
 _PERIOD_S: Final = 0.5
 _TICKS: Final = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
@@ -37,7 +37,7 @@ def resident_mb(root: int) -> float:
     return sum(proportional_mb(pid) for pid in _tree(root, _processes()))
 
 
-class PeakMemory(Meanwhile):
+class PeakMemory(BackgroundThread):
     """Samples the memory of a tree twice a second while the block lasts.
 
     Attributes:

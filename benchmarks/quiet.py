@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from benchmarks.output import give
+from benchmarks.output import emit
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _AS_LIVE: Final = ("--set", "engine.transcript.early_final=true")
@@ -44,7 +44,7 @@ def quiet(
     found = {name: _counted(name, minutes * 60.0, seed, options) for name in only or SOUNDS}
     figures = {"sounds": found, "minutes": minutes, "whisper": whisper, "language": language, "seed": seed}
     figures |= {"machine": machine(), "commit": commit()}
-    give(figures, out=out, as_json=as_json, show=lambda: _show(found))
+    emit(figures, out=out, as_json=as_json, show=lambda: _show(found))
     if any(counts["words"] or counts["messages_with_words"] for counts in found.values()):
         raise typer.Exit(1)
 

@@ -17,7 +17,7 @@ from train.calibration.stage import calibrate
 from train.config import TrainingConfig
 from train.cross_fitting import cross_fit
 from train.data.token_set import TokenSet
-from train.data.training_data import Inputs, Places, read_inputs
+from train.data.training_data import Paths, TrainingData, read_training_data
 from train.encoder_plan import wants_encoders
 from train.first_stage import first_stage
 from train.fusion.fit import Fitted
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 def build(
     config: TrainingConfig,
-    places: Places,
+    paths: Paths,
     *,
     resume: bool = False,
     quiet: bool = True,
@@ -42,8 +42,8 @@ def build(
 
     Args:
         config: the preset.
-        places: folders.
-        resume: take up the unfinished run in `places.out`.
+        paths: folders.
+        resume: take up the unfinished run in `paths.out`.
         quiet: no progress bars.
         tensorboard: folder for TensorBoard events, or None.
 
@@ -57,12 +57,12 @@ def build(
     world = join_world(config.optimisation.device)
     if world.leads:
         if config.inputs == "encoders" and config.peers != "checkpoint" and wants_encoders(config.corpora):
-            first_stage(config, places.data, places.encoders, places.locate)
-        inputs = read_inputs(config, places, quiet=quiet)
+            first_stage(config, paths.data, paths.encoders, paths.locate)
+        inputs = read_training_data(config, paths, quiet=quiet)
     world.wait()
     if not world.leads:  # what the first process computed is in the cache
-        inputs = read_inputs(config, places)
-    run = places.out / "run"
+        inputs = read_training_data(config, paths)
+    run = paths.out / "run"
     if world.leads:
         run.mkdir(parents=True, exist_ok=True)
         (run / "config.json").write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8")
@@ -71,21 +71,21 @@ def build(
         log = RunLog()
     calibration = None
     if config.folds:
-        fitted, calibration = cross_fit(config, places, inputs, world, log, run, resume=resume, quiet=quiet)
+        fitted, calibration = cross_fit(config, paths, inputs, world, log, run, resume=resume, quiet=quiet)
     else:
-        fitted = train_network(config, places, inputs, world, log, run / "state.pt", resume=resume)
+        fitted = train_network(config, paths, inputs, world, log, run / "state.pt", resume=resume)
     leave_world(world)
     if not world.leads:
         return None
     for note in inputs.notes:
         logger.warning("%s", note)
-    return finish(config, places, inputs, fitted, calibration)
+    return finish(config, paths, inputs, fitted, calibration)
 
 
 def finish(
     config: TrainingConfig,
-    places: Places,
-    inputs: Inputs,
+    paths: Paths,
+    inputs: TrainingData,
     fitted: Fitted,
     calibration: CalibrationSpec | None = None,
 ) -> ModelSpec:
@@ -93,11 +93,11 @@ def finish(
     spec = inputs.spec
     for encoder in spec.encoders.values():
         for name in encoder.files:
-            if (inputs.files / name).resolve() != (places.out / name).resolve():
-                shutil.copyfile(inputs.files / name, places.out / name)
-    digest = save_network(fitted.net, places.out / spec.fusion.file)
+            if (inputs.files / name).resolve() != (paths.out / name).resolve():
+                shutil.copyfile(inputs.files / name, paths.out / name)
+    digest = save_network(fitted.net, paths.out / spec.fusion.file)
     spec = spec.model_copy(update={"fusion": spec.fusion.model_copy(update={"file_sha256": digest})})
-    stored = load_network(spec, places.out)  # half precision: calibrate what will run
+    stored = load_network(spec, paths.out)  # half precision: calibrate what will run
     if calibration is None:
         calibration = calibrate(
             stored,
@@ -108,15 +108,17 @@ def finish(
             config.joint_calibration,
         )
     if config.peers == "checkpoint":
-        calibration = with_old(calibration, read_spec(places.encoders).calibration, inputs.sets)
+        calibration = keep_unseen_modalities(calibration, read_spec(paths.encoders).calibration, inputs.sets)
     spec = spec.model_copy(update={"calibration": calibration})
-    write_spec(spec, places.out)
+    write_spec(spec, paths.out)
     history = json.dumps(fitted.history, indent=1)
-    (places.out / "run" / "history.json").write_text(history + "\n", encoding="utf-8")
+    (paths.out / "run" / "history.json").write_text(history + "\n", encoding="utf-8")
     return spec
 
 
-def with_old(new: CalibrationSpec, old: CalibrationSpec, sets: Sequence[TokenSet]) -> CalibrationSpec:
+def keep_unseen_modalities(
+    new: CalibrationSpec, old: CalibrationSpec, sets: Sequence[TokenSet]
+) -> CalibrationSpec:
     """The new calibration; the old one's where a modality is in none of the validation parts."""
     present = np.concatenate([s.part("validation").present for s in sets])
     unseen = [m for i, m in enumerate(MODALITIES) if not present[:, i].any()]

@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from train.encoding.corpus import RecordingWork
-    from train.evaluation.prepared_split import Ready
+    from train.evaluation.prepared_split import PreparedSplit
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -62,14 +62,14 @@ def fit(
     from core.weights import fetch
     from train.build import build
     from train.config import read_config
-    from train.data.training_data import Places
+    from train.data.training_data import Paths
 
     resolved = read_config(config, set_ or [])
     started = resolved.peers == "checkpoint"
     usual = shipped("checkpoints/default") if started else out / "run" / "encoders"
     work = _recording_work(context, workers=workers, ray=ray, skip_unreadable=skip_unreadable)
-    places = Places(data, encoders or usual, out, _cache(cache), fetch, work)
-    spec = build(resolved, places, resume=resume, quiet=False, tensorboard=tensorboard)
+    paths = Paths(data, encoders or usual, out, _cache(cache), fetch, work)
+    spec = build(resolved, paths, resume=resume, quiet=False, tensorboard=tensorboard)
     if spec is not None:
         typer.echo(f"Wrote {out} ({spec.name}, spec {spec.sha256[:12]}).")
 
@@ -124,7 +124,7 @@ def evaluate(
     import json
 
     from core.weights import fetch
-    from train.corpora.registry import Reading, split_rule_of
+    from train.corpora.registry import ReadOptions, split_rule_of
     from train.evaluation.evaluate import evaluate_corpus
 
     work = _recording_work(
@@ -145,7 +145,9 @@ def evaluate(
         branch=branch,
         operating_point=operating_point,
         resamples=resamples,
-        reading=Reading(split_rule_of(split_rule), lenient=skip_unreadable, shared_speakers=shared_speakers),
+        reading=ReadOptions(
+            split_rule_of(split_rule), lenient=skip_unreadable, shared_speakers=shared_speakers
+        ),
         recordings=work,
         robustness=robustness,
         quiet=json_,
@@ -180,15 +182,15 @@ def matrix(
     import json
 
     from core.weights import fetch
-    from train.encoding.corpus import Means
-    from train.evaluation.evaluate import make_ready
+    from train.encoding.corpus import EncodingContext
+    from train.evaluation.evaluate import prepare_split
     from train.evaluation.matrix import cross_corpus, table
 
-    def ready(folder: Path, name: str) -> Ready:
-        means = Means(folder, _cache(cache), fetch, lambda: folder)
-        return make_ready(folder, name, data, split, means, quiet=json_)
+    def prepared(folder: Path, name: str) -> PreparedSplit:
+        context = EncodingContext(folder, _cache(cache), fetch, lambda: folder)
+        return prepare_split(folder, name, data, split, context, quiet=json_)
 
-    found = cross_corpus(checkpoints, corpus, split, ready)
+    found = cross_corpus(checkpoints, corpus, split, prepared)
     if not json_:
         from rich.console import Console
 
@@ -236,10 +238,10 @@ def ablate(
     from core.weights import fetch
     from train.ablation.command import ablate as run
     from train.ablation.report import markdown, table, write_into
-    from train.data.training_data import Places
+    from train.data.training_data import Paths
 
-    places = Places(data, encoders or shipped("checkpoints/default"), out, _cache(cache), fetch)
-    report = run(config, places, quiet=json_)
+    paths = Paths(data, encoders or shipped("checkpoints/default"), out, _cache(cache), fetch)
+    report = run(config, paths, quiet=json_)
     if into is not None:
         write_into(into, report.name, markdown(report))
     if not json_:

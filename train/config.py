@@ -13,11 +13,11 @@ from core.labels import EMOTIONS, MODALITIES, Modality
 from core.spec import FusionSpec
 from train.corpora.recordings import SplitRule
 from train.corpora.registry import CORPORA
-from train.data.window_augmentation import PlacementConfig
+from train.data.window_augmentation import WindowAugmentation
 from train.encoders.audio import AudioTraining
 from train.encoders.text import TextTraining
 from train.encoders.visual import VisualTraining
-from train.fusion.batches import PairingConfig
+from train.fusion.batches import BatchConfig
 from train.fusion.learner import OptimisationConfig
 from train.fusion.objective import LossConfig
 
@@ -124,8 +124,8 @@ class TrainingConfig(Strict):
     joint_calibration: int = Field(2000, ge=100)
     max_tokens: MaxTokensConfig = MaxTokensConfig()
     sizes: SizesConfig = SizesConfig()
-    pairing: PairingConfig = PairingConfig()
-    placement: PlacementConfig = PlacementConfig()
+    pairing: BatchConfig = BatchConfig()
+    placement: WindowAugmentation = WindowAugmentation()
     optimisation: OptimisationConfig = OptimisationConfig()
     losses: LossConfig = LossConfig()
 

@@ -26,7 +26,7 @@ from train.calibration.stage import calibrate
 from train.config import TrainingConfig
 from train.corpora.base import bucket
 from train.data.token_set import TokenSet
-from train.data.training_data import Inputs, Places
+from train.data.training_data import Paths, TrainingData
 from train.fusion.fit import Fitted
 from train.fusion.learner import Figures
 from train.parallel import World
@@ -51,8 +51,8 @@ class Fold:
 
 def cross_fit(
     config: TrainingConfig,
-    places: Places,
-    inputs: Inputs,
+    paths: Paths,
+    inputs: TrainingData,
     world: World,
     log: RunLog,
     folder: Path,
@@ -64,7 +64,7 @@ def cross_fit(
 
     Args:
         config: the preset; its `folds`.
-        places, inputs: folders and token sets.
+        paths, inputs: folders and token sets.
         world: this process and the others.
         log: of the last training; those of the folds only leave their results.
         folder: for the results of folds, and for the state of the last training.
@@ -77,7 +77,7 @@ def cross_fit(
         for k in range(config.folds)
     ]
     folds = [
-        _fold(config, places, part, world, folder / f"fold_{k}.pt", resume=resume, quiet=quiet)
+        _fold(config, paths, part, world, folder / f"fold_{k}.pt", resume=resume, quiet=quiet)
         for k, part in enumerate(parts)
     ]
     curve = np.mean([[row["score"] for row in fold.history] for fold in folds], axis=0)
@@ -93,7 +93,7 @@ def cross_fit(
 
     whole = replace(inputs, sets=[_all_train(s) for s in inputs.sets])
     fitted = train_network(
-        config, places, whole, world, log, folder / "state.pt", resume=False, validate=chosen
+        config, paths, whole, world, log, folder / "state.pt", resume=False, validate=chosen
     )
     return fitted, mean_calibration(calibrations)
 
@@ -131,8 +131,8 @@ def mean_calibration(parts: Sequence[CalibrationSpec]) -> CalibrationSpec:
 
 def _fold(
     config: TrainingConfig,
-    places: Places,
-    inputs: Inputs,
+    paths: Paths,
+    inputs: TrainingData,
     world: World,
     path: Path,
     *,
@@ -145,14 +145,14 @@ def _fold(
         if found["config"] == identity:
             return Fold(found["history"], found["weights"])
     weights: list[dict[str, Any]] = []
-    judge = validator([s.part("validation") for s in inputs.sets], inputs.spec.token_shapes)
+    validation_figures = validator([s.part("validation") for s in inputs.sets], inputs.spec.token_shapes)
 
     def keep(net: EmotionNet) -> Figures:
         weights.append(copy.deepcopy(net.state_dict()))
-        return judge(net)
+        return validation_figures(net)
 
     log, state = RunLog(quiet=quiet), path.with_suffix(".state")
-    fitted = train_network(config, places, inputs, world, log, state, resume=False, validate=keep)
+    fitted = train_network(config, paths, inputs, world, log, state, resume=False, validate=keep)
     if world.leads:
         partial = path.with_suffix(".part")
         torch.save({"config": identity, "history": fitted.history, "weights": weights}, partial)
@@ -161,7 +161,7 @@ def _fold(
     return Fold(fitted.history, weights)
 
 
-def _calibrated(config: TrainingConfig, inputs: Inputs, fold: Fold, at: int) -> CalibrationSpec:
+def _calibrated(config: TrainingConfig, inputs: TrainingData, fold: Fold, at: int) -> CalibrationSpec:
     net = EmotionNet.from_spec(inputs.spec)
     net.load_state_dict(fold.weights[at])
     return calibrate(

@@ -66,9 +66,9 @@ def figures(
         hamming, map and auroc (means over labels that occur), accuracy and uar (most probable known label
         against the answer), ece (15 bins, mean over labels), brier (against the targets themselves).
     """
-    truth, said = presence(targets) & known, (probabilities >= thresholds) & known
+    truth, predicted = presence(targets) & known, (probabilities >= thresholds) & known
     return headlines(probabilities, targets, known, thresholds, answers) | {
-        **_further_decisions(truth, said, known),
+        **_further_decisions(truth, predicted, known),
         **({"auroc": area} if (area := mean_area(probabilities, truth, known)) is not None else {}),
     }
 
@@ -85,11 +85,11 @@ def headlines(
     Returns:
         macro_f1, micro_f1, accuracy, uar, map, ece, brier.
     """
-    truth, said = presence(targets) & known, (probabilities >= thresholds) & known
+    truth, predicted = presence(targets) & known, (probabilities >= thresholds) & known
     precision = mean_precision(probabilities, truth, known)
     return {
-        "macro_f1": float(_f1(truth, said)[known.any(axis=0)].mean()),
-        "micro_f1": float(f1_score(truth.ravel(), said.ravel(), zero_division=0)),
+        "macro_f1": float(_f1(truth, predicted)[known.any(axis=0)].mean()),
+        "micro_f1": float(f1_score(truth.ravel(), predicted.ravel(), zero_division=0)),
         **_single_label(probabilities, known, single_answers(targets, known) if answers is None else answers),
         **({"map": precision} if precision is not None else {}),
         "ece": calibration_error(probabilities, truth, known),
@@ -164,13 +164,13 @@ def per_label(
     for label in np.flatnonzero(known.any(axis=0)):
         rows = known[:, label]
         y, p, limit = truth[rows, label], probabilities[rows, label], limits[rows, label]
-        said, one = p >= limit, np.ones((len(y), 1), np.bool_)
+        predicted, one = p >= limit, np.ones((len(y), 1), np.bool_)
         areas = ranking(p[:, None], y[:, None], one)
         table[names[int(label)]] = {
-            "f1": float(f1_score(y, said, zero_division=0)),
-            "precision": float(precision_score(y, said, zero_division=0)),
-            "recall": float(recall_score(y, said, zero_division=0)),
-            "binary_weighted_f1": _both_ways(y, said),
+            "f1": float(f1_score(y, predicted, zero_division=0)),
+            "precision": float(precision_score(y, predicted, zero_division=0)),
+            "recall": float(recall_score(y, predicted, zero_division=0)),
+            "binary_weighted_f1": _both_ways(y, predicted),
             "ap": areas.get("map", float(y.any())),
             **({"auroc": areas["auroc"]} if areas else {}),
             "ece": calibration_error(p[:, None], y[:, None], one),
@@ -207,13 +207,13 @@ def constants(
     return {name: figures(p, targets, known, thresholds, answers) for name, p in predictors.items()}
 
 
-def _further_decisions(truth: Bools, said: Bools, known: Bools) -> dict[str, float]:
+def _further_decisions(truth: Bools, predicted: Bools, known: Bools) -> dict[str, float]:
     """What is not known must be False in both."""
     labels = known.any(axis=0)
-    present, absent = _f1(truth, said), _f1(known & ~truth, known & ~said)
+    present, absent = _f1(truth, predicted), _f1(known & ~truth, known & ~predicted)
     support, count = truth.sum(axis=0), known.sum(axis=0)
     both_ways = (support * present + (count - support) * absent) / np.maximum(count, 1)
-    y, p = truth[:, labels], said[:, labels]
+    y, p = truth[:, labels], predicted[:, labels]
     if labels.sum() == 1:  # scikit-learn takes one column for no multi-label matrix; an empty one is harmless
         y, p = np.pad(y, ((0, 0), (0, 1))), np.pad(p, ((0, 0), (0, 1)))
     with warnings.catch_warnings():
@@ -223,27 +223,29 @@ def _further_decisions(truth: Bools, said: Bools, known: Bools) -> dict[str, flo
             "samples_f1": float(f1_score(y, p, average="samples", zero_division=1)),
             "binary_weighted_f1": float(both_ways[labels].mean()),
             "jaccard": float(jaccard_score(y, p, average="samples", zero_division=1)),
-            "hamming": float((truth != said)[known].mean()),
+            "hamming": float((truth != predicted)[known].mean()),
         }
 
 
-def _f1(truth: Bools, said: Bools) -> NDArray[np.float64]:
+def _f1(truth: Bools, predicted: Bools) -> NDArray[np.float64]:
     """(C,) F1 of each label; an example where neither says so changes nothing."""
     wide = ((0, 0), (0, 1))  # a label that never is, so that one column is a matrix too
-    return np.asarray(f1_score(np.pad(truth, wide), np.pad(said, wide), average=None, zero_division=0)[:-1])
+    return np.asarray(
+        f1_score(np.pad(truth, wide), np.pad(predicted, wide), average=None, zero_division=0)[:-1]
+    )
 
 
-def _both_ways(truth: Bools, said: Bools) -> float:
-    return float(f1_score(truth, said, average="weighted", zero_division=0))
+def _both_ways(truth: Bools, predicted: Bools) -> float:
+    return float(f1_score(truth, predicted, average="weighted", zero_division=0))
 
 
 def _single_label(probabilities: Floats, known: Bools, answers: NDArray[np.int64]) -> dict[str, float]:
     rows = answers >= 0
     if not rows.any():
         return {}
-    said, right = np.where(known, probabilities, -1.0)[rows].argmax(axis=1), answers[rows]
+    predicted, right = np.where(known, probabilities, -1.0)[rows].argmax(axis=1), answers[rows]
     ours = right < probabilities.shape[1]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a predicted label that does not occur is no fault of the metric
-        uar = balanced_accuracy_score(right[ours], said[ours])
-    return {"accuracy": float((said == right).mean()), "uar": float(uar)}
+        uar = balanced_accuracy_score(right[ours], predicted[ours])
+    return {"accuracy": float((predicted == right).mean()), "uar": float(uar)}

@@ -71,14 +71,14 @@ class MovingAverage(Generic[Network]):
             kept.copy_(current)
 
 
-class Best:
+class BestWeights:
     """Remembers the weights that did best on validation."""
 
     def __init__(self) -> None:
         self.score = -math.inf
         self.weights: dict[str, Tensor] = {}
 
-    def offer(self, score: float, module: nn.Module) -> None:
+    def update(self, score: float, module: nn.Module) -> None:
         """Keep a copy of the weights if `score` is higher than every one before."""
         if not self.weights or score > self.score:
             self.score = score

@@ -48,7 +48,7 @@ class RunLog:
 
     def steps(self, start: int, stop: int) -> Iterator[int]:
         """Count from `start` to `stop` under a progress bar; what was logged from `start` on is dropped."""
-        self._take_up(start)
+        self._resume_log(start)
         with self._bar:
             self._task = self._bar.add_task("training", total=stop, completed=start, note="")
             for step in range(start, stop):
@@ -78,7 +78,7 @@ class RunLog:
         if self._board is not None:
             self._board.close()
 
-    def _take_up(self, start: int) -> None:
+    def _resume_log(self, start: int) -> None:
         """Go on with the log of an unfinished run, or begin a new one."""
         if self._folder is None:
             return

@@ -8,10 +8,10 @@ from pathlib import Path
 from core.labels import Modality
 from core.models.fusion import EmotionNet
 from core.window import TokenShape
-from train.calibration.teacher import calibrated_peers, equal_peers, knowledge_of
+from train.calibration.teacher import equal_reliability, make_teacher, measure_reliability
 from train.config import TrainingConfig
 from train.data.token_set import TokenSet
-from train.data.training_data import Inputs, Places
+from train.data.training_data import Paths, TrainingData
 from train.evaluation.inference import evaluation_windows, outputs_of
 from train.fusion.batches import BatchMaker
 from train.fusion.fit import Fitted, fit
@@ -24,8 +24,8 @@ from train.progress import RunLog
 
 def train_network(
     config: TrainingConfig,
-    places: Places,
-    inputs: Inputs,
+    paths: Paths,
+    inputs: TrainingData,
     world: World,
     log: RunLog,
     state_path: Path,
@@ -36,16 +36,16 @@ def train_network(
     """Fit fusion and peers on the training parts; `validate` judges them, or else the validation parts do."""
     train = [s.part("train") for s in inputs.sets]
     validation = [s.part("validation") for s in inputs.sets]
-    net = new_network(config, inputs.spec, places.encoders, train)
+    net = new_network(config, inputs.spec, paths.encoders, train)
     shapes = inputs.spec.token_shapes
     if config.peers == "fresh":  # who has learned nothing cannot be judged
-        insight = equal_peers(train)
+        peer_reliability = equal_reliability(train)
     else:
-        insight = calibrated_peers(net.eval(), validation, shapes, calibration_weights(config))
+        peer_reliability = measure_reliability(net.eval(), validation, shapes, calibration_weights(config))
     return fit(
         net,
         BatchMaker(train, shapes, config.pairing, config.placement, config.optimisation.seed),
-        knowledge_of(train, insight),
+        make_teacher(train, peer_reliability),
         config.optimisation,
         config.losses,
         world,

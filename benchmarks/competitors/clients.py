@@ -21,7 +21,7 @@ from benchmarks.competitors.products import (
     realtimestt_arguments,
     whisperlivekit_words,
 )
-from benchmarks.competitors.words import Heard
+from benchmarks.competitors.words import RecognisedWords
 from benchmarks.live_run import page_of
 from core.errors import EmotrackError
 
@@ -46,7 +46,7 @@ class Client(ABC):
     """
 
     def __init__(self, product: Product, shared: Recogniser, environment: dict[str, str], log: Path) -> None:
-        self.heard = Heard()
+        self.heard = RecognisedWords()
         self._product, self._shared, self._environment, self._log = product, shared, environment, log
         self._process: subprocess.Popen[Any] | None = None
         self._failed = threading.Event()
@@ -58,7 +58,7 @@ class Client(ABC):
         return self._process.pid
 
     @abstractmethod
-    def hear(self, piece: bytes) -> None:
+    def push_audio(self, piece: bytes) -> None:
         """20 ms of sound from the microphone, 16 bit, mono, 16 kHz."""
 
     def check(self) -> None:
@@ -106,7 +106,7 @@ class Client(ABC):
 class OurClient(Client):
     """`emotrack live` on the microphone, and a client of its websocket feed."""
 
-    def hear(self, piece: bytes) -> None:
+    def push_audio(self, piece: bytes) -> None:
         """It has a microphone of its own."""
 
     def _start(self) -> None:
@@ -137,7 +137,7 @@ class OurClient(Client):
                     if event["final"]:
                         settled.append(event["text"])
                     open_end = "" if event["final"] else f"{event['text']} {event['pending']}"
-                    self.heard.tell(at_s, " ".join(settled), open_end)
+                    self.heard.update(at_s, " ".join(settled), open_end)
         except ConnectionClosed:
             self._failed.set()
 
@@ -156,7 +156,7 @@ class RealtimeSTTClient(Client):
         super().__init__(product, shared, environment, log)
         self._python = python
 
-    def hear(self, piece: bytes) -> None:
+    def push_audio(self, piece: bytes) -> None:
         """Push it."""
         assert self._process is not None
         assert self._process.stdin is not None
@@ -193,7 +193,7 @@ class RealtimeSTTClient(Client):
                 ready.set()
             else:
                 settled.append(said["text"])
-                self.heard.tell(at_s, " ".join(settled))
+                self.heard.update(at_s, " ".join(settled))
         self._failed.set()
         ready.set()
 
@@ -213,7 +213,7 @@ class WhisperLiveKitClient(Client):
         self._python = python
         self._feed: Any = None
 
-    def hear(self, piece: bytes) -> None:
+    def push_audio(self, piece: bytes) -> None:
         """Push it."""
         from websockets.exceptions import ConnectionClosed
 
@@ -247,7 +247,7 @@ class WhisperLiveKitClient(Client):
                 at_s, event = time.time(), json.loads(message)
                 if "lines" in event:
                     settled = " ".join(line["text"] for line in event["lines"] if line["text"])
-                    self.heard.tell(at_s, settled, event["buffer_transcription"])
+                    self.heard.update(at_s, settled, event["buffer_transcription"])
         except ConnectionClosed:
             self._failed.set()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from benchmarks.output import written
+from benchmarks.output import write_json
 
 if TYPE_CHECKING:
     from benchmarks.competitors.products import Recogniser
@@ -54,8 +54,8 @@ def peers(
     figures = _figures(names, shared, pythons, _spoken(files, words, pause), rounds)
     given = [*(f"--row {name}" for name in row or []), *(file.name for file in files or [])]
     figures |= {"pause_s": pause, "command": " ".join([f"{figures['command']} --pause {pause:g}", *given])}
-    text = written(figures, out)
-    _give(figures, text if as_json else None, into)
+    text = write_json(figures, out)
+    _emit(figures, text if as_json else None, into)
 
 
 def _shared(size: str, language: str, threads: int, *, checkpoint: bool) -> Recogniser:
@@ -165,7 +165,7 @@ def _versions(pythons: dict[str, Path]) -> dict[str, str]:
     return {kind: text.partition(f"\n{kind}==")[2].partition("\n")[0] for kind, text in pins.items()}
 
 
-def _give(figures: dict[str, Any], text: str | None, into: Path | None) -> None:
+def _emit(figures: dict[str, Any], text: str | None, into: Path | None) -> None:
     from benchmarks.competitors.table import markdown
     from train.ablation.report import write_into
 

@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.competitors.products import Product
 from benchmarks.competitors.run import Run
 from benchmarks.competitors.speech import Script
-from benchmarks.competitors.words import Told, ends_in, settled_at, word_error
+from benchmarks.competitors.words import WordHistory, ends_in, settled_at, word_error
 from benchmarks.live_figures import percentiles
 
 Words = Sequence[str]
@@ -54,7 +54,7 @@ def _mean(values: Sequence[float]) -> float:
     return round(sum(values) / len(values), 4)
 
 
-def _late_ms(run: Run, told: Told, script: Script, said: Sequence[Words]) -> list[float | None]:
+def _late_ms(run: Run, told: WordHistory, script: Script, said: Sequence[Words]) -> list[float | None]:
     """Per utterance, from its true end until its words stood; None if it has none."""
     if not told:
         return [None] * len(said)

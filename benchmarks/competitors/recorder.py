@@ -17,7 +17,7 @@ CHUNK_S: Final = 0.02
 _QUIET: Final = 0.01
 
 
-class Ear:
+class MicrophoneRecorder:
     """Records from the microphone from `start` to `stop` and passes every piece on.
 
     Args:

@@ -12,9 +12,9 @@ from typing import Final
 
 from benchmarks.competitors.clients import Client, client
 from benchmarks.competitors.products import Product, Recogniser
-from benchmarks.competitors.recorder import Ear
+from benchmarks.competitors.recorder import MicrophoneRecorder
 from benchmarks.competitors.speech import Script
-from benchmarks.competitors.words import Heard
+from benchmarks.competitors.words import RecognisedWords
 from benchmarks.process_tree import PeakMemory, cpu_s
 from benchmarks.sound_server import SoundServer
 from core.errors import EmotrackError
@@ -38,7 +38,7 @@ class Run:
         peak_mb: the most memory that its processes held.
     """
 
-    heard: Heard
+    heard: RecognisedWords
     began_s: float
     cpu_s: float
     wall_s: float
@@ -61,8 +61,8 @@ def run(product: Product, shared: Recogniser, script: Script, pythons: dict[str,
 
 
 def _played(listening: Client, script: Script, server: SoundServer, raw: Path) -> Run:
-    ear = Ear(server.environment, listening.hear)
-    ear.start()
+    recorder = MicrophoneRecorder(server.environment, listening.push_audio)
+    recorder.start()
     try:
         time.sleep(_SETTLE_S)
         with PeakMemory(listening.pid) as memory:
@@ -71,8 +71,8 @@ def _played(listening: Client, script: Script, server: SoundServer, raw: Path) -
             _wait(script.length_s + _TAIL_S, listening.check)
             used_s, wall_s = cpu_s(listening.pid) - used_s, time.time() - started_s
     finally:
-        ear.stop()
-    began_s = ear.began_s(script.sound, script.rate_hz)
+        recorder.stop()
+    began_s = recorder.began_s(script.sound, script.rate_hz)
     if began_s is None:
         raise EmotrackError("the virtual microphone stayed silent.", fix="Run it again on an idle machine.")
     return Run(listening.heard, began_s, used_s, wall_s, memory.mb)

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from benchmarks.live_figures import words_apart
 from core.stages.transcript import same_word
 
-Told = Sequence[tuple[float, tuple[str, ...]]]
+WordHistory = Sequence[tuple[float, tuple[str, ...]]]
 
 _FAR: Final = 1_000_000
 _ENOUGH: Final = 0.75
 
 
 @dataclass(slots=True)
-class Heard:
+class RecognisedWords:
     """What a client was told, and when.
 
     Attributes:
@@ -30,7 +30,7 @@ class Heard:
     final: list[tuple[float, tuple[str, ...]]] = field(default_factory=list)
     shown: list[tuple[float, tuple[str, ...]]] = field(default_factory=list)
 
-    def tell(self, at_s: float, settled: str, open_end: str = "") -> None:
+    def update(self, at_s: float, settled: str, open_end: str = "") -> None:
         """Take in the whole text as it stands now."""
         for told, text in ((self.final, settled), (self.shown, f"{settled} {open_end}")):
             words = plain_words(text)
@@ -43,7 +43,7 @@ def plain_words(text: str) -> tuple[str, ...]:
     return tuple(word for word in map(same_word, text.split()) if any(map(str.isalnum, word)))
 
 
-def ends_in(told: Told, said: Sequence[Sequence[str]], starts_s: Sequence[float]) -> list[int]:
+def ends_in(told: WordHistory, said: Sequence[Sequence[str]], starts_s: Sequence[float]) -> list[int]:
     """How many of the heard words belong to the utterances up to each one.
 
     Heard and said words are aligned with as few changes as possible. A word belongs to no utterance that had
@@ -102,7 +102,7 @@ def _last_columns(costs: NDArray[np.int64], changes: NDArray[np.int64]) -> list[
     return last
 
 
-def settled_at(told: Told, ends: Sequence[int], said: Sequence[Sequence[str]]) -> list[float | None]:
+def settled_at(told: WordHistory, ends: Sequence[int], said: Sequence[Sequence[str]]) -> list[float | None]:
     """When the words of each utterance stood as they stand at the end.
 
     Args:

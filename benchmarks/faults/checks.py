@@ -35,7 +35,7 @@ class Times:
     end_s: float
 
 
-def judged(fault: Fault, times: Times, observed: Observed) -> dict[str, Any]:
+def check_fault(fault: Fault, times: Times, observed: Observed) -> dict[str, Any]:
     """Figures of one fault, what was said of it, and the bounds that it breaks."""
     messages = [m for m in list(observed.messages) if times.fault_s <= m[0] <= times.end_s]
     said = [m for m in messages if m[1]["type"] == "status" and m[1]["stream"] in fault.streams]

@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     from benchmarks.faults.registry import Fault
     from benchmarks.faults.run import FaultyRun
-    from benchmarks.faults.testbed import World
+    from benchmarks.faults.testbed import Testbed
 
 _DRIFTS: Final = {"clock_fast": 200.0, "clock_slow": -200.0}
 _OTHERS: Final = (*_DRIFTS, "wall_clock", "load")
@@ -44,7 +44,7 @@ def faults(
     while speech is played. Exit code 1: a wanted bound is broken.
     """
     from benchmarks.faults.registry import RUNS
-    from benchmarks.faults.report import give, summary
+    from benchmarks.faults.report import emit, summary
 
     chosen = _chosen(only or [])
     load_before = os.getloadavg()[0]
@@ -60,7 +60,7 @@ def faults(
         "whisper": whisper,
         "settings": set_ or [],
     }
-    give(figures, observed, picture=picture, document=document, out=out, as_json=as_json)
+    emit(figures, observed, picture=picture, document=document, out=out, as_json=as_json)
     if any(result["broken"] for result in figures["faults"].values()):
         raise typer.Exit(1)
 
@@ -82,27 +82,27 @@ def _devices(name: str, chosen: set[str], words: list[str], observed: dict[str, 
     """All chosen faults of devices under one run."""
     from benchmarks.faults.registry import FAULTS, RUNS
     from benchmarks.faults.run import FaultyRun
-    from benchmarks.faults.testbed import world_of
+    from benchmarks.faults.testbed import make_testbed
     from realtime.cli.demo import build_demo
 
     scheme, wanted = RUNS[name], [fault for fault in FAULTS if fault.run == name and fault.name in chosen]
     if not wanted:
         return {}
-    with tempfile.TemporaryDirectory() as folder, world_of(Path(folder), build_demo(), scheme) as world:
-        devices = ["--camera", f"{scheme}://127.0.0.1:{world.camera.port}/x"]
+    with tempfile.TemporaryDirectory() as folder, make_testbed(Path(folder), build_demo(), scheme) as testbed:
+        devices = ["--camera", f"{scheme}://127.0.0.1:{testbed.camera.port}/x"]
         if scheme == "http":
             devices += ["--loopback", "speaker", "--screen", "0"]
-        environment = {**world.sound.environment, "DISPLAY": f":{world.display.number}"}
+        environment = {**testbed.sound.environment, "DISPLAY": f":{testbed.display.number}"}
         run = FaultyRun([*words, *devices], environment)
-        world.run = run
+        testbed.run = run
         times: list[tuple[Fault, Any]] = []
         with run:
             run.wait_until_calm(_CALM_S, _START_S)
-            times += [(fault, _suffered(fault, world, run)) for fault in wanted]
-    return _settled(run, times, name, observed)
+            times += [(fault, _run_fault(fault, testbed, run)) for fault in wanted]
+    return _check_run(run, times, name, observed)
 
 
-def _suffered(fault: Fault, world: World, run: FaultyRun) -> Any:  # noqa: ANN401
+def _run_fault(fault: Fault, testbed: Testbed, run: FaultyRun) -> Any:  # noqa: ANN401
     """Make the fault, wait until it is noticed, let it last, mend it, and wait until all is well."""
     from benchmarks.faults.checks import Times
 
@@ -110,7 +110,7 @@ def _suffered(fault: Fault, world: World, run: FaultyRun) -> Any:  # noqa: ANN40
         return lambda e: e["type"] == "status" and e["code"] == code and e["stream"] in fault.streams
 
     since, fault_s = run.mark, time.time()
-    fault.inject(world)
+    fault.inject(testbed)
     if fault.cure is None:
         cure_s = fault_s
     else:
@@ -118,18 +118,20 @@ def _suffered(fault: Fault, world: World, run: FaultyRun) -> Any:  # noqa: ANN40
             run.wait_for(told("modality_missing"), _NOTICED_WITHIN_S, since)
         time.sleep(fault.hold_s)
         cure_s = time.time()
-        fault.cure(world)
+        fault.cure(testbed)
     if fault.asleep or fault.cure is None:
         run.wait_for(told("modality_missing"), _NOTICED_WITHIN_S, since)
     run.wait_until_calm(_CALM_S, _BACK_WITHIN_S)
     return Times(fault_s, cure_s, time.time())
 
 
-def _settled(run: FaultyRun, times: list[tuple[Fault, Any]], name: str, observed: dict[str, Any]) -> Results:
-    from benchmarks.faults.checks import finals_lost, judged, sound_lost
+def _check_run(
+    run: FaultyRun, times: list[tuple[Fault, Any]], name: str, observed: dict[str, Any]
+) -> Results:
+    from benchmarks.faults.checks import check_fault, finals_lost, sound_lost
 
     observed[name] = run.observed
-    results = {fault.name: {"run": name, **judged(fault, when, run.observed)} for fault, when in times}
+    results = {fault.name: {"run": name, **check_fault(fault, when, run.observed)} for fault, when in times}
     lost = [f"no final estimate of {utterance}" for utterance in finals_lost(run.observed)]
     for result in results.values():
         result["run_ended_in_s"] = run.ended_in_s
@@ -142,11 +144,11 @@ def _settled(run: FaultyRun, times: list[tuple[Fault, Any]], name: str, observed
 def _clocks_and_load(chosen: set[str], words: list[str], drift_s: float, observed: dict[str, Any]) -> Results:
     from benchmarks.faults.checks import finals_lost
     from benchmarks.faults.load import load
-    from benchmarks.faults.testbed import world_of
+    from benchmarks.faults.testbed import make_testbed
     from benchmarks.faults.time import drift, wall_clock
     from realtime.cli.demo import build_demo
 
-    runs: dict[str, Callable[[World], dict[str, Any]]] = {
+    runs: dict[str, Callable[[Testbed], dict[str, Any]]] = {
         name: lambda w, ppm=ppm: drift(w.sound, w.folder, words, ppm, drift_s)
         for name, ppm in _DRIFTS.items()
     }
@@ -154,8 +156,11 @@ def _clocks_and_load(chosen: set[str], words: list[str], drift_s: float, observe
     runs["load"] = lambda w: load(w, words)
     results: Results = {}
     for name in (name for name in runs if name in chosen):
-        with tempfile.TemporaryDirectory() as folder, world_of(Path(folder), build_demo(), "http") as world:
-            result = runs[name](world)
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            make_testbed(Path(folder), build_demo(), "http") as testbed,
+        ):
+            result = runs[name](testbed)
         observed[name] = result.pop("observed")
         lost = [f"no final estimate of {utterance}" for utterance in finals_lost(observed[name])]
         result["broken"] += [sentence for sentence in lost if sentence not in result["broken"]]

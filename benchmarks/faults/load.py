@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from benchmarks.faults.checks import finals_lost, shortened, sound_lost
 from benchmarks.faults.run import FaultyRun, Message
-from benchmarks.faults.testbed import World
+from benchmarks.faults.testbed import Testbed
 from benchmarks.live_figures import Observed
 
 _DEEP: Final = ("no_text", "audio_only")
@@ -24,10 +24,10 @@ _LONGEST_S: Final = 90.0
 _BACK_WITHIN_S: Final = 240.0
 
 
-def load(world: World, words: list[str]) -> dict[str, Any]:
+def load(testbed: Testbed, words: list[str]) -> dict[str, Any]:
     """Ever more busy programs until words are left out, then none until everything is computed again."""
-    address = f"http://127.0.0.1:{world.camera.port}/x"
-    run = FaultyRun([*words, "--camera", address], world.sound.environment)
+    address = f"http://127.0.0.1:{testbed.camera.port}/x"
+    run = FaultyRun([*words, "--camera", address], testbed.sound.environment)
     with run:
         run.wait_until_calm(5.0, 60.0)
         begun_s = time.time()

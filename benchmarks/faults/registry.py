@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.faults.sound import MICROPHONE, SECOND
-from benchmarks.faults.testbed import World
+from benchmarks.faults.testbed import Testbed
 
 MISSING_WITHIN_S: Final = 1.0
 BACK_WITHIN_S: Final = 3.0
@@ -37,8 +37,8 @@ class Fault:
     streams: tuple[str, ...]
     reasons: tuple[str, ...]
     how: str
-    inject: Callable[[World], object]
-    cure: Callable[[World], object] | None
+    inject: Callable[[Testbed], object]
+    cure: Callable[[Testbed], object] | None
     hold_s: float = 2.5
     asleep: bool = False
     makes_up: bool = False
@@ -57,7 +57,11 @@ def _cameras(scheme: str) -> tuple[Fault, ...]:
 
     return (
         fault(
-            "killed", _LOST, "its server dies, and is started again", World.kill_camera, World.start_camera
+            "killed",
+            _LOST,
+            "its server dies, and is started again",
+            Testbed.kill_camera,
+            Testbed.start_camera,
         ),
         fault(
             "stalled",
@@ -149,8 +153,8 @@ FAULTS: Final = (
         ("screen",),
         ("failed", "unplugged"),
         "SIGKILL to Xvfb, which is started again",
-        World.kill_display,
-        World.start_display,
+        Testbed.kill_display,
+        Testbed.start_display,
     ),
     Fault(
         "program_stopped",
@@ -158,8 +162,8 @@ FAULTS: Final = (
         _HEARD,
         ("suspended",),
         "SIGSTOP to the command's process group, SIGCONT after 10 s; devices go on",
-        World.stop_run,
-        World.continue_run,
+        Testbed.stop_run,
+        Testbed.continue_run,
         hold_s=10.0,
         asleep=True,
         makes_up=True,
@@ -170,8 +174,8 @@ FAULTS: Final = (
         (*_HEARD, "camera"),
         ("suspended", "unreachable"),
         "SIGSTOP to the command, the sound server and all players, SIGCONT after 10 s",
-        World.sleep,
-        World.wake,
+        Testbed.sleep,
+        Testbed.wake,
         hold_s=10.0,
         asleep=True,
         makes_up=True,

@@ -12,7 +12,7 @@ import typer
 from benchmarks.faults.checks import finals_lost, sound_lost
 from benchmarks.faults.registry import BACK_WITHIN_S, MISSING_WITHIN_S
 from benchmarks.live_figures import Observed
-from benchmarks.output import written
+from benchmarks.output import write_json
 
 _WANTED: Final = {
     "missing_within_s": MISSING_WITHIN_S,
@@ -39,7 +39,7 @@ def summary(
     }
 
 
-def give(
+def emit(
     figures: dict[str, Any],
     observed: dict[str, Observed],
     *,
@@ -49,7 +49,7 @@ def give(
     as_json: bool,
 ) -> None:
     """Give the figures to everybody who wants them."""
-    text = written(figures, out, ascii_only=False)
+    text = write_json(figures, out, ascii_only=False)
     if picture is not None:
         from benchmarks.faults.picture import draw
 

@@ -13,7 +13,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.background_thread import Meanwhile
+from benchmarks.background_thread import BackgroundThread
 from benchmarks.sound_server import RATE_HZ, SoundServer
 
 SPEAKER: Final = "speaker"
@@ -148,7 +148,7 @@ class FaultySound(SoundServer):
         return f"module-null-sink sink_name={SPEAKER} rate={RATE_HZ} channels=2"
 
 
-class Drifting(Meanwhile):
+class Drifting(BackgroundThread):
     """Feeds a pipe with what is said, faster or slower than the clock, while the block lasts."""
 
     def __init__(self, file: Path, said: NDArray[np.float32], ppm: float) -> None:

@@ -27,7 +27,7 @@ _CLIP_S: Final = 12.0
 
 
 @dataclass(slots=True)
-class World:
+class Testbed:
     """Devices, and the run that uses them.
 
     Attributes:
@@ -96,7 +96,7 @@ class World:
 
 
 @contextmanager
-def world_of(folder: Path, recording: Path, scheme: str) -> Iterator[World]:
+def make_testbed(folder: Path, recording: Path, scheme: str) -> Iterator[Testbed]:
     """A world whose camera speaks "http" (MJPEG) or "rtsp", around a recording of somebody who speaks."""
     speech = speech_of(recording)
     pictures, speaks = pictures_of(recording), {"http": mjpeg, "rtsp": rtsp}[scheme]
@@ -104,14 +104,14 @@ def world_of(folder: Path, recording: Path, scheme: str) -> Iterator[World]:
     half = len(speech) // 2
     with FaultySound(folder / "sound", speech, np.roll(speech, half)) as sound:
         nothing: Any = None
-        world = World(folder, pictures, sound, speaks, nothing, nothing)
-        world.camera = CameraServer(speaks, world.picture)
-        world.display = world._display()
+        testbed = Testbed(folder, pictures, sound, speaks, nothing, nothing)
+        testbed.camera = CameraServer(speaks, testbed.picture)
+        testbed.display = testbed._display()
         try:
-            yield world
+            yield testbed
         finally:
-            world.camera.kill()
-            world.display.kill()
+            testbed.camera.kill()
+            testbed.display.kill()
             sound.thaw()
 
 

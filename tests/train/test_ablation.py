@@ -16,9 +16,9 @@ from train.ablation.command import compared
 from train.ablation.config import AblationConfig, preset_of, read_ablation
 from train.ablation.figures import compare, draws, figure_of, resampled
 from train.ablation.report import markdown, table, write_into
-from train.ablation.runs import Material, answers_of, load_run, run_once, save_run
+from train.ablation.runs import AblationData, calibrated_predictions, load_run, run_once, save_run
 from train.config import TrainingConfig, read_config
-from train.data.training_data import Inputs, Places
+from train.data.training_data import Paths, TrainingData
 from train.metrics import figures
 from train.testing import SHAPES, corpus, network
 
@@ -129,7 +129,9 @@ def test_the_luck_of_a_seed_widens_the_interval():
 def answers():
     tokens = corpus("both", ("audio", "visual"))
     torch.manual_seed(0)
-    found = answers_of(network().eval(), tokens.part("validation"), tokens.part("test"), SHAPES, ablation())
+    found = calibrated_predictions(
+        network().eval(), tokens.part("validation"), tokens.part("test"), SHAPES, ablation()
+    )
     return tokens, found
 
 
@@ -145,7 +147,9 @@ def test_the_test_part_decides_nothing(answers):
     tokens, found = answers
     other = corpus("both", ("audio", "visual"), seed=5)
     torch.manual_seed(0)
-    again = answers_of(network().eval(), tokens.part("validation"), other.part("test"), SHAPES, ablation())
+    again = calibrated_predictions(
+        network().eval(), tokens.part("validation"), other.part("test"), SHAPES, ablation()
+    )
     for name, said in found.items():
         np.testing.assert_array_equal(said.thresholds, again[name].thresholds)
 
@@ -153,12 +157,12 @@ def test_the_test_part_decides_nothing(answers):
 def test_a_finished_run_is_read_and_not_trained_again(answers, tmp_path, monkeypatch):
     tokens, found = answers
     config = TrainingConfig(summary="s", license="l", corpora={"goemotions": {}})
-    material = Material(Inputs([tokens], _Spec(), tmp_path, ()), tokens.part("test"))  # type: ignore[arg-type]
-    key = runs_module._key(ablation(), config, material)
+    ablation_data = AblationData(TrainingData([tokens], _Spec(), tmp_path, ()), tokens.part("test"))  # type: ignore[arg-type]
+    key = runs_module._key(ablation(), config, ablation_data)
     save_run(found, tmp_path / f"{key}.npz")
     monkeypatch.setattr(runs_module, "train_network", None)
-    places = Places(tmp_path, tmp_path, tmp_path, tmp_path, lambda name: tmp_path)
-    again = run_once(ablation(), config, material, places, tmp_path)
+    paths = Paths(tmp_path, tmp_path, tmp_path, tmp_path, lambda name: tmp_path)
+    again = run_once(ablation(), config, ablation_data, paths, tmp_path)
     np.testing.assert_array_equal(again["fusion"].probabilities, found["fusion"].probabilities)
     assert not list(tmp_path.glob("*.part"))
 
@@ -177,10 +181,10 @@ class _Spec:
 def report(answers, tmp_path):
     tokens, found = answers
     save_run(found, tmp_path / "run.npz")
-    material = Material(Inputs([tokens], None, tmp_path, ()), tokens.part("test"))  # type: ignore[arg-type]
+    ablation_data = AblationData(TrainingData([tokens], None, tmp_path, ()), tokens.part("test"))  # type: ignore[arg-type]
     flags = {("losses.distillation=0",), ()}
     done = {(f, seed): load_run(tmp_path / "run.npz") for f in flags for seed in (0, 1, 2)}
-    return compared(ablation(not_applicable={"none": "because"}), material, done, name="tiny")
+    return compared(ablation(not_applicable={"none": "because"}), ablation_data, done, name="tiny")
 
 
 def test_the_table_has_every_variant_the_constant_and_what_does_not_apply(report):

@@ -9,9 +9,9 @@ import torch
 
 from core.labels import EMOTIONS, MODALITIES
 from core.models.fusion import EmotionNet
-from train.calibration.teacher import equal_peers, knowledge_of
-from train.data.window_augmentation import PlacementConfig
-from train.fusion.batches import BatchMaker, PairingConfig
+from train.calibration.teacher import equal_reliability, make_teacher
+from train.data.window_augmentation import WindowAugmentation
+from train.fusion.batches import BatchConfig, BatchMaker
 from train.fusion.fit import fit
 from train.fusion.learner import OptimisationConfig
 from train.fusion.objective import LossConfig
@@ -40,13 +40,13 @@ def test_scales_of_examples_become_targets_and_stay_with_their_rows():
 
 
 def test_only_what_is_labelled_counts_and_joined_rows_have_no_affect():
-    pairing = PairingConfig(all_present=1, one_missing=0, two_missing=0)
-    targets = BatchMaker([labelled()], SHAPES, pairing, PlacementConfig(), 0).batch(0, 40).targets
+    pairing = BatchConfig(all_present=1, one_missing=0, two_missing=0)
+    targets = BatchMaker([labelled()], SHAPES, pairing, WindowAugmentation(), 0).batch(0, 40).targets
     assert not targets.affect_mask[:, 1].any()
     assert 5 < targets.affect_mask[:, 0].sum() < 35
     assert torch.isfinite(targets.affect).all()
     singles = [replace(labelled(), tokens={m: labelled().tokens[m]}) for m in MODALITIES]
-    joined = BatchMaker(singles, SHAPES, pairing, PlacementConfig(), 0).batch(0, 40).targets
+    joined = BatchMaker(singles, SHAPES, pairing, WindowAugmentation(), 0).batch(0, 40).targets
     assert not joined.paired.any()
     assert not joined.affect_mask.any()
 
@@ -57,15 +57,15 @@ def test_the_head_learns_valence():
     net = EmotionNet(WIDTHS, 7, AFFECTED, dropout=0.0)
     fitted = fit(
         net,
-        BatchMaker([train], SHAPES, PairingConfig(), PlacementConfig(noise=0.0), 0),
-        knowledge_of([train], equal_peers([train])),
+        BatchMaker([train], SHAPES, BatchConfig(), WindowAugmentation(noise=0.0), 0),
+        make_teacher([train], equal_reliability([train])),
         OptimisationConfig(steps=120, batch=32, rate=1e-2, peer_rate_factor=1, average=0.9, device="cpu"),
         LossConfig(affect=0.2),
         World(0, 1, torch.device("cpu")),
         validate=lambda net: {"score": 0.0},
         log=RunLog(),
     )
-    batch = BatchMaker([train], SHAPES, PairingConfig(all_present=1), PlacementConfig(noise=0.0), 9).batch(
+    batch = BatchMaker([train], SHAPES, BatchConfig(all_present=1), WindowAugmentation(noise=0.0), 9).batch(
         0, 64
     )
     with torch.no_grad():

@@ -14,10 +14,10 @@ from core.errors import ConfigError
 from core.labels import EMOTIONS, MODALITIES
 from core.spec import BranchCalibration, CalibrationSpec, EncoderSpec, ModelSpec, pattern
 from train.calibration.stage import PATTERNS
-from train.calibration.teacher import flat
+from train.calibration.teacher import identity_calibration
 from train.config import TrainingConfig
 from train.cross_fitting import cross_fit, fold_of, left_out, mean_calibration
-from train.data.training_data import Inputs, Places
+from train.data.training_data import Paths, TrainingData
 from train.evaluation.inference import evaluation_windows, outputs_of
 from train.fusion.initialisation import new_network
 from train.parallel import World
@@ -68,9 +68,9 @@ def run(folder: Path, *, resume: bool = False):
     folder.mkdir(exist_ok=True)
     tokens = corpus("ravdess_av", ("audio", "visual"))
     kept = tokens.take([i for i, split in enumerate(tokens.splits) if split != "test"])
-    inputs = Inputs([kept], spec(), folder, ())
-    places = Places(folder, folder, folder, folder, lambda name: folder)
-    return cross_fit(config(), places, inputs, HERE, RunLog(), folder, resume=resume)
+    inputs = TrainingData([kept], spec(), folder, ())
+    paths = Paths(folder, folder, folder, folder, lambda name: folder)
+    return cross_fit(config(), paths, inputs, HERE, RunLog(), folder, resume=resume)
 
 
 def test_no_source_is_on_both_sides_of_a_fold_and_folds_are_even():
@@ -100,7 +100,7 @@ def test_the_last_network_learns_from_every_source_and_stops_where_the_folds_are
     assert len(curve) == 3
     best = max(range(3), key=lambda i: curve[i])
     assert [row["score"] for row in fitted.history][best] == 0.0
-    assert found.fusion["audio+visual"] != flat(7)
+    assert found.fusion["audio+visual"] != identity_calibration(7)
     assert all(np.isfinite(v.numpy()).all() for v in fitted.net.state_dict().values())
 
 
@@ -109,11 +109,11 @@ def test_a_resumed_run_reads_its_finished_folds_and_ends_with_the_same_weights(t
     trained = []
     real = module.train_network
 
-    def counting(settings, places, inputs, world, log, state, **options):
+    def counting(settings, paths, inputs, world, log, state, **options):
         trained.append(state.name)
         if len(trained) == 3:
             raise KeyboardInterrupt
-        return real(settings, places, inputs, world, log, state, **options)
+        return real(settings, paths, inputs, world, log, state, **options)
 
     monkeypatch.setattr(module, "train_network", counting)
     with pytest.raises(KeyboardInterrupt):

@@ -22,7 +22,7 @@ from core.spec import EncoderSpec, ModelSpec, write_spec
 from core.window import Tokens
 from tests.core.media.files import make
 from tests.train.small_checkpoint import write_checkpoint
-from train.corpora.registry import CORPORA, Reading, read_corpus, split_note, split_rule_of
+from train.corpora.registry import CORPORA, ReadOptions, read_corpus, split_note, split_rule_of
 from train.encoding.corpus import FEATURES, NO_ENCODER, RecordingWork
 from train.evaluation.evaluate import evaluate_corpus
 from train.recordings.testing import MadeUpLive
@@ -150,7 +150,7 @@ def checkpoint(tmp_path_factory) -> Path:
 
 
 def judge(checkpoint: Path, name: str, data: Path, **options):
-    reading = options.pop("reading", Reading())
+    reading = options.pop("reading", ReadOptions())
     work = RecordingWork(options.pop("live", LIVE), workers=1)
     return evaluate_corpus(
         checkpoint,
@@ -214,7 +214,7 @@ def test_a_clip_that_is_missing_is_an_error_or_a_line_in_the_report(checkpoint, 
         cache=tmp_path / "cache",
         locate=lambda name: tmp_path,
         resamples=0,
-        reading=Reading(lenient=True),
+        reading=ReadOptions(lenient=True),
         recordings=work,
     )
     assert report.n == 2
@@ -252,7 +252,7 @@ def test_a_corpus_of_features_is_judged_by_a_checkpoint_for_them(write, tmp_path
     write(data)
     width = 148 if write is elderreact_covarep else 4
     folder = features_checkpoint(tmp_path / "checkpoint", write.__name__, width)
-    reading = Reading("disjoint") if write is mosei else Reading()
+    reading = ReadOptions("disjoint") if write is mosei else ReadOptions()
     report = judge(folder, write.__name__, data, reading=reading)
     assert (report.n, set(report.branches)) == (2, {"fusion", "audio"})
     assert all(np.isfinite(list(figures.values())).all() for figures in report.branches.values())
@@ -263,7 +263,7 @@ def test_a_checkpoint_with_encoders_refuses_features_and_the_other_way_round(wri
     data = tmp_path / "data"
     data.mkdir()
     write(data)
-    reading = Reading("disjoint") if write is mosei else Reading()
+    reading = ReadOptions("disjoint") if write is mosei else ReadOptions()
     with pytest.raises(SpecMismatch, match=f"takes no audio tokens as {write.__name__} has them"):
         judge(checkpoint, write.__name__, data, reading=reading)
     folder = features_checkpoint(tmp_path / "checkpoint", write.__name__, 4)
@@ -310,7 +310,7 @@ def test_an_authors_split_that_shares_sources_is_told_in_the_report(checkpoint, 
 
 def test_our_split_shares_none_and_there_is_nothing_to_tell(tmp_path):
     shared(tmp_path)
-    reading = Reading("disjoint")
+    reading = ReadOptions("disjoint")
     examples = read_corpus("elderreact", tmp_path, reading)
     splits = {e.id: e.split for e in examples}
     assert splits["bean_1"] == splits["bean_2"]
@@ -323,7 +323,7 @@ def test_a_split_rule_is_asked_for_by_name_of_corpora_that_have_one(tmp_path):
     with pytest.raises(ConfigError, match="Known: official, disjoint"):
         split_rule_of("fair")
     with pytest.raises(ConfigError, match="iemocap has one split only"):
-        read_corpus("iemocap", tmp_path, Reading("disjoint"))
+        read_corpus("iemocap", tmp_path, ReadOptions("disjoint"))
 
 
 def test_a_corpus_in_its_usual_folder_is_found_from_above(tmp_path):
@@ -337,7 +337,7 @@ def test_labels_come_in_the_space_that_is_asked_for(tmp_path):
 
     (tmp_path / "03-01-05-01-01-01-24.wav").touch()
     space = LabelSpace(("curiosity", "anger"))
-    [example] = read_corpus("ravdess", tmp_path, replace(Reading(), space=space))
+    [example] = read_corpus("ravdess", tmp_path, replace(ReadOptions(), space=space))
     assert example.labels.target.tolist() == [0, 1]
     assert example.labels.available.tolist() == [False, True]
 

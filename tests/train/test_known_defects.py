@@ -15,13 +15,13 @@ from core.labels import EMOTIONS, MODALITIES
 from core.models.fusion import EmotionNet, NetDetails
 from core.spec import FusionSpec
 from train.fusion import losses
-from train.fusion.objective import Knowledge, LossConfig, Targets, objective
+from train.fusion.objective import LossConfig, Targets, Teacher, objective
 
 SIZES = FusionSpec(width=16, heads=2, peer_layers=1, fusion_layers=1, feedforward=16)
 
 
-def knowledge() -> Knowledge:
-    return Knowledge(torch.zeros(7), torch.ones(3, 7), torch.zeros(3, 7), torch.ones(3, 7), torch.zeros(3, 7))
+def teacher() -> Teacher:
+    return Teacher(torch.zeros(7), torch.ones(3, 7), torch.zeros(3, 7), torch.ones(3, 7), torch.zeros(3, 7))
 
 
 def rows(count: int = 4) -> tuple[NetDetails, Targets]:
@@ -49,7 +49,7 @@ def rows(count: int = 4) -> tuple[NetDetails, Targets]:
 
 def test_the_peers_learn_from_labels_not_only_from_each_other():
     out, targets = rows()
-    parts = objective(out, targets, LossConfig(distillation=0, consistency=0, fusion=0), knowledge())
+    parts = objective(out, targets, LossConfig(distillation=0, consistency=0, fusion=0), teacher())
     gradient = torch.autograd.grad(parts["peers"], out.peer_logits)[0]
     assert (gradient.abs().sum(dim=(0, 2)) > 0).all()
 
@@ -116,6 +116,6 @@ def test_no_label_has_a_weight_of_zero():
 def test_the_teacher_gets_no_gradient():
     out, targets = rows()
     config = LossConfig(fusion=0, peers=0, consistency=0)
-    parts = objective(out, targets, config, knowledge())
+    parts = objective(out, targets, config, teacher())
     gradients = torch.autograd.grad(parts["distillation"], out.peer_logits, allow_unused=True)
     assert gradients[0] is None

@@ -13,19 +13,19 @@ from rich.progress import track
 from train.ablation.config import AblationConfig, preset_of, read_ablation
 from train.ablation.figures import compare, draws, figure_of, resampled
 from train.ablation.report import AblationReport
-from train.ablation.runs import Material, Run, Said, read_material, run_once
-from train.data.training_data import Places
+from train.ablation.runs import AblationData, Run, TestPredictions, read_ablation_data, run_once
+from train.data.training_data import Paths
 from train.metrics import presence
 
 Runs = dict[tuple[tuple[str, ...], int], Run]
 
 
-def ablate(path: Path, places: Places, *, quiet: bool = True) -> AblationReport:
+def ablate(path: Path, paths: Paths, *, quiet: bool = True) -> AblationReport:
     """Run what is not there yet, compare, and write `ablation.json`.
 
     Args:
         path: the ablation.
-        places: folders; finished runs and the report lie in `out`.
+        paths: folders; finished runs and the report lie in `out`.
         quiet: no progress bar.
 
     Raises:
@@ -34,7 +34,7 @@ def ablate(path: Path, places: Places, *, quiet: bool = True) -> AblationReport:
     """
     ablation = read_ablation(path)
     first = preset_of(ablation, path, ablation.variants[ablation.reference], ablation.seeds[0])
-    material = read_material(ablation, first, places, quiet=quiet)
+    ablation_data = read_ablation_data(ablation, first, paths, quiet=quiet)
     wanted = [
         (variant, seed)
         for seed in ablation.seeds
@@ -44,23 +44,27 @@ def ablate(path: Path, places: Places, *, quiet: bool = True) -> AblationReport:
     console = Console(stderr=True)
     for variant, seed in track(wanted, f"{path.stem} runs", disable=quiet, console=console):
         config = preset_of(ablation, path, variant, seed)
-        runs[variant.flags, seed] = run_once(ablation, config, material, places, places.out / "runs")
-    report = compared(ablation, material, runs, name=path.stem)
+        runs[variant.flags, seed] = run_once(ablation, config, ablation_data, paths, paths.out / "runs")
+    report = compared(ablation, ablation_data, runs, name=path.stem)
     text = json.dumps(report.as_dict(), indent=1) + "\n"
-    (places.out / "ablation.json").write_text(text, encoding="utf-8")
+    (paths.out / "ablation.json").write_text(text, encoding="utf-8")
     return report
 
 
-def compared(ablation: AblationConfig, material: Material, runs: Runs, *, name: str) -> AblationReport:
+def compared(
+    ablation: AblationConfig, ablation_data: AblationData, runs: Runs, *, name: str
+) -> AblationReport:
     """The report of finished runs."""
-    test = material.test
+    test = ablation_data.test
     weights = draws(len(test), ablation.resamples)
 
-    def figures(said: Said) -> float:
-        return figure_of(ablation.figure, said.probabilities, said.thresholds, test.targets, test.known)
+    def figures(predictions: TestPredictions) -> float:
+        return figure_of(
+            ablation.figure, predictions.probabilities, predictions.thresholds, test.targets, test.known
+        )
 
-    def drawn(said: Said) -> NDArray[np.floating]:
-        asked = (said.probabilities, said.thresholds, test.targets, test.known, weights)
+    def drawn(predictions: TestPredictions) -> NDArray[np.floating]:
+        asked = (predictions.probabilities, predictions.thresholds, test.targets, test.known, weights)
         return resampled(ablation.figure, *asked)
 
     answers = {
@@ -84,24 +88,27 @@ def compared(ablation: AblationConfig, material: Material, runs: Runs, *, name: 
         seeds=ablation.seeds,
         reference=ablation.reference,
         rows=compare(
-            {label: np.stack([drawn(said) for said in found]) for label, found in answers.items()},
-            {label: [figures(said) for said in found] for label, found in answers.items()},
+            {
+                label: np.stack([drawn(predictions) for predictions in found])
+                for label, found in answers.items()
+            },
+            {label: [figures(predictions) for predictions in found] for label, found in answers.items()},
             ablation.reference,
         ),
         alone=alone,
-        constant=_constant(ablation, material),
+        constant=_constant(ablation, ablation_data),
         not_applicable=ablation.not_applicable,
     )
 
 
-def _constant(ablation: AblationConfig, material: Material) -> float:
+def _constant(ablation: AblationConfig, ablation_data: AblationData) -> float:
     """Always the label that is most frequent in training data; for F1, all labels."""
-    test = material.test
-    train = next(s.part("train") for s in material.inputs.sets if s.corpus == ablation.corpus)
-    said = np.ones(test.targets.shape, np.float32)
+    test = ablation_data.test
+    train = next(s.part("train") for s in ablation_data.inputs.sets if s.corpus == ablation.corpus)
+    predictions = np.ones(test.targets.shape, np.float32)
     if ablation.figure == "accuracy":
         rates = (presence(train.targets) & train.known).mean(axis=0)
-        said = np.zeros_like(said)
-        said[:, int(rates.argmax())] = 1.0
+        predictions = np.zeros_like(predictions)
+        predictions[:, int(rates.argmax())] = 1.0
     cuts = np.full(test.targets.shape[1], 0.5, np.float32)
-    return figure_of(ablation.figure, said, cuts, test.targets, test.known)
+    return figure_of(ablation.figure, predictions, cuts, test.targets, test.known)

@@ -22,7 +22,7 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class VariantResult:
     """One row of the table.
 
     Attributes:
@@ -76,9 +76,9 @@ def _counts(
     probabilities: Floats, thresholds: Floats, targets: Floats, known: Bools, weights: Floats
 ) -> tuple[Floats, Floats]:
     """Twice the hits, and hits twice with all errors, (R, C) each: F1 is their quotient."""
-    truth, said = presence(targets) & known, (probabilities >= thresholds) & known
-    hits = 2.0 * (weights @ (truth & said).astype(np.float64))
-    return hits, weights @ (truth.astype(np.float64) + said.astype(np.float64))
+    truth, predicted = presence(targets) & known, (probabilities >= thresholds) & known
+    hits = 2.0 * (weights @ (truth & predicted).astype(np.float64))
+    return hits, weights @ (truth.astype(np.float64) + predicted.astype(np.float64))
 
 
 def _macro(*asked: Floats) -> Floats:
@@ -106,7 +106,7 @@ def draws(count: int, resamples: int, seed: int = 0) -> Floats:
 
 def compare(
     resampled_figures: Mapping[str, Floats], figures: Mapping[str, Sequence[float]], reference: str
-) -> dict[str, Compared]:
+) -> dict[str, VariantResult]:
     """Means, intervals and paired differences of all variants.
 
     Args:
@@ -119,7 +119,7 @@ def compare(
     share = draws(seeds, count, seed=1) / seeds  # (R, S)
     means = {name: (share.T * found).sum(axis=0) for name, found in resampled_figures.items()}
     return {
-        name: Compared(
+        name: VariantResult(
             mean=float(np.mean(figures[name])),
             interval=_interval(drawn),
             seeds=tuple(figures[name]),

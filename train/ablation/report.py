@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from core.errors import ConfigError
-from train.ablation.figures import Compared
+from train.ablation.figures import VariantResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class AblationReport:
     sources: int
     seeds: tuple[int, ...]
     reference: str
-    rows: dict[str, Compared]
+    rows: dict[str, VariantResult]
     alone: dict[str, dict[str, float]]
     constant: float
     not_applicable: dict[str, str]
@@ -114,7 +114,7 @@ def _rows(report: AblationReport) -> list[list[str]]:
     return rows
 
 
-def _signed(row: Compared) -> str:
+def _signed(row: VariantResult) -> str:
     low, high = row.difference_interval
     return f"{row.difference:+.3f} [{low:+.3f}, {high:+.3f}]"
 

@@ -38,7 +38,7 @@ FEWEST: Final = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Observed:
+class BranchOutputs:
     """What one branch says of one corpus' validation part.
 
     Attributes:
@@ -83,14 +83,16 @@ def fit_points(
         shapes: static sizes.
         default: calibration on all of them, which points are drawn to.
     """
-    every = {s.corpus: observe(net, s, shapes) for s in validation if len(s) >= FEWEST}
+    every = {s.corpus: branch_outputs(net, s, shapes) for s in validation if len(s) >= FEWEST}
     # a corpus may have enough examples, and of no modality enough
     observed = {corpus: branches for corpus, branches in every.items() if branches}
     pulls = choose_pulls(observed, default)
     return {corpus: _point(branches, pulls[corpus], default) for corpus, branches in observed.items()}
 
 
-def observe(net: EmotionNet, tokens: TokenSet, shapes: Mapping[Modality, TokenShape]) -> list[Observed]:
+def branch_outputs(
+    net: EmotionNet, tokens: TokenSet, shapes: Mapping[Modality, TokenShape]
+) -> list[BranchOutputs]:
     """Every branch that can say something of a corpus: fusion on each pattern, and the peers."""
     there = [m for i, m in enumerate(MODALITIES) if tokens.present[:, i].any()]
     result = []
@@ -102,14 +104,14 @@ def observe(net: EmotionNet, tokens: TokenSet, shapes: Mapping[Modality, TokenSh
         part = tokens.take(rows)
         out = outputs_of(net, evaluation_windows(part, names), shapes)
         labels = (part.targets, part.known, out.counts, part.sources)
-        result.append(Observed(names, False, out.logits, *labels))
+        result.append(BranchOutputs(names, False, out.logits, *labels))
         if len(names) == 1:
-            result.append(Observed(names, True, out.peer_logits[:, columns[0]], *labels))
+            result.append(BranchOutputs(names, True, out.peer_logits[:, columns[0]], *labels))
     return result
 
 
 def choose_pulls(
-    observed: Mapping[str, Sequence[Observed]], default: CalibrationSpec
+    observed: Mapping[str, Sequence[BranchOutputs]], default: CalibrationSpec
 ) -> dict[str, dict[str, float]]:
     """Corpus -> name of a branch -> pull to the default.
 
@@ -126,7 +128,7 @@ def choose_pulls(
     return pulls
 
 
-def choose_pull(branch: Observed, default: CalibrationSpec) -> float:
+def choose_pull(branch: BranchOutputs, default: CalibrationSpec) -> float:
     """The pull with the lowest cross entropy on speakers that were left out; at least two speakers."""
     names, number = np.unique(np.array(branch.sources), return_inverse=True)
     fold = np.random.default_rng(0).permutation(len(names))[number] % min(FOLDS, len(names))
@@ -143,7 +145,7 @@ def choose_pull(branch: Observed, default: CalibrationSpec) -> float:
 
 
 def _point(
-    branches: Sequence[Observed], pulls: Mapping[str, float], default: CalibrationSpec
+    branches: Sequence[BranchOutputs], pulls: Mapping[str, float], default: CalibrationSpec
 ) -> OperatingPoint:
     fusion: dict[str, BranchCalibration] = {}
     peers: dict[Modality, BranchCalibration] = {}

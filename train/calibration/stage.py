@@ -23,12 +23,18 @@ from core.spec import BranchCalibration, CalibrationSpec, pattern
 from core.window import TokenShape
 from train.calibration.fitting import fit_abstention, fit_branch, fit_thresholds
 from train.calibration.operating_points import fit_points
-from train.calibration.teacher import Judged, calibrated_peers, flat, judge, knowledge_of
+from train.calibration.teacher import (
+    ValidationOutputs,
+    identity_calibration,
+    make_teacher,
+    measure_reliability,
+    validation_outputs,
+)
 from train.data.token_set import TokenSet
-from train.data.window_augmentation import PlacementConfig
+from train.data.window_augmentation import WindowAugmentation
 from train.evaluation.inference import Outputs, evaluation_windows, outputs_of
-from train.fusion.batches import BatchMaker, PairingConfig
-from train.fusion.objective import Knowledge
+from train.fusion.batches import BatchConfig, BatchMaker
+from train.fusion.objective import Teacher
 
 PATTERNS: tuple[tuple[Modality, ...], ...] = tuple(
     p for n in (1, 2, 3) for p in itertools.combinations(MODALITIES, n)
@@ -41,7 +47,7 @@ def calibrate(
     validation: Sequence[TokenSet],
     shapes: Mapping[Modality, TokenShape],
     weights: Mapping[str, float],
-    placement: PlacementConfig,
+    placement: WindowAugmentation,
     joined: int,
 ) -> CalibrationSpec:
     """Fit the calibration of every branch and pattern, the thresholds and the abstention.
@@ -54,40 +60,40 @@ def calibrate(
         placement: how joined windows are drawn.
         joined: number of joined windows for each pattern of several modalities.
     """
-    insight = calibrated_peers(net, validation, shapes, weights)
+    peer_reliability = measure_reliability(net, validation, shapes, weights)
     fusion: dict[str, BranchCalibration] = dict.fromkeys(
-        map(pattern, PATTERNS), flat(validation[0].targets.shape[1])
+        map(pattern, PATTERNS), identity_calibration(validation[0].targets.shape[1])
     )
-    peers = dict(insight.branches)
-    alone = [(m, judge(net, validation, shapes, m, weights)) for m in MODALITIES]
-    heard = [(m, seen) for m, seen in alone if seen is not None]
-    for modality, seen in heard:
-        branch = fit_branch(seen.logits, seen.targets, seen.known, seen.weights)
-        fusion[modality] = _with_thresholds(branch, seen.logits, seen)
-        peers[modality] = _with_thresholds(peers[modality], seen.peer, seen)
-    know = knowledge_of(validation, insight)
+    peers = dict(peer_reliability.branches)
+    alone = [(m, validation_outputs(net, validation, shapes, m, weights)) for m in MODALITIES]
+    single_modality = [(m, outputs) for m, outputs in alone if outputs is not None]
+    for modality, outputs in single_modality:
+        branch = fit_branch(outputs.logits, outputs.targets, outputs.known, outputs.weights)
+        fusion[modality] = _with_thresholds(branch, outputs.logits, outputs)
+        peers[modality] = _with_thresholds(peers[modality], outputs.peer, outputs)
+    teacher = make_teacher(validation, peer_reliability)
     for names in (p for p in PATTERNS if len(p) > 1):
         real = _paired(net, validation, shapes, names)
         if real is not None:
             fusion[pattern(names)] = fit_branch(*real)
             continue
-        outputs = _joined(net, validation, shapes, names, placement, joined)
-        if outputs is not None:
-            fusion[pattern(names)] = _taught(outputs, know)
-    default = _common(fusion, peers, heard)
+        on_joined = _joined(net, validation, shapes, names, placement, joined)
+        if on_joined is not None:
+            fusion[pattern(names)] = _calibrate_to_teacher(on_joined, teacher)
+    default = _default_point(fusion, peers, single_modality)
     points = fit_points(net, validation, shapes, default)
     return default.model_copy(update={"operating_points": points})
 
 
-def _common(
+def _default_point(
     fusion: dict[str, BranchCalibration],
     peers: dict[Modality, BranchCalibration],
-    heard: Sequence[tuple[Modality, Judged]],
+    single_modality: Sequence[tuple[Modality, ValidationOutputs]],
 ) -> CalibrationSpec:
     """The default point: thresholds and abstention for all single modalities together."""
-    p = np.concatenate([probabilities(seen.logits, fusion[m]) for m, seen in heard])
+    p = np.concatenate([probabilities(outputs.logits, fusion[m]) for m, outputs in single_modality])
     y, known, counts, weights = (
-        np.concatenate([getattr(seen, name) for _, seen in heard])
+        np.concatenate([getattr(outputs, name) for _, outputs in single_modality])
         for name in ("targets", "known", "counts", "weights")
     )
     return CalibrationSpec(
@@ -98,18 +104,18 @@ def _common(
     )
 
 
-def _taught(outputs: Outputs, know: Knowledge) -> BranchCalibration:
+def _calibrate_to_teacher(outputs: Outputs, teacher: Teacher) -> BranchCalibration:
     """Calibrated to agree with the teacher: nobody knows the labels of joined windows."""
-    taught = know.teacher(torch.from_numpy(outputs.peer_logits), torch.from_numpy(outputs.available))
+    taught = teacher.logits(torch.from_numpy(outputs.peer_logits), torch.from_numpy(outputs.available))
     goal = taught.sigmoid().numpy()
     return fit_branch(outputs.logits, goal, np.ones_like(goal, np.bool_))
 
 
 def _with_thresholds(
-    branch: BranchCalibration, logits: NDArray[np.floating], seen: Judged
+    branch: BranchCalibration, logits: NDArray[np.floating], outputs: ValidationOutputs
 ) -> BranchCalibration:
     estimates = probabilities(logits, branch)
-    own = fit_thresholds(estimates, seen.targets, seen.known, weights=seen.weights)
+    own = fit_thresholds(estimates, outputs.targets, outputs.known, weights=outputs.weights)
     return branch.model_copy(update={"thresholds": own})
 
 
@@ -139,14 +145,14 @@ def _joined(
     validation: Sequence[TokenSet],
     shapes: Mapping[Modality, TokenShape],
     names: tuple[Modality, ...],
-    placement: PlacementConfig,
+    placement: WindowAugmentation,
     count: int,
 ) -> Outputs | None:
     """Outputs on label-blind joined windows that have exactly `names`."""
     sets = [_only(s, names) for s in validation if set(s.tokens) & set(names)]
     if {m for s in sets for m in s.tokens} != set(names):
         return None
-    shares = PairingConfig(
+    shares = BatchConfig(
         two_missing=0, one_missing=float(len(names) == 2), all_present=float(len(names) == 3)
     )
     maker = BatchMaker(sets, shapes, shares, placement, seed=1)

@@ -19,15 +19,15 @@ from core.window import TokenShape
 from train.calibration.fitting import fit_branch, reliability
 from train.data.token_set import TokenSet
 from train.evaluation.inference import Outputs, evaluation_windows, outputs_of
-from train.fusion.objective import Knowledge
+from train.fusion.objective import Teacher
 
 
-def flat(labels: int) -> BranchCalibration:
+def identity_calibration(labels: int) -> BranchCalibration:
     """The calibration of so many labels that changes nothing."""
     return BranchCalibration(temperature=(1.0,) * labels, bias=(0.0,) * labels)
 
 
-class Judged:
+class ValidationOutputs:
     """The examples of several validation sets that have a modality, with what the network said of them.
 
     Args:
@@ -56,23 +56,23 @@ class Judged:
         )
 
 
-def judge(
+def validation_outputs(
     net: EmotionNet,
     validation: Sequence[TokenSet],
     shapes: Mapping[Modality, TokenShape],
     modality: Modality,
     weights: Mapping[str, float],
-) -> Judged | None:
+) -> ValidationOutputs | None:
     """Run the network over all validation examples with one modality alone; None where none has it."""
     having = [s for s in validation if modality in s.tokens and len(s)]
     if not having:
         return None
     outputs = [outputs_of(net, evaluation_windows(s, (modality,)), shapes) for s in having]
-    return Judged(having, outputs, modality, weights)
+    return ValidationOutputs(having, outputs, modality, weights)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Insight:
+class PeerReliability:
     """What validation data say of the peers.
 
     Attributes:
@@ -93,27 +93,27 @@ class Insight:
         return np.where(known, self.base_logits, total / np.maximum(known.sum(axis=0), 1))
 
 
-def calibrated_peers(
+def measure_reliability(
     net: EmotionNet,
     validation: Sequence[TokenSet],
     shapes: Mapping[Modality, TokenShape],
     weights: Mapping[str, float],
-) -> Insight:
+) -> PeerReliability:
     """Calibrate each peer on the examples that have its modality, and see how much it knows."""
     labels = validation[0].targets.shape[1]
-    branches: dict[Modality, BranchCalibration] = dict.fromkeys(MODALITIES, flat(labels))
+    branches: dict[Modality, BranchCalibration] = dict.fromkeys(MODALITIES, identity_calibration(labels))
     trust = np.zeros((len(MODALITIES), labels))
     base = np.full(trust.shape, np.nan)
     for i, modality in enumerate(MODALITIES):
-        seen = judge(net, validation, shapes, modality, weights)
-        if seen is not None:
-            branches[modality] = fit_branch(seen.peer, seen.targets, seen.known, seen.weights)
-            trust[i] = reliability(seen.peer, seen.targets, seen.known, branches[modality])
-            base[i] = _log_odds(seen.targets, seen.known, seen.weights)
-    return Insight(branches, trust, base)
+        outputs = validation_outputs(net, validation, shapes, modality, weights)
+        if outputs is not None:
+            branches[modality] = fit_branch(outputs.peer, outputs.targets, outputs.known, outputs.weights)
+            trust[i] = reliability(outputs.peer, outputs.targets, outputs.known, branches[modality])
+            base[i] = _log_odds(outputs.targets, outputs.known, outputs.weights)
+    return PeerReliability(branches, trust, base)
 
 
-def equal_peers(train: Sequence[TokenSet]) -> Insight:
+def equal_reliability(train: Sequence[TokenSet]) -> PeerReliability:
     """What can be said of peers that have learned nothing yet: as much trust for each, logits as they are."""
     labels = train[0].targets.shape[1]
     trust = np.zeros((len(MODALITIES), labels))
@@ -126,24 +126,24 @@ def equal_peers(train: Sequence[TokenSet]) -> Insight:
             base[i] = _log_odds(
                 np.concatenate([s.targets[there] for s, there in rows]), known, np.ones(len(known))
             )
-    return Insight(dict.fromkeys(MODALITIES, flat(labels)), trust, base)
+    return PeerReliability(dict.fromkeys(MODALITIES, identity_calibration(labels)), trust, base)
 
 
-def knowledge_of(train: Sequence[TokenSet], insight: Insight) -> Knowledge:
+def make_teacher(train: Sequence[TokenSet], peer_reliability: PeerReliability) -> Teacher:
     """Pack base rates of the training data and the insight into the peers for the losses."""
     known = np.concatenate([s.known for s in train])
     prior = _log_odds(np.concatenate([s.targets for s in train]), known, np.ones(len(known)))
-    rows = [insight.branches[m] for m in MODALITIES]
+    rows = [peer_reliability.branches[m] for m in MODALITIES]
 
     def tensor(values: ArrayLike) -> torch.Tensor:
         return torch.tensor(np.asarray(values, np.float32))
 
-    return Knowledge(
+    return Teacher(
         prior_logit=tensor(np.nan_to_num(prior)),
         temperature=tensor([b.temperature for b in rows]),
         bias=tensor([b.bias for b in rows]),
-        reliability=tensor(insight.trust),
-        base_logits=tensor(insight.known_base_logits),
+        reliability=tensor(peer_reliability.trust),
+        base_logits=tensor(peer_reliability.known_base_logits),
     )
 
 

@@ -63,7 +63,7 @@ class _Mistakes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _TableRow:
     line: int
     cells: Mapping[str, str]
     path: Path
@@ -169,7 +169,7 @@ def _label_columns(header: list[str], space: LabelSpace, mistakes: _Mistakes) ->
 
 def _row(
     line: int, cells: Mapping[str, str], labels: list[str], mistakes: _Mistakes, lenient: bool
-) -> _Row | None:
+) -> _TableRow | None:
     path = mistakes.table.parent / cells["path"]
     if not cells["path"]:
         mistakes.add(line, "path", "is empty")
@@ -189,7 +189,7 @@ def _row(
         hint = f"did you mean {near[0]}?" if near else f"write one of {', '.join(_SPLITS)}"
         mistakes.add(line, "split", f"{split!r} is unknown; {hint}")
         return None
-    return _Row(line, cells, path, t0_s, t1_s, shares, scales)
+    return _TableRow(line, cells, path, t0_s, t1_s, shares, scales)
 
 
 def _numbers(
@@ -227,7 +227,7 @@ def _number(
 # --- splits ------------------------------------------------------------------------------------------
 
 
-def _splits(rows: list[_Row], mistakes: _Mistakes, *, whole: bool) -> list[Split | None]:
+def _splits(rows: list[_TableRow], mistakes: _Mistakes, *, whole: bool) -> list[Split | None]:
     """Part of each row; None where that is a mistake."""
     given = [_given(row) for row in rows]
     if any(given):
@@ -243,11 +243,11 @@ def _splits(rows: list[_Row], mistakes: _Mistakes, *, whole: bool) -> list[Split
     return [*drawn]
 
 
-def _given(row: _Row) -> Split | None:
+def _given(row: _TableRow) -> Split | None:
     return next((split for split in get_args(Split) if split == row.cells.get("split")), None)
 
 
-def _groups(rows: Iterable[_Row]) -> dict[str, str]:
+def _groups(rows: Iterable[_TableRow]) -> dict[str, str]:
     """Speaker -> name of a group: those who are heard in one recording have to stay together."""
     group: dict[str, str] = {}
     first_in: dict[Path, str] = {}
@@ -259,7 +259,7 @@ def _groups(rows: Iterable[_Row]) -> dict[str, str]:
     return group
 
 
-def _check_ids(rows: Iterable[_Row], mistakes: _Mistakes) -> None:
+def _check_ids(rows: Iterable[_TableRow], mistakes: _Mistakes) -> None:
     seen: set[str] = set()
     for row in rows:
         if row.name in seen:
@@ -268,7 +268,7 @@ def _check_ids(rows: Iterable[_Row], mistakes: _Mistakes) -> None:
 
 
 def _check_apart(
-    rows: list[_Row], splits: list[Split | None], mistakes: _Mistakes, *, allow_shared_speakers: bool
+    rows: list[_TableRow], splits: list[Split | None], mistakes: _Mistakes, *, allow_shared_speakers: bool
 ) -> None:
     """No speaker and no recording may be in several parts."""
     columns = ["path"] if allow_shared_speakers else ["path", "speaker"]
@@ -288,7 +288,7 @@ def _check_apart(
 
 
 def _example(
-    row: _Row, split: Split, space: LabelSpace, table: Path, *, by_recording: bool
+    row: _TableRow, split: Split, space: LabelSpace, table: Path, *, by_recording: bool
 ) -> RecordingExample:
     return RecordingExample(
         id=row.name,

@@ -32,7 +32,7 @@ _SAME_VIDEO: Final = {"try_not_look_away": "not_look_away"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Row:
+class ClipRow:
     """One line of a label file: clip without suffix, part, labels, valence in [-1, 1]."""
 
     clip: str
@@ -78,7 +78,7 @@ def read(
     return examples
 
 
-def label_rows(folder: Path, space: LabelSpace = DEFAULT) -> Iterator[Row]:
+def label_rows(folder: Path, space: LabelSpace = DEFAULT) -> Iterator[ClipRow]:
     """Lines of the label files below `folder`. Raises SourceError as `read` does."""
     for path in existing(folder, "**/*_labels.txt"):
         part = path.name.removesuffix("_labels.txt")
@@ -94,10 +94,10 @@ def source_of(clip: str) -> str:
     return _SAME_VIDEO.get(video, video)
 
 
-def _row(fields: list[str], part: str, space: LabelSpace, *, where: str) -> Row:
+def _row(fields: list[str], part: str, space: LabelSpace, *, where: str) -> ClipRow:
     flags = fields[1:7]
     if len(fields) != len(EMOTIONS) + 3 or not set(flags) <= {"0", "1"}:
         raise SourceError("is not: name, six times 0 or 1, gender, valence.", where=where)
     own = {name: float(flag) for name, flag in zip(EMOTIONS, flags, strict=True)}
     labels = space.of_corpus(NAME, own)
-    return Row(fields[0].removesuffix(".mp4"), part, labels, (float(fields[8]) - 4) / 3)
+    return ClipRow(fields[0].removesuffix(".mp4"), part, labels, (float(fields[8]) - 4) / 3)

@@ -83,7 +83,7 @@ CORPORA: Final[dict[str, Corpus]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadOptions:
     """How a corpus is read.
 
     Attributes:
@@ -120,7 +120,7 @@ def corpus(name: str) -> Corpus:
     return CORPORA[name]
 
 
-def read_corpus(name: str, data: Path, reading: Reading = Reading()) -> Sequence[Example]:
+def read_corpus(name: str, data: Path, reading: ReadOptions = ReadOptions()) -> Sequence[Example]:
     """Read a corpus; nothing is decoded.
 
     That its splits share no source is asserted, but for authors' splits that are known to: see
@@ -155,7 +155,7 @@ def read_corpus(name: str, data: Path, reading: Reading = Reading()) -> Sequence
     return examples
 
 
-def split_note(name: str, examples: Sequence[Example], reading: Reading) -> str:
+def split_note(name: str, examples: Sequence[Example], reading: ReadOptions) -> str:
     """What is to be said of a split by the authors that shares sources; "" where there is nothing to say."""
     accepted = inspect.signature(corpus(name).read()).parameters
     rule = reading.split_rule or (accepted["split"].default if "split" in accepted else None)

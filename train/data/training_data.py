@@ -10,21 +10,21 @@ from core.errors import ConfigError
 from core.labels import MODALITIES, Modality
 from core.spec import CalibrationSpec, EncoderSpec, ModelSpec, pattern
 from train.calibration.stage import PATTERNS
-from train.calibration.teacher import flat
+from train.calibration.teacher import identity_calibration
 from train.config import CorpusConfig, TrainingConfig
 from train.corpora.base import Example, bucket
 from train.corpora.label_space import LabelSpace
-from train.corpora.registry import Reading, read_corpus, split_note
+from train.corpora.registry import ReadOptions, read_corpus, split_note
 from train.data.token_set import TokenSet
 from train.encoder_plan import cutting_checkpoint, encoder_specs
-from train.encoding.corpus import Means, RecordingWork, tokens_of
+from train.encoding.corpus import EncodingContext, RecordingWork, tokens_of
 from train.encoding.features import Locate
 from train.raw.corpus import raw_set
 from train.raw.preset import raw_specs, vocabulary_of
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class Paths:
     """Where things are.
 
     Attributes:
@@ -45,7 +45,7 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
+class TrainingData:
     """Everything that goes into a training.
 
     Attributes:
@@ -61,23 +61,23 @@ class Inputs:
     notes: tuple[str, ...]
 
 
-def read_inputs(config: TrainingConfig, places: Places, *, quiet: bool = True) -> Inputs:
+def read_training_data(config: TrainingConfig, paths: Paths, *, quiet: bool = True) -> TrainingData:
     """Tokens of every corpus of the preset, out of the cache where they are there.
 
     Args:
         config: the preset.
-        places: folders.
+        paths: folders.
         quiet: no progress bars.
 
     Raises:
         ConfigError: nothing is left for training or for validation.
         SourceError: a corpus, or a recording of one, is absent or damaged.
     """
-    parts, notes = _read(config, places)
+    parts, notes = _read(config, paths)
     if config.inputs == "raw":
-        found = _raw(config, places, parts, quiet=quiet)
+        found = _raw(config, paths, parts, quiet=quiet)
     else:
-        found = _encoded(config, places, parts, quiet=quiet)
+        found = _encoded(config, paths, parts, quiet=quiet)
     for split in ("train", "validation"):
         if not any(split in tokens.splits for tokens in found.sets):
             raise ConfigError(
@@ -95,68 +95,68 @@ def limited(examples: Sequence[Example], use: CorpusConfig) -> list[Example]:
     return kept
 
 
-def _read(config: TrainingConfig, places: Places) -> tuple[dict[str, list[Example]], list[str]]:
+def _read(config: TrainingConfig, paths: Paths) -> tuple[dict[str, list[Example]], list[str]]:
     """Corpus -> its examples, and what is to be told of their splits."""
     parts: dict[str, list[Example]] = {}
     notes = []
     for name, use in config.corpora.items():
-        reading = Reading(
+        reading = ReadOptions(
             split_rule=use.split_rule,
             shared_speakers=use.shared_speakers,
-            lenient=places.recordings.skip_unreadable,
+            lenient=paths.recordings.skip_unreadable,
             space=LabelSpace(config.labels),
         )
-        everything = read_corpus(name, use.folder or places.data, reading)
+        everything = read_corpus(name, use.folder or paths.data, reading)
         parts[name] = limited(everything, use)
         notes += [note for note in (split_note(name, everything, reading),) if note]
     return parts, notes
 
 
 def _encoded(
-    config: TrainingConfig, places: Places, parts: Mapping[str, list[Example]], *, quiet: bool
-) -> Inputs:
+    config: TrainingConfig, paths: Paths, parts: Mapping[str, list[Example]], *, quiet: bool
+) -> TrainingData:
     heard = config.recogniser
-    means = Means(
-        places.encoders,
-        places.cache,
-        places.locate,
-        lambda: cutting_checkpoint(places.encoders, places.cache, lambda: _spec(config, places, ())),
+    context = EncodingContext(
+        paths.encoders,
+        paths.cache,
+        paths.locate,
+        lambda: cutting_checkpoint(paths.encoders, paths.cache, lambda: _spec(config, paths, ())),
         config.views,
-        replace(places.recordings, whisper=heard.whisper, language=heard.language),
+        replace(paths.recordings, whisper=heard.whisper, language=heard.language),
     )
     sets, notes = [], []
     for name, examples in parts.items():
-        tokens, told = tokens_of(name, examples, means, quiet=quiet)
+        tokens, told = tokens_of(name, examples, context, quiet=quiet)
         sets.append(tokens)
         notes += told
-    return Inputs(sets, _spec(config, places, sets), places.encoders, tuple(notes))
+    return TrainingData(sets, _spec(config, paths, sets), paths.encoders, tuple(notes))
 
 
 def _raw(
-    config: TrainingConfig, places: Places, parts: Mapping[str, list[Example]], *, quiet: bool
-) -> Inputs:
+    config: TrainingConfig, paths: Paths, parts: Mapping[str, list[Example]], *, quiet: bool
+) -> TrainingData:
     everything = [example for examples in parts.values() for example in examples]
-    vocabulary = vocabulary_of(everything, config.vocabulary, places.cache)
-    live = places.recordings.live
+    vocabulary = vocabulary_of(everything, config.vocabulary, paths.cache)
+    live = paths.recordings.live
     opened = None if live is None else live.open_recording
     sets = [
-        raw_set(name, examples, vocabulary, places.cache, opened, quiet=quiet)
+        raw_set(name, examples, vocabulary, paths.cache, opened, quiet=quiet)
         for name, examples in parts.items()
     ]
     spec = _unfitted(config, raw_specs(config.max_tokens.of(), vocabulary))
-    return Inputs(sets, spec, vocabulary, ())
+    return TrainingData(sets, spec, vocabulary, ())
 
 
-def _spec(config: TrainingConfig, places: Places, sets: Sequence[TokenSet]) -> ModelSpec:
-    return _unfitted(config, encoder_specs(sets, config.max_tokens.of(), places.encoders))
+def _spec(config: TrainingConfig, paths: Paths, sets: Sequence[TokenSet]) -> ModelSpec:
+    return _unfitted(config, encoder_specs(sets, config.max_tokens.of(), paths.encoders))
 
 
 def _unfitted(config: TrainingConfig, encoders: dict[Modality, EncoderSpec]) -> ModelSpec:
     """The spec of a checkpoint of which nothing was fitted yet."""
     count = len(config.labels)
     unfitted = CalibrationSpec(
-        fusion=dict.fromkeys(map(pattern, PATTERNS), flat(count)),
-        peers=dict.fromkeys(MODALITIES, flat(count)),
+        fusion=dict.fromkeys(map(pattern, PATTERNS), identity_calibration(count)),
+        peers=dict.fromkeys(MODALITIES, identity_calibration(count)),
         thresholds=(0.5,) * count,
     )
     return ModelSpec(

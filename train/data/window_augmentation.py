@@ -24,7 +24,7 @@ SECONDS_PER_LOOK: Final = 0.2
 """Five looks at a face in a second, as the face stage's default rate."""
 
 
-class PlacementConfig(Strict):
+class WindowAugmentation(Strict):
     """How windows are drawn in training.
 
     Attributes:
@@ -46,7 +46,7 @@ class PlacementConfig(Strict):
     noise: float = Field(0.05, ge=0)
 
 
-def place(tokens: Tokens, timing: Timing, config: PlacementConfig, rng: np.random.Generator) -> Tokens:
+def place(tokens: Tokens, timing: Timing, config: WindowAugmentation, rng: np.random.Generator) -> Tokens:
     """Draw one placement of an example's tokens.
 
     Args:
@@ -86,7 +86,7 @@ def place(tokens: Tokens, timing: Timing, config: PlacementConfig, rng: np.rando
 def place_together(
     tokens: dict[Modality, Tokens],
     timings: dict[Modality, Timing],
-    config: PlacementConfig,
+    config: WindowAugmentation,
     rng: np.random.Generator,
 ) -> dict[Modality, Tokens]:
     """Draw one placement of the modalities of one recording: they keep their common clock."""
@@ -110,7 +110,7 @@ def as_given(tokens: Tokens, timing: Timing) -> Tokens:
     return tokens
 
 
-def _track(tokens: Tokens, length_s: float, config: PlacementConfig, rng: np.random.Generator) -> Tokens:
+def _track(tokens: Tokens, length_s: float, config: WindowAugmentation, rng: np.random.Generator) -> Tokens:
     """One face seen for a while: looks drawn from the example's views."""
     seen_s = rng.uniform(0.0, min(length_s, config.longest_look_s))
     start_s = rng.uniform(0.0, length_s - seen_s)
@@ -138,13 +138,13 @@ def _repeat(tokens: Tokens, length_s: float, rng: np.random.Generator) -> Tokens
     return Tokens(np.tile(tokens.values, (times, 1)), np.tile(tokens.times_s, times) + shifts)
 
 
-def _stretch(tokens: Tokens, config: PlacementConfig, rng: np.random.Generator) -> Tokens:
+def _stretch(tokens: Tokens, config: WindowAugmentation, rng: np.random.Generator) -> Tokens:
     kept = max(1, round(len(tokens) * rng.uniform(config.least_kept, 1.0)))
     start = int(rng.integers(0, len(tokens) - kept + 1))
     return Tokens(tokens.values[start : start + kept], tokens.times_s[start : start + kept])
 
 
-def _noisy(tokens: Tokens, config: PlacementConfig, rng: np.random.Generator) -> Tokens:
+def _noisy(tokens: Tokens, config: WindowAugmentation, rng: np.random.Generator) -> Tokens:
     if not config.noise or len(tokens) == 0:
         return tokens
     spread = np.float32(config.noise) * tokens.values.std(axis=0)

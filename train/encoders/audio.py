@@ -24,11 +24,11 @@ from core.encoders.silero import SileroVoice
 from core.encoders.weight_files import write_tensors
 from train.encoders.audio_data import FOLDERS, Clip, View, pad_tokens, read_clips, view_of
 from train.encoders.moment_readout import solve_statistics
-from train.encoders.optimisation import Log, masked_bce
+from train.encoders.optimisation import JsonLog, masked_bce
 from train.encoders.peer_training import PeerSizes, new_peer, set_statistics
-from train.encoders.resume import Progress
+from train.encoders.resume import TrainingState
 from train.encoders.scores import uar
-from train.optim import Best, MovingAverage, device_of, optimiser, warm_up_and_cosine
+from train.optim import BestWeights, MovingAverage, device_of, optimiser, warm_up_and_cosine
 
 
 class AudioTraining(Strict):
@@ -111,15 +111,14 @@ def train_audio(config: AudioTraining, data: Path, weights: Path, voice: Path, o
         Unweighted average recall per corpus on validation and test speakers.
     """
     torch.manual_seed(config.seed)
-    log = Log(out / "audio_log.jsonl")
+    log = JsonLog(out / "audio_log.jsonl")
     clips = read_clips(data, SileroVoice(voice), config.vote_share, config.every)
     model = AudioModel(weights, config).to(device_of(config.device))
     train = [clip for clip in clips if clip.example.split == "train"]
-    chance = np.random.default_rng(config.seed)
+    rng = np.random.default_rng(config.seed)
     step = round(config.block_s * 16_000)
     seen = [
-        [view_of(clip, model.encoder, model.frozen, step, chance) for _ in range(config.views)]
-        for clip in train
+        [view_of(clip, model.encoder, model.frozen, step, rng) for _ in range(config.views)] for clip in train
     ]
     held = _live_views(model, [clip for clip in clips if clip.example.split == "validation"])
     log.write(stage="views", train=len(train), validation=len(held))
@@ -128,7 +127,7 @@ def train_audio(config: AudioTraining, data: Path, weights: Path, voice: Path, o
         set_statistics(model.peer, torch.cat(_spoken_tokens(model, [view for _, view in whole])))
     model = _fit(config, model, train, seen, held, log, out / "audio_state.pt")
     if whole:
-        _add_statistics(config, model, whole, chance)
+        _add_statistics(config, model, whole, rng)
     test = _live_views(model, [clip for clip in clips if clip.example.split == "test"])
     figures = audio_figures(model, held, "validation") | audio_figures(model, test, "test")
     log.write(stage="figures", **figures)
@@ -139,12 +138,12 @@ def train_audio(config: AudioTraining, data: Path, weights: Path, voice: Path, o
 
 
 def _add_statistics(
-    config: AudioTraining, model: AudioModel, live: list[tuple[Clip, View]], chance: np.random.Generator
+    config: AudioTraining, model: AudioModel, live: list[tuple[Clip, View]], rng: np.random.Generator
 ) -> None:
     """Solve the linear reading on whole training utterances as live; the attention keeps its share."""
     tokens = _spoken_tokens(model, [view for _, view in live])
     classes = np.array([clip.example.labels.target.argmax() for clip, _ in live])
-    solve_statistics(model.peer, tokens, classes, strength=config.strength, parts=config.parts, chance=chance)
+    solve_statistics(model.peer, tokens, classes, strength=config.strength, parts=config.parts, rng=rng)
     with torch.no_grad():
         model.peer.head.weight.mul_(config.share)
         model.peer.head.bias.mul_(config.share)
@@ -173,7 +172,7 @@ def _fit(
     train: list[Clip],
     seen: list[list[View]],
     held: list[tuple[Clip, View]],
-    log: Log,
+    log: JsonLog,
     state: Path,
 ) -> AudioModel:
     generator = torch.Generator().manual_seed(config.seed)
@@ -182,8 +181,8 @@ def _fit(
     )
     schedule = warm_up_and_cosine(optim, config.epochs * (len(train) // config.batch))
     average = MovingAverage(model, config.average)
-    run = Progress(state, model, optim, schedule, average, generator)
-    best = Best()
+    run = TrainingState(state, model, optim, schedule, average, generator)
+    best = BestWeights()
     for epoch in range(run.restore(best), config.epochs):
         model.train()
         total = 0.0
@@ -202,7 +201,7 @@ def _fit(
             total += float(loss.detach())
         figures = audio_figures(average.module, held, "validation")
         log.write(stage="audio", epoch=epoch + 1, loss=total / max(1, len(train) // config.batch), **figures)
-        best.offer(sum(figures.values()), average.module)
+        best.update(sum(figures.values()), average.module)
         run.save(epoch + 1, best)
     average.module.load_state_dict(best.weights)
     return average.module.eval()

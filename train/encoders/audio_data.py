@@ -82,7 +82,7 @@ def view_of(
     encoder: AudioEncoder,
     blocks: int,
     block_samples: int,
-    chance: np.random.Generator | None = None,
+    rng: np.random.Generator | None = None,
 ) -> View:
     """Cut a clip and run the frozen part of the encoder over it.
 
@@ -91,37 +91,37 @@ def view_of(
         encoder: its first `blocks` blocks are used.
         blocks: number of frozen blocks.
         block_samples: new samples per input; 8,000 is what the live loop does.
-        chance: augments when given; otherwise the clip is taken as it is.
+        rng: augments when given; otherwise the clip is taken as it is.
     """
-    pieces = _pieces(clip, block_samples, chance)
+    pieces = _pieces(clip, block_samples, rng)
     device = next(encoder.parameters()).device
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
         mel = log_mel(torch.from_numpy(pieces.samples).to(device))
-        if chance is not None:
-            mel = _mask_bands(mel, chance)
+        if rng is not None:
+            mel = _mask_bands(mel, rng)
         states = encoder.states(mel, blocks).bfloat16()
     times = torch.from_numpy(pieces.times_s)
     return View(states, pieces.newest, times, torch.from_numpy(pieces.spoken))
 
 
-def _pieces(clip: Clip, block_samples: int, chance: np.random.Generator | None) -> Blocks:
+def _pieces(clip: Clip, block_samples: int, rng: np.random.Generator | None) -> Blocks:
     samples, (start, end) = clip.samples.astype(np.float32), clip.span
-    if chance is None:
+    if rng is None:
         return cut(samples, (start, end), 0, block_samples)
     # Some recordings are preceded by what was there, some by nothing, as at the start of a stream.
-    lead = int(chance.integers(0, min(start, INPUT_SAMPLES) + 1))
-    changed = augment(samples[start - lead : end], chance)
+    lead = int(rng.integers(0, min(start, INPUT_SAMPLES) + 1))
+    changed = augment(samples[start - lead : end], rng)
     pace = len(changed) / (end - start + lead)
     begin = round(lead * pace)
-    return cut(changed, (begin, len(changed)), int(chance.integers(0, block_samples)), block_samples)
+    return cut(changed, (begin, len(changed)), int(rng.integers(0, block_samples)), block_samples)
 
 
-def _mask_bands(mel: Tensor, chance: np.random.Generator) -> Tensor:
+def _mask_bands(mel: Tensor, rng: np.random.Generator) -> Tensor:
     """Hide up to two bands of up to 12 mels (SpecAugment, Park et al. 2019)."""
     mel = mel.clone()
-    for _ in range(int(chance.integers(0, 3))):
-        height = int(chance.integers(1, 13))
-        low = int(chance.integers(0, 80 - height))
+    for _ in range(int(rng.integers(0, 3))):
+        height = int(rng.integers(1, 13))
+        low = int(rng.integers(0, 80 - height))
         mel[:, low : low + height] = mel.mean()
     return mel
 

@@ -31,7 +31,7 @@ def solve_statistics(
     *,
     strength: float,
     parts: int,
-    chance: np.random.Generator,
+    rng: np.random.Generator,
 ) -> None:
     """Give `peer.statistics` the weights of a multinomial logistic regression on its standardised tokens.
 
@@ -41,11 +41,11 @@ def solve_statistics(
         classes: (N,) the label of each.
         strength: inverse of the penalty on the weights.
         parts: random parts of each utterance that are learned beside the whole, as in a rolling window.
-        chance: chooses the parts.
+        rng: chooses the parts.
     """
     assert peer.statistics is not None
     wholes = [(t.float().cpu() - peer.input_mean.cpu()) * peer.input_scale.cpu() for t in tokens]
-    runs = wholes + [_part(x, chance) for _ in range(parts) for x in wholes]
+    runs = wholes + [_part(x, rng) for _ in range(parts) for x in wholes]
     features = np.concatenate([_moments(peer, x) for x in runs])  # (N * (1 + parts), 2 D)
     scaler = StandardScaler().fit(features)
     solution = LogisticRegression(C=strength, max_iter=500).fit(
@@ -108,8 +108,8 @@ def _moments(peer: Peer, x: Tensor) -> NDArray[np.float64]:
     return peer.statistics.moments(x[None], everything).double().numpy()
 
 
-def _part(x: Tensor, chance: np.random.Generator) -> Tensor:
+def _part(x: Tensor, rng: np.random.Generator) -> Tensor:
     """At least half of (T, D), in one piece."""
-    length = min(len(x), max(_FEWEST, round(len(x) * chance.uniform(0.5, 1.0))))
-    begin = int(chance.integers(0, len(x) - length + 1))
+    length = min(len(x), max(_FEWEST, round(len(x) * rng.uniform(0.5, 1.0))))
+    begin = int(rng.integers(0, len(x) - length + 1))
     return x[begin : begin + length]

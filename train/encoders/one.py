@@ -35,7 +35,7 @@ def train_one(
         SourceError: a corpus is not there.
     """
     out.mkdir(parents=True, exist_ok=True)
-    _insist_same(modality, recipe, out)
+    _check_same_recipe(modality, recipe, out)
     if isinstance(recipe, TextTraining):
         return train_text(recipe, data, locate("minilm"), out)
     if isinstance(recipe, AudioTraining):
@@ -44,7 +44,7 @@ def train_one(
     return train_visual(recipe, data, out)
 
 
-def _insist_same(modality: Modality, recipe: Recipe, out: Path) -> None:
+def _check_same_recipe(modality: Modality, recipe: Recipe, out: Path) -> None:
     """Write the recipe down, or compare it with that of the run that is gone on with."""
     path = out / f"{modality}_recipe.json"
     mine = recipe.model_dump(mode="json")

@@ -28,7 +28,7 @@ def label_tensors(examples: list[Any]) -> tuple[Tensor, Tensor]:
     return target, torch.stack([torch.from_numpy(row.labels.available) for row in rows])
 
 
-class Log:
+class JsonLog:
     """Lines of JSON, appended to a file and printed, each with the seconds since the start."""
 
     def __init__(self, path: Path) -> None:

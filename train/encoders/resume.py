@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 
-from train.optim import Best, MovingAverage
+from train.optim import BestWeights, MovingAverage
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TrainingState:
     """Everything of a training that changes: what is restored together.
 
     Attributes:
@@ -33,7 +33,7 @@ class Progress:
     average: MovingAverage
     generator: torch.Generator
 
-    def save(self, epoch: int, best: Best | None = None) -> None:
+    def save(self, epoch: int, best: BestWeights | None = None) -> None:
         """Write the state after `epoch` finished epochs."""
         state = {
             "epoch": epoch,
@@ -51,7 +51,7 @@ class Progress:
         torch.save(state, partial)
         os.replace(partial, self.path)
 
-    def restore(self, best: Best | None = None) -> int:
+    def restore(self, best: BestWeights | None = None) -> int:
         """Read the state if there is one; the number of finished epochs, 0 without a state."""
         if not self.path.is_file():
             return 0

@@ -42,8 +42,8 @@ def macro_f1(
     for label in range(truth.shape[1]):
         rows = available[:, label]
         if truth[rows, label].any():
-            said = probabilities[rows, label] >= thresholds[label]
-            scores.append(f1_score(truth[rows, label], said, zero_division=0))
+            predicted = probabilities[rows, label] >= thresholds[label]
+            scores.append(f1_score(truth[rows, label], predicted, zero_division=0))
     return float(np.mean(scores))
 
 

@@ -17,7 +17,7 @@ def spoken(text: str) -> str:
     return " ".join(words) or text
 
 
-def word_times(count: int, chance: random.Random, longest_start_s: float = 3.0) -> list[float]:
+def word_times(count: int, rng: random.Random, longest_start_s: float = 3.0) -> list[float]:
     """Times in seconds for the middles of `count` words of one speaker at a usual pace."""
-    pace, start = chance.uniform(*_WORDS_PER_SECOND), chance.uniform(0, longest_start_s)
+    pace, start = rng.uniform(*_WORDS_PER_SECOND), rng.uniform(0, longest_start_s)
     return [start + (index + 0.5) / pace for index in range(count)]

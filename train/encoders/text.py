@@ -24,9 +24,9 @@ from core.labels import EMOTIONS
 from train.corpora import brighter, goemotions, xed
 from train.corpora.base import TextExample, assert_disjoint
 from train.encoders.corpus_bias import CorpusBias
-from train.encoders.optimisation import Log, label_tensors, masked_bce
+from train.encoders.optimisation import JsonLog, label_tensors, masked_bce
 from train.encoders.peer_training import PeerSizes, new_peer
-from train.encoders.resume import Progress
+from train.encoders.resume import TrainingState
 from train.encoders.scores import choose_thresholds, macro_f1
 from train.encoders.spoken import spoken, word_times
 from train.optim import MovingAverage, device_of, optimiser, warm_up_and_cosine
@@ -98,7 +98,7 @@ def train_text(config: TextTraining, data: Path, weights: Path, out: Path) -> di
         Macro-F1 per corpus and split, thresholds chosen on that corpus' validation part.
     """
     torch.manual_seed(config.seed)
-    log = Log(out / "text_log.jsonl")
+    log = JsonLog(out / "text_log.jsonl")
     examples = [example for corpus in CORPORA for example in corpus.read(data / "text_emotion")]
     assert_disjoint(examples)
     tokenizer = PieceTokenizer(weights)
@@ -121,10 +121,10 @@ def _fit(
     model: TextModel,
     examples: list[TextExample],
     tokenizer: PieceTokenizer,
-    log: Log,
+    log: JsonLog,
     state: Path,
 ) -> TextModel:
-    chance = random.Random(config.seed)
+    rng = random.Random(config.seed)
     generator = torch.Generator().manual_seed(config.seed)
     train = [example for example in examples if example.split == "train"]
     count = sum(round(config.shares[c.NAME] * sum(e.corpus == c.NAME for e in train)) for c in CORPORA)
@@ -133,14 +133,14 @@ def _fit(
     optim = optimiser(rates, weight_decay=config.weight_decay)
     schedule = warm_up_and_cosine(optim, config.epochs * (count // config.batch))
     average = MovingAverage(model, config.average)
-    run = Progress(state, model, optim, schedule, average, generator)
+    run = TrainingState(state, model, optim, schedule, average, generator)
     done = run.restore()
-    _repeat_chance(config, train, done, chance)
+    _replay_draws(config, train, done, rng)
     for epoch in range(done, config.epochs):
         model.train()
         total, steps = 0.0, 0
         for rows in _epoch(config, train, generator):
-            batch = make_batch(rows, tokenizer, chance, config.spoken)
+            batch = make_batch(rows, tokenizer, rng, config.spoken)
             with torch.autocast(batch.ids.device.type, torch.bfloat16):
                 logits = model(batch)
             loss = masked_bce(logits, batch.target, batch.available)
@@ -160,15 +160,13 @@ def _fit(
     return averaged.eval()
 
 
-def _repeat_chance(
-    config: TextTraining, train: list[TextExample], epochs: int, chance: random.Random
-) -> None:
+def _replay_draws(config: TextTraining, train: list[TextExample], epochs: int, rng: random.Random) -> None:
     """Draw again what the first epochs drew: a resumed run goes on with the numbers of a whole one."""
     generator = torch.Generator().manual_seed(config.seed)
     for _ in range(epochs):
         for rows in _epoch(config, train, generator):
             for row in rows:
-                _said(row, chance, config.spoken)
+                _words_and_times(row, rng, config.spoken)
 
 
 def _epoch(
@@ -196,10 +194,10 @@ def _epoch(
 
 
 def make_batch(
-    rows: list[TextExample], tokenizer: PieceTokenizer, chance: random.Random, spoken_share: float = 0.0
+    rows: list[TextExample], tokenizer: PieceTokenizer, rng: random.Random, spoken_share: float = 0.0
 ) -> TextBatch:
     """Tokenise texts; some as they would be spoken."""
-    pieces = [tokenizer.pieces(*_said(row, chance, spoken_share)) for row in rows]
+    pieces = [tokenizer.pieces(*_words_and_times(row, rng, spoken_share)) for row in rows]
     ids, mask = pad_pieces(pieces)
     times = np.zeros(ids.shape, np.float32)
     for index, one in enumerate(pieces):
@@ -212,10 +210,12 @@ def make_batch(
     )
 
 
-def _said(row: TextExample, chance: random.Random, spoken_share: float) -> tuple[list[str], list[float]]:
+def _words_and_times(
+    row: TextExample, rng: random.Random, spoken_share: float
+) -> tuple[list[str], list[float]]:
     """Words, without punctuation as if recognised by chance, and their times."""
-    words = (spoken(row.text) if chance.random() < spoken_share else row.text).split() or [row.text]
-    return words, word_times(len(words), chance)
+    words = (spoken(row.text) if rng.random() < spoken_share else row.text).split() or [row.text]
+    return words, word_times(len(words), rng)
 
 
 @torch.no_grad()
@@ -224,11 +224,11 @@ def predict(model: TextModel, rows: list[TextExample], tokenizer: PieceTokenizer
     model.eval()
     order = sorted(range(len(rows)), key=lambda index: len(rows[index].text))
     result = np.zeros((len(rows), len(EMOTIONS)), np.float32)
-    chance = random.Random(0)
+    rng = random.Random(0)
     for at in range(0, len(order), 64):
         chosen = order[at : at + 64]
         with torch.autocast("cpu", torch.bfloat16):
-            logits = model(make_batch([rows[i] for i in chosen], tokenizer, chance))
+            logits = model(make_batch([rows[i] for i in chosen], tokenizer, rng))
         result[chosen] = logits.float().sigmoid().numpy()
     return result
 

@@ -28,9 +28,9 @@ from core.models.peers import Peer
 from train.corpora import ferplus
 from train.corpora.base import INDEX, FaceExample, assert_disjoint
 from train.encoders.face_augmentation import augment, mix_up
-from train.encoders.optimisation import Log, label_tensors, masked_bce
+from train.encoders.optimisation import JsonLog, label_tensors, masked_bce
 from train.encoders.peer_training import PeerSizes, new_peer, random_times, set_statistics
-from train.encoders.resume import Progress
+from train.encoders.resume import TrainingState
 from train.optim import MovingAverage, device_of, optimiser, warm_up_and_cosine
 
 
@@ -93,7 +93,7 @@ def train_visual(config: VisualTraining, data: Path, out: Path) -> dict[str, flo
         Validation and test figures of the peer on single faces.
     """
     torch.manual_seed(config.seed)
-    log = Log(out / "visual_log.jsonl")
+    log = JsonLog(out / "visual_log.jsonl")
     examples = ferplus.read(data / "ferplus")
     assert_disjoint(examples)
     parts = {
@@ -124,7 +124,7 @@ def as_faces(examples: list[FaceExample]) -> Faces:
 
 
 def train_network(
-    config: VisualTraining, train: Faces, validation: Faces, log: Log, state: Path
+    config: VisualTraining, train: Faces, validation: Faces, log: JsonLog, state: Path
 ) -> ExpressionNet:
     """First part: the network under its two provisional heads. Gives its moving average.
 
@@ -138,7 +138,7 @@ def train_network(
     optim = optimiser([(model, config.rate)], weight_decay=config.weight_decay)
     schedule = warm_up_and_cosine(optim, steps)
     average = MovingAverage(model, config.average)
-    run = Progress(state, model, optim, schedule, average, generator)
+    run = TrainingState(state, model, optim, schedule, average, generator)
     for epoch in range(run.restore(), config.epochs):
         progress = epoch / config.epochs
         strength = config.strength * (1.0 if progress < 0.8 else 0.6)
@@ -190,7 +190,7 @@ def _network_figures(model: nn.Module, faces: Faces) -> dict[str, float]:
     return face_figures(softmax[:, :7], faces, contempt=softmax[:, 7])
 
 
-def train_visual_peer(config: VisualTraining, network: ExpressionNet, train: Faces, log: Log) -> Peer:
+def train_visual_peer(config: VisualTraining, network: ExpressionNet, train: Faces, log: JsonLog) -> Peer:
     """Second part: the peer on sequences of cached tokens."""
     generator = torch.Generator().manual_seed(config.seed + 1)
     views = torch.stack([embed(network, train, generator) for _ in range(config.views)], dim=1)  # (N, V, D)

@@ -10,59 +10,59 @@ import numpy as np
 from core.inputs import SAMPLE_RATE, Samples
 
 
-def augment(samples: Samples, chance: np.random.Generator) -> Samples:
+def augment(samples: Samples, rng: np.random.Generator) -> Samples:
     """Pace, room, line, level and noise, each by chance. The length changes with the pace."""
-    if chance.random() < 0.5:
-        samples = _pace(samples, chance)
-    if chance.random() < 0.25:
-        samples = _room(samples, chance)
-    if chance.random() < 0.3:
-        samples = _line(samples, chance)
-    samples = _level(samples, chance)
-    if chance.random() < 0.5:
-        samples = _noise(samples, chance)
+    if rng.random() < 0.5:
+        samples = _pace(samples, rng)
+    if rng.random() < 0.25:
+        samples = _room(samples, rng)
+    if rng.random() < 0.3:
+        samples = _line(samples, rng)
+    samples = _level(samples, rng)
+    if rng.random() < 0.5:
+        samples = _noise(samples, rng)
     return np.clip(samples, -1, 1).astype(np.float32)
 
 
-def _pace(samples: Samples, chance: np.random.Generator) -> Samples:
+def _pace(samples: Samples, rng: np.random.Generator) -> Samples:
     """Speed and pitch together, by up to 10 %."""
-    factor = chance.uniform(0.9, 1.1)
+    factor = rng.uniform(0.9, 1.1)
     places = np.arange(0, len(samples) - 1, factor)
     return np.interp(places, np.arange(len(samples)), samples).astype(np.float32)
 
 
-def _room(samples: Samples, chance: np.random.Generator) -> Samples:
+def _room(samples: Samples, rng: np.random.Generator) -> Samples:
     """Convolution with a decaying noise: reverberation of 0.1 to 0.5 s."""
-    length = round(chance.uniform(0.1, 0.5) * SAMPLE_RATE)
-    tail = chance.standard_normal(length) * np.exp(-6.9 * np.arange(length) / length)
-    response = np.concatenate([[1.0], tail * chance.uniform(0.02, 0.12)])
+    length = round(rng.uniform(0.1, 0.5) * SAMPLE_RATE)
+    tail = rng.standard_normal(length) * np.exp(-6.9 * np.arange(length) / length)
+    response = np.concatenate([[1.0], tail * rng.uniform(0.02, 0.12)])
     return _convolved(samples, response)
 
 
-def _line(samples: Samples, chance: np.random.Generator) -> Samples:
+def _line(samples: Samples, rng: np.random.Generator) -> Samples:
     """Lose what lies above 3 to 7 kHz and below up to 300 Hz, as telephones and codecs do."""
     spectrum = np.fft.rfft(samples)
     hertz = np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE)
-    high, low = chance.uniform(3000, 7000), chance.uniform(0, 300)
+    high, low = rng.uniform(3000, 7000), rng.uniform(0, 300)
     gain = 1 / (1 + (hertz / high) ** 16) / (1 + (low / np.maximum(hertz, 1)) ** 4)
     return np.fft.irfft(spectrum * gain, len(samples)).astype(np.float32)
 
 
-def _level(samples: Samples, chance: np.random.Generator) -> Samples:
+def _level(samples: Samples, rng: np.random.Generator) -> Samples:
     """Near the recorded level, or at any peak level from -36 to 0 dB."""
     peak = float(np.abs(samples).max()) + 1e-5
-    if chance.random() < 0.5:
-        decibel = chance.normal(0, 6)
+    if rng.random() < 0.5:
+        decibel = rng.normal(0, 6)
         return samples * np.float32(min(10 ** (decibel / 20), 1 / peak))
-    return samples * np.float32(10 ** (chance.uniform(-36, 0) / 20) / peak)
+    return samples * np.float32(10 ** (rng.uniform(-36, 0) / 20) / peak)
 
 
-def _noise(samples: Samples, chance: np.random.Generator) -> Samples:
+def _noise(samples: Samples, rng: np.random.Generator) -> Samples:
     """Noise between white and brown, 5 to 35 dB below the speech."""
-    spectrum = np.fft.rfft(chance.standard_normal(len(samples)))
-    colour = np.maximum(np.arange(len(spectrum)), 1.0) ** -chance.uniform(0, 1)
+    spectrum = np.fft.rfft(rng.standard_normal(len(samples)))
+    colour = np.maximum(np.arange(len(spectrum)), 1.0) ** -rng.uniform(0, 1)
     noise = np.fft.irfft(spectrum * colour, len(samples))
-    loudness = np.sqrt(np.mean(samples**2)) * 10 ** (-chance.uniform(5, 35) / 20)
+    loudness = np.sqrt(np.mean(samples**2)) * 10 ** (-rng.uniform(5, 35) / 20)
     return samples + (noise * loudness / (np.sqrt(np.mean(noise**2)) + 1e-9)).astype(np.float32)
 
 

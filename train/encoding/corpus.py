@@ -18,7 +18,7 @@ from train.corpora.recordings import RecordingExample
 from train.corpora.registry import corpus
 from train.data.token_set import TokenSet
 from train.encoding.features import Locate, encode_examples, encoder_for
-from train.encoding.voice_tokens import with_voices
+from train.encoding.voice_tokens import add_voice_tokens
 from train.raw.corpus import raw_set
 from train.recordings.cutting import Recipe, Runner
 from train.recordings.encoding import encode_recordings
@@ -61,7 +61,7 @@ class RecordingWork:
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class EncodingContext:
     """What turns examples into tokens.
 
     Attributes:
@@ -82,14 +82,14 @@ class Means:
 
 
 def tokens_of(
-    name: str, examples: Sequence[Example], means: Means, *, quiet: bool = True
+    name: str, examples: Sequence[Example], context: EncodingContext, *, quiet: bool = True
 ) -> tuple[TokenSet, list[str]]:
     """Encode the examples of one corpus, or take them from the cache.
 
     Args:
         name: of the corpus.
         examples: at least one.
-        means: with what.
+        context: with what.
         quiet: no progress bars.
 
     Returns:
@@ -100,21 +100,21 @@ def tokens_of(
         ConfigError: recordings need the stages of the live loop, and nobody handed them in.
     """
     known = corpus(name)
-    if known.form != "features" and takes_raw_input(means.encoders):
-        live = means.recordings.live
+    if known.form != "features" and takes_raw_input(context.encoders):
+        live = context.recordings.live
         opened = None if live is None else live.open_recording
-        return raw_set(name, examples, means.encoders, means.cache, opened, quiet=quiet), []
+        return raw_set(name, examples, context.encoders, context.cache, opened, quiet=quiet), []
     if known.form == "features":
         rows = cast("Sequence[FeatureExample]", examples)
         if any(isinstance(example, VoicedExample) for example in rows):
-            return with_voices(name, rows, means.cache, means.locate, quiet=quiet), []
+            return add_voice_tokens(name, rows, context.cache, context.locate, quiet=quiet), []
         return replace(feature_tokens(rows, known.timing), corpus=name), []
     if known.form == "recordings":
-        return _recorded(name, cast("Sequence[RecordingExample]", examples), means, quiet=quiet)
+        return _recorded(name, cast("Sequence[RecordingExample]", examples), context, quiet=quiet)
     modality = known.modality
     assert modality is not None
-    make = partial(encoder_for, modality, means.encoders, means.locate, views=means.views)
-    found = encode_examples(name, modality, examples, means.encoders, means.cache, make, quiet=quiet)
+    make = partial(encoder_for, modality, context.encoders, context.locate, views=context.views)
+    found = encode_examples(name, modality, examples, context.encoders, context.cache, make, quiet=quiet)
     return found, []
 
 
@@ -148,17 +148,17 @@ def check_fit(spec: ModelSpec, name: str, tokens: TokenSet | None = None) -> Non
 
 
 def _recorded(
-    name: str, examples: Sequence[RecordingExample], means: Means, *, quiet: bool
+    name: str, examples: Sequence[RecordingExample], context: EncodingContext, *, quiet: bool
 ) -> tuple[TokenSet, list[str]]:
-    work = means.recordings
+    work = context.recordings
     if work.live is None:
         raise ConfigError(
             f"{name} holds recordings, and they go through the stages of the live loop, which are not here.",
             fix="Run it by the command `emotrack train`.",
         )
-    recipe = Recipe(work.live, means.checkpoint(), work.whisper, work.language)
+    recipe = Recipe(work.live, context.checkpoint(), work.whisper, work.language)
     found, findings = encode_recordings(
-        examples, recipe, work.runner(), means.cache, lenient=work.skip_unreadable, quiet=quiet
+        examples, recipe, work.runner(), context.cache, lenient=work.skip_unreadable, quiet=quiet
     )
     if not found:
         sentences = " ".join(findings.sentences())

@@ -50,7 +50,7 @@ class EncodeVoices:
         return file_sha256(example.path).encode()
 
 
-def with_voices(
+def add_voice_tokens(
     name: str, examples: Sequence[FeatureExample], cache: Path, locate: Locate, *, quiet: bool = True
 ) -> TokenSet:
     """Tokens of examples that all have a sound file: voice and features. Sorted by split.

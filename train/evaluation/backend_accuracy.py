@@ -32,9 +32,9 @@ from core.labels import Modality
 from core.spec import read_spec
 from train.corpora.registry import corpus
 from train.data.token_set import TokenSet
-from train.encoding.corpus import Means
+from train.encoding.corpus import EncodingContext
 from train.encoding.features import EncodeClips, EncodeFaces, EncodeTexts, Locate, encode_examples
-from train.evaluation.evaluate import make_ready
+from train.evaluation.evaluate import prepare_split
 from train.evaluation.inference import evaluation_windows
 from train.metrics import figures
 
@@ -87,23 +87,23 @@ def admit(
         modality = corpus(each).modality
         if modality is None:
             raise ConfigError(f"{each} has several modalities.", fix="Name corpora of texts, clips or faces.")
-        means = Means(checkpoint, cache, locate, lambda: checkpoint)
-        ready = make_ready(checkpoint, each, data, "validation", means, quiet=quiet)
+        context = EncodingContext(checkpoint, cache, locate, lambda: checkpoint)
+        prepared = prepare_split(checkpoint, each, data, "validation", context, quiet=quiet)
         with tempfile.TemporaryDirectory() as scratch:
             lowered = encode_examples(
                 each,
                 modality,
-                ready.examples,
+                prepared.examples,
                 checkpoint,
                 Path(scratch),
                 lambda: _encode(modality, checkpoint, locate, ours.runners[modality]),  # noqa: B023
                 quiet=quiet,
             )
         for runners, tokens, found in (
-            (eager.runners, ready.tokens, before),
+            (eager.runners, prepared.tokens, before),
             (ours.runners, lowered, after),
         ):
-            found[each] = _macro_f1(Networks(spec, runners, locate), tokens, ready.answers)
+            found[each] = _macro_f1(Networks(spec, runners, locate), tokens, prepared.answers)
     validation = Validation(eager=before, compiled=after)
     folder = compiled_folder(spec, chosen, ours.precision, root)
     manifest = check_compiled(spec, chosen, ours.precision, folder)
@@ -126,7 +126,7 @@ def _macro_f1(networks: Networks, tokens: TokenSet, answers: np.ndarray) -> floa
     return 100.0 * found["macro_f1"]
 
 
-class Lowered(nn.Module):
+class BackendEncoder(nn.Module):
     """A runner in the place of an encoder: tensors in, one tensor out, row by row for texts."""
 
     def __init__(self, runner: Network, *, one_by_one: bool) -> None:
@@ -164,7 +164,7 @@ class _Faces(EncodeFaces):
 def _encode(
     modality: Modality, folder: Path, locate: Locate, runner: Network
 ) -> EncodeTexts | EncodeClips | EncodeFaces:
-    network = Lowered(runner, one_by_one=modality == "text")
+    network = BackendEncoder(runner, one_by_one=modality == "text")
     if modality == "text":
         return _Texts(folder, locate, network)
     return _Clips(folder, locate, network) if modality == "audio" else _Faces(folder, network)

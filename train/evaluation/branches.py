@@ -37,15 +37,15 @@ class Branch:
     outputs: Outputs
     peer: Modality | None = None
 
-    def at(self, calibration: CalibrationSpec) -> Said:
+    def at(self, calibration: CalibrationSpec) -> Predictions:
         """Calibrate."""
         if self.peer is not None:
             logits = self.outputs.peer_logits[:, MODALITIES.index(self.peer)]
             branch = calibration.peers[self.peer]
             limits = np.broadcast_to(thresholds_of(branch, calibration), logits.shape)
-            return Said(self.rows, probabilities(logits, branch), limits, self.outputs.counts)
+            return Predictions(self.rows, probabilities(logits, branch), limits, self.outputs.counts)
         logits, available = self.outputs.logits, self.outputs.available
-        return Said(
+        return Predictions(
             self.rows,
             fusion_probabilities(logits, available, calibration),
             fusion_thresholds(available, calibration),
@@ -54,7 +54,7 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Said:
+class Predictions:
     """What a branch says, calibrated.
 
     Attributes:

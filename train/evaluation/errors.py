@@ -38,8 +38,8 @@ def said_given_present(
     probabilities: Floats, targets: Floats, known: Bools, thresholds: Floats, names: Sequence[str]
 ) -> dict[str, dict[str, float]]:
     """Label that is present -> label -> share of those examples in which it is said to be present."""
-    truth, said = presence(targets) & known, probabilities >= thresholds
-    return _shares(truth, said, known, names)
+    truth, predicted = presence(targets) & known, probabilities >= thresholds
+    return _shares(truth, predicted, known, names)
 
 
 def present_given_present(targets: Floats, known: Bools, names: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -53,11 +53,11 @@ def confusion(
 ) -> dict[str, dict[str, int]]:
     """Right answer -> most probable label -> number of examples; empty where no example has one answer."""
     rows = answers >= 0
-    said = np.where(known, probabilities, -1.0).argmax(axis=1)
+    predicted = np.where(known, probabilities, -1.0).argmax(axis=1)
     rights = [*names, OTHER]
     table: dict[str, dict[str, int]] = {}
     for right in np.unique(answers[rows]):
-        counts = np.bincount(said[answers == right], minlength=len(names))
+        counts = np.bincount(predicted[answers == right], minlength=len(names))
         table[rights[int(right)]] = {
             name: int(counts[i]) for i, name in enumerate(names) if known[:, i].any()
         }

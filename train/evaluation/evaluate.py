@@ -17,19 +17,19 @@ from core.errors import SourceError
 from core.spec import read_spec
 from train.corpora.base import Example, FaceExample
 from train.corpora.label_space import LabelSpace
-from train.corpora.registry import Reading, read_corpus, split_note
+from train.corpora.registry import ReadOptions, read_corpus, split_note
 from train.data.token_set import TokenSet
-from train.encoding.corpus import Means, RecordingWork, check_fit, tokens_of
+from train.encoding.corpus import EncodingContext, RecordingWork, check_fit, tokens_of
 from train.encoding.features import Locate
 from train.evaluation.branches import FUSION
 from train.evaluation.judge_checkpoint import AUTO, Figures, Report, evaluate
-from train.evaluation.prepared_split import Ready
+from train.evaluation.prepared_split import PreparedSplit
 from train.evaluation.robustness import under_conditions
 from train.metrics import single_answers
 
-__all__ = ["AUTO", "Report", "evaluate", "evaluate_corpus", "make_ready", "official_answers"]
+__all__ = ["AUTO", "Report", "evaluate", "evaluate_corpus", "official_answers", "prepare_split"]
 
-_AS_USUAL: Final = Reading()
+_AS_USUAL: Final = ReadOptions()
 _HERE: Final = RecordingWork()
 
 
@@ -44,7 +44,7 @@ def evaluate_corpus(
     branch: str = FUSION,
     operating_point: str = AUTO,
     resamples: int = 200,
-    reading: Reading = _AS_USUAL,
+    reading: ReadOptions = _AS_USUAL,
     recordings: RecordingWork = _HERE,
     robustness: bool = False,
     quiet: bool = True,
@@ -69,34 +69,36 @@ def evaluate_corpus(
         SourceError: the folder has no example of that split, or recordings cannot be read.
         SpecMismatch: the checkpoint has no encoder for what the corpus holds.
     """
-    means = Means(checkpoint, cache, locate, lambda: checkpoint, recordings=recordings)
-    ready = make_ready(checkpoint, name, data, split, means, reading=reading, quiet=quiet)
+    context = EncodingContext(checkpoint, cache, locate, lambda: checkpoint, recordings=recordings)
+    prepared = prepare_split(checkpoint, name, data, split, context, reading=reading, quiet=quiet)
     report = evaluate(
         checkpoint,
-        ready.spec,
-        ready.tokens,
+        prepared.spec,
+        prepared.tokens,
         split,
         branch=branch,
         resamples=resamples,
-        answers=ready.answers,
+        answers=prepared.answers,
         operating_point=operating_point,
     )
     spoiled: dict[str, Figures] = {}
     if robustness:
-        spoiled = under_conditions(ready, means, branch=branch, point=report.operating_point, quiet=quiet)
-    return replace(report, notes=ready.notes, robustness=spoiled)
+        spoiled = under_conditions(
+            prepared, context, branch=branch, point=report.operating_point, quiet=quiet
+        )
+    return replace(report, notes=prepared.notes, robustness=spoiled)
 
 
-def make_ready(
+def prepare_split(
     checkpoint: Path,
     name: str,
     data: Path,
     split: str,
-    means: Means,
+    context: EncodingContext,
     *,
-    reading: Reading = _AS_USUAL,
+    reading: ReadOptions = _AS_USUAL,
     quiet: bool = True,
-) -> Ready:
+) -> PreparedSplit:
     """Read and encode one part of a corpus; arguments and errors as for `evaluate_corpus`."""
     spec = read_spec(checkpoint)
     check_fit(spec, name)
@@ -107,11 +109,11 @@ def make_ready(
         raise SourceError(
             f"holds no example of the split {split!r} of {name}.", where=str(data), fix="Try --split all."
         )
-    tokens, notes = tokens_of(name, examples, means, quiet=quiet)
+    tokens, notes = tokens_of(name, examples, context, quiet=quiet)
     check_fit(spec, name, tokens)
     said = split_note(name, everything, reading) if split != "all" else ""
     answers = official_answers(examples, tokens, spec.labels)
-    return Ready(checkpoint, spec, examples, tokens, answers, (*([said] if said else []), *notes))
+    return PreparedSplit(checkpoint, spec, examples, tokens, answers, (*([said] if said else []), *notes))
 
 
 def official_answers(

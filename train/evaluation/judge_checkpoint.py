@@ -18,7 +18,7 @@ from core.models.calibration import confidence
 from core.models.storage import load_network
 from core.spec import DEFAULT_POINT, ModelSpec
 from train.data.token_set import TokenSet
-from train.evaluation.branches import FUSION, Branch, Said, branches_of
+from train.evaluation.branches import FUSION, Branch, Predictions, branches_of
 from train.evaluation.errors import (
     Bin,
     confusion,
@@ -157,15 +157,17 @@ def evaluate(
         )
     right = single_answers(tokens.targets, tokens.known) if answers is None else answers
     points = {
-        name: Point(*(_judged(found, spec, name, tokens, right) for found in (branches, patterns)))
+        name: Point(*(_figures_at(found, spec, name, tokens, right) for found in (branches, patterns)))
         for name in dict.fromkeys((DEFAULT_POINT, chosen))
     }
-    said = branches[branch].at(spec.calibration.at(chosen))
-    part, own = tokens.take(said.rows.tolist()), right[said.rows]
-    asked = (part.targets, part.known, said.thresholds)
+    predictions = branches[branch].at(spec.calibration.at(chosen))
+    part, own = tokens.take(predictions.rows.tolist()), right[predictions.rows]
+    asked = (part.targets, part.known, predictions.thresholds)
     rates = (presence(part.targets) & part.known).sum(axis=0) / np.maximum(part.known.sum(axis=0), 1)
     bounds = (
-        intervals(said.probabilities, *asked, part.sources, own, resamples=resamples) if resamples else {}
+        intervals(predictions.probabilities, *asked, part.sources, own, resamples=resamples)
+        if resamples
+        else {}
     )
     return Report(
         checkpoint=spec.name,
@@ -178,41 +180,45 @@ def evaluate(
         operating_point=chosen,
         metrics=points[chosen].branches[branch],
         intervals=bounds,
-        per_label=per_label(said.probabilities, *asked, spec.labels),
+        per_label=per_label(predictions.probabilities, *asked, spec.labels),
         constants=constants(*asked, rates, own),
         branches=points[chosen].branches,
         patterns=points[chosen].patterns,
         points=points,
-        abstention=_abstention(said, part, spec.calibration.at(chosen).abstain_below),
-        pictures=_pictures(said, part, own, spec.labels),
+        abstention=_abstention(predictions, part, spec.calibration.at(chosen).abstain_below),
+        pictures=_pictures(predictions, part, own, spec.labels),
     )
 
 
-def _judged(
+def _figures_at(
     branches: Mapping[str, Branch], spec: ModelSpec, point: str, tokens: TokenSet, right: NDArray[np.int64]
 ) -> dict[str, Figures]:
     calibration = spec.calibration.at(point)
-    return {name: judge(branch.at(calibration), tokens, right) for name, branch in branches.items()}
+    return {name: branch_figures(branch.at(calibration), tokens, right) for name, branch in branches.items()}
 
 
-def judge(said: Said, tokens: TokenSet, right: NDArray[np.int64]) -> Figures:
+def branch_figures(predictions: Predictions, tokens: TokenSet, right: NDArray[np.int64]) -> Figures:
     """Figures of one branch, with the floor of the calibration error and the number of examples."""
-    part = tokens.take(said.rows.tolist())
-    found = figures(said.probabilities, part.targets, part.known, said.thresholds, right[said.rows])
-    floor = calibration_floor(said.probabilities, part.known)
-    return found | {"ece_floor": floor, "n": float(len(said.rows))}
+    part = tokens.take(predictions.rows.tolist())
+    found = figures(
+        predictions.probabilities, part.targets, part.known, predictions.thresholds, right[predictions.rows]
+    )
+    floor = calibration_floor(predictions.probabilities, part.known)
+    return found | {"ece_floor": floor, "n": float(len(predictions.rows))}
 
 
-def _abstention(said: Said, part: TokenSet, threshold: float) -> Abstention:
-    sure = confidence(said.probabilities, said.counts)
-    return abstention(said.probabilities, sure, part.targets, part.known, threshold)
+def _abstention(predictions: Predictions, part: TokenSet, threshold: float) -> Abstention:
+    sure = confidence(predictions.probabilities, predictions.counts)
+    return abstention(predictions.probabilities, sure, part.targets, part.known, threshold)
 
 
-def _pictures(said: Said, part: TokenSet, right: NDArray[np.int64], labels: tuple[str, ...]) -> Pictures:
-    p, targets, known = said.probabilities, part.targets, part.known
+def _pictures(
+    predictions: Predictions, part: TokenSet, right: NDArray[np.int64], labels: tuple[str, ...]
+) -> Pictures:
+    p, targets, known = predictions.probabilities, part.targets, part.known
     return Pictures(
         reliability=reliability(p, targets, known, labels),
-        said_given_present=said_given_present(p, targets, known, said.thresholds, labels),
+        said_given_present=said_given_present(p, targets, known, predictions.thresholds, labels),
         present_given_present=present_given_present(targets, known, labels),
         confusion=confusion(p, known, right, labels),
     )

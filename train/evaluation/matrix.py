@@ -20,15 +20,15 @@ from core.spec import DEFAULT_POINT
 from train.corpora.label_space import LabelSpace, in_common
 from train.data.token_set import TokenSet
 from train.evaluation.branches import FUSION, branches_of
-from train.evaluation.judge_checkpoint import Figures, judge
-from train.evaluation.prepared_split import Ready
+from train.evaluation.judge_checkpoint import Figures, branch_figures
+from train.evaluation.prepared_split import PreparedSplit
 from train.evaluation.tables import SHORT
 
 SHOWN: Final = ("macro_f1", "map", "ece")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MatrixRow:
     """One checkpoint at one operating point.
 
     Attributes:
@@ -48,7 +48,7 @@ class Matrix:
 
     split: str
     labels: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[MatrixRow, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -56,7 +56,10 @@ class Matrix:
 
 
 def cross_corpus(
-    checkpoints: Sequence[Path], corpora: Sequence[str], split: str, ready: Callable[[Path, str], Ready]
+    checkpoints: Sequence[Path],
+    corpora: Sequence[str],
+    split: str,
+    prepared: Callable[[Path, str], PreparedSplit],
 ) -> Matrix:
     """Judge every checkpoint on every corpus.
 
@@ -64,12 +67,12 @@ def cross_corpus(
         checkpoints: folders.
         corpora: names, at least one.
         split: name of the part, for the report.
-        ready: reads and encodes a corpus for a checkpoint.
+        prepared: reads and encodes a corpus for a checkpoint.
 
     Raises:
         ConfigError: the corpora have no label in common.
     """
-    found = {folder: [ready(folder, name) for name in corpora] for folder in checkpoints}
+    found = {folder: [prepared(folder, name) for name in corpora] for folder in checkpoints}
     labels = _labels([part for parts in found.values() for part in parts])
     rows = [row for folder, parts in found.items() for row in _rows(folder, parts, labels)]
     return Matrix(split, labels, tuple(rows))
@@ -94,7 +97,7 @@ def table(matrix: Matrix) -> Table:
     return shown
 
 
-def _labels(parts: Sequence[Ready]) -> tuple[str, ...]:
+def _labels(parts: Sequence[PreparedSplit]) -> tuple[str, ...]:
     """In common between all corpora, and known to all checkpoints."""
     shared = [set(in_common(LabelSpace(p.spec.labels), p.tokens.known)) for p in parts]
     labels = tuple(name for name in parts[0].spec.labels if all(name in names for names in shared))
@@ -103,7 +106,7 @@ def _labels(parts: Sequence[Ready]) -> tuple[str, ...]:
     return labels
 
 
-def _rows(folder: Path, parts: Sequence[Ready], labels: tuple[str, ...]) -> list[Row]:
+def _rows(folder: Path, parts: Sequence[PreparedSplit], labels: tuple[str, ...]) -> list[MatrixRow]:
     spec = parts[0].spec
     net = load_network(spec, folder)
     narrow = [_narrowed(part.tokens, spec.labels, labels) for part in parts]
@@ -114,10 +117,10 @@ def _rows(folder: Path, parts: Sequence[Ready], labels: tuple[str, ...]) -> list
     for point in points:
         calibration = spec.calibration.at(point)
         figures = {
-            name: judge(branch.at(calibration), tokens, part.answers)
+            name: branch_figures(branch.at(calibration), tokens, part.answers)
             for name, branch, tokens, part in zip(names, fused, narrow, parts, strict=True)
         }
-        result.append(Row(spec.name, point, figures))
+        result.append(MatrixRow(spec.name, point, figures))
     return result
 
 

@@ -15,7 +15,7 @@ from train.data.token_set import TokenSet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ready:
+class PreparedSplit:
     """What is judged on.
 
     Attributes:

@@ -23,11 +23,11 @@ from train.corpora.base import ClipExample, Example, TextExample
 from train.corpora.registry import corpus
 from train.corpora.sound import read_samples
 from train.data.token_set import Ragged, TokenSet
-from train.encoding.corpus import Means
+from train.encoding.corpus import EncodingContext
 from train.encoding.features import EncodeClips, EncodeTexts, Locate, encode_examples, speech_tokens
 from train.evaluation.branches import branches_of
-from train.evaluation.judge_checkpoint import Figures, judge
-from train.evaluation.prepared_split import Ready
+from train.evaluation.judge_checkpoint import Figures, branch_figures
+from train.evaluation.prepared_split import PreparedSplit
 
 NOISE_DB: Final = (20.0, 10.0, 0.0)
 WORD_ERRORS: Final = (0.2, 0.4)
@@ -64,7 +64,7 @@ class NoisyClips(EncodeClips):
         return with_noise(read_samples(example.path), self._snr_db, rng)
 
 
-class MisheardTexts(EncodeTexts):
+class TextsWithWordErrors(EncodeTexts):
     """Texts as a recogniser with a given word error rate might hand them on.
 
     Args:
@@ -134,7 +134,7 @@ def without_faces(tokens: TokenSet, share: float) -> TokenSet:
 
 
 def under_conditions(
-    ready: Ready, means: Means, *, branch: str, point: str, quiet: bool = True
+    prepared: PreparedSplit, context: EncodingContext, *, branch: str, point: str, quiet: bool = True
 ) -> dict[str, Figures]:
     """Condition -> figures of a branch; only the conditions that mean something for the corpus.
 
@@ -142,47 +142,49 @@ def under_conditions(
     of them, faces are lost only. An example that has nothing left is not counted; "n" says how many are.
 
     Args:
-        ready: what is judged on.
-        means: encoders and cache.
+        prepared: what is judged on.
+        context: encoders and cache.
         branch: "fusion" or a modality.
         point: operating point.
         quiet: no progress bars.
     """
-    net = load_network(ready.spec, ready.checkpoint)
-    calibration = ready.spec.calibration.at(point)
+    net = load_network(prepared.spec, prepared.checkpoint)
+    calibration = prepared.spec.calibration.at(point)
     result = {}
-    for name, tokens in _conditions(ready, means, quiet=quiet).items():
-        found, _ = branches_of(net, ready.spec, tokens)
-        result[name] = judge(found[branch].at(calibration), tokens, ready.answers)
+    for name, tokens in _conditions(prepared, context, quiet=quiet).items():
+        found, _ = branches_of(net, prepared.spec, tokens)
+        result[name] = branch_figures(found[branch].at(calibration), tokens, prepared.answers)
     return result
 
 
-def _conditions(ready: Ready, means: Means, *, quiet: bool) -> dict[str, TokenSet]:
-    form = corpus(ready.tokens.corpus).form
+def _conditions(prepared: PreparedSplit, context: EncodingContext, *, quiet: bool) -> dict[str, TokenSet]:
+    form = corpus(prepared.tokens.corpus).form
     sets: dict[str, TokenSet] = {}
     if form == "clips":
         for snr_db in NOISE_DB:
-            encoder = NoisyClips(means.encoders, means.locate, snr_db)
-            sets[f"noise {snr_db:.0f} dB"] = _encoded(ready, means, encoder, quiet=quiet)
+            encoder = NoisyClips(context.encoders, context.locate, snr_db)
+            sets[f"noise {snr_db:.0f} dB"] = _encoded(prepared, context, encoder, quiet=quiet)
     if form == "texts":
-        vocabulary = _vocabulary(ready.examples)
+        vocabulary = _vocabulary(prepared.examples)
         for rate in WORD_ERRORS:
-            misheard = MisheardTexts(means.encoders, means.locate, rate, vocabulary)
-            sets[f"word errors {rate:.0%}"] = _encoded(ready, means, misheard, quiet=quiet)
-    if "visual" in ready.tokens.tokens:
-        sets |= {f"faces lost {share:.0%}": without_faces(ready.tokens, share) for share in FACES_LOST}
+            misheard = TextsWithWordErrors(context.encoders, context.locate, rate, vocabulary)
+            sets[f"word errors {rate:.0%}"] = _encoded(prepared, context, misheard, quiet=quiet)
+    if "visual" in prepared.tokens.tokens:
+        sets |= {f"faces lost {share:.0%}": without_faces(prepared.tokens, share) for share in FACES_LOST}
     return sets
 
 
-def _encoded(ready: Ready, means: Means, encoder: EncodeClips | EncodeTexts, *, quiet: bool) -> TokenSet:
-    known = corpus(ready.tokens.corpus)
+def _encoded(
+    prepared: PreparedSplit, context: EncodingContext, encoder: EncodeClips | EncodeTexts, *, quiet: bool
+) -> TokenSet:
+    known = corpus(prepared.tokens.corpus)
     assert known.modality is not None
     return encode_examples(
-        ready.tokens.corpus,
+        prepared.tokens.corpus,
         known.modality,
-        ready.examples,
-        means.encoders,
-        means.cache,
+        prepared.examples,
+        context.encoders,
+        context.cache,
         lambda: encoder,
         quiet=quiet,
     )

@@ -25,11 +25,11 @@ from core.config_base import Strict
 from core.labels import MODALITIES, Modality
 from core.window import Tokens, TokenShape, Window, collate
 from train.data.token_set import Timing, TokenSet
-from train.data.window_augmentation import PlacementConfig, place, place_together
+from train.data.window_augmentation import WindowAugmentation, place, place_together
 from train.fusion.objective import Targets
 
 
-class PairingConfig(Strict):
+class BatchConfig(Strict):
     """How rows are made up.
 
     Attributes:
@@ -82,7 +82,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BatchRow:
     """modality -> (number of the set, number of the example in it)."""
 
     members: dict[Modality, tuple[int, int]]
@@ -99,7 +99,7 @@ class BatchMaker:
     Args:
         sets: training parts; examples without any token are never drawn.
         shapes: static size of each modality.
-        pairing, placement: how to draw.
+        config, placement: how to draw.
         seed: with the step, decides everything.
     """
 
@@ -107,18 +107,18 @@ class BatchMaker:
         self,
         sets: list[TokenSet],
         shapes: Mapping[Modality, TokenShape],
-        pairing: PairingConfig,
-        placement: PlacementConfig,
+        config: BatchConfig,
+        placement: WindowAugmentation,
         seed: int,
     ) -> None:
         self._sets = sets
         self._shapes = dict(shapes)
-        self._pairing = pairing
+        self._config = config
         self._placement = placement
         self._seed = seed
         self._present = [s.present for s in sets]
         self._rows = [np.flatnonzero(p.any(axis=1)) for p in self._present]
-        self._weights = set_weights(sets, pairing)
+        self._weights = set_weights(sets, config)
         self._sources = _source_ids(sets)
         self._carriers = {m: _carriers(self._present, self._weights, i) for i, m in enumerate(MODALITIES)}
 
@@ -143,26 +143,26 @@ class BatchMaker:
         """The windows of a step, not yet padded."""
         return [self._window(row, chance) for row, chance in self._pick(step, rows)]
 
-    def _pick(self, step: int, rows: int) -> list[tuple[Row, np.random.Generator]]:
+    def _pick(self, step: int, rows: int) -> list[tuple[BatchRow, np.random.Generator]]:
         rng = np.random.default_rng([self._seed, step])
         drawn = [self._draw(rng) for _ in range(rows)]
         seeds = rng.integers(0, 2**63, rows)
         return [(row, np.random.default_rng(int(seed))) for row, seed in zip(drawn, seeds, strict=True)]
 
-    def _draw(self, rng: np.random.Generator) -> Row:
+    def _draw(self, rng: np.random.Generator) -> BatchRow:
         number = int(rng.choice(len(self._sets), p=self._weights))
         example = int(rng.choice(self._rows[number]))
         own = [m for i, m in enumerate(MODALITIES) if self._present[number][example, i]]
-        wanted = 1 + int(rng.choice(3, p=self._pairing.shares))
+        wanted = 1 + int(rng.choice(3, p=self._config.shares))
         if len(own) >= wanted or len(own) > 1:  # what is truly paired is never mixed with strangers
             kept = rng.permutation(len(own))[:wanted]
-            return Row({own[i]: (number, example) for i in sorted(kept)})
+            return BatchRow({own[i]: (number, example) for i in sorted(kept)})
         members = dict.fromkeys(own, (number, example))
-        if self._pairing.join:
+        if self._config.join:
             others = [m for m in MODALITIES if m not in own and self._carriers[m] is not None]
             for i in rng.permutation(len(others))[: wanted - len(own)]:
                 members[others[i]] = self._carrier(others[i], rng)
-        return Row(members)
+        return BatchRow(members)
 
     def _carrier(self, modality: Modality, rng: np.random.Generator) -> tuple[int, int]:
         """Any example that has the modality, whatever its label."""
@@ -171,7 +171,7 @@ class BatchMaker:
         rows = np.flatnonzero(self._present[number][:, MODALITIES.index(modality)])
         return number, int(rng.choice(rows))
 
-    def _window(self, row: Row, rng: np.random.Generator) -> Window:
+    def _window(self, row: BatchRow, rng: np.random.Generator) -> Window:
         tokens: dict[Modality, Tokens] = {}
         timings: dict[Modality, Timing] = {}
         for modality, (number, example) in row.members.items():
@@ -183,7 +183,7 @@ class BatchMaker:
             placed = {m: place(t, timings[m], self._placement, rng) for m, t in tokens.items()}
         return Window("", 0.0, self._placement.longest_s, placed)
 
-    def _targets(self, rows: list[Row]) -> Targets:
+    def _targets(self, rows: list[BatchRow]) -> Targets:
         count, labels = len(rows), self._sets[0].targets.shape[1]
         fusion, fusion_known = np.zeros((count, labels), np.float32), np.zeros((count, labels), np.bool_)
         peers = np.zeros((count, 3, labels), np.float32)
@@ -213,7 +213,7 @@ class BatchMaker:
         )
 
 
-def set_weights(sets: list[TokenSet], config: PairingConfig) -> NDArray[np.float64]:
+def set_weights(sets: list[TokenSet], config: BatchConfig) -> NDArray[np.float64]:
     """(number of sets,) probabilities with which an example's corpus is drawn."""
     weights = np.array([config.corpora.get(s.corpus, float(len(s)) ** 0.5) for s in sets])
     if config.even_modalities:

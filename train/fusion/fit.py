@@ -18,7 +18,7 @@ from core.errors import ConfigError, ModelError
 from core.models.fusion import EmotionNet
 from train.fusion.batches import Batch, BatchMaker
 from train.fusion.learner import Figures, Learner, OptimisationConfig, Validate
-from train.fusion.objective import Knowledge, LossConfig
+from train.fusion.objective import LossConfig, Teacher
 from train.fusion.run_state import load_state, save_state
 from train.parallel import World
 from train.progress import RunLog
@@ -35,7 +35,7 @@ class Fitted:
 def fit(
     net: EmotionNet,
     batches: BatchMaker,
-    knowledge: Knowledge,
+    teacher: Teacher,
     optimisation: OptimisationConfig,
     loss_config: LossConfig,
     world: World,
@@ -50,7 +50,7 @@ def fit(
     Args:
         net: peers and fusion, with whatever weights they start from.
         batches: the training data.
-        knowledge: priors, and the teacher's calibration.
+        teacher: priors, and the teacher's calibration.
         optimisation, loss_config: how, and what for.
         world: this process and the others.
         validate: called with the averaged network.
@@ -67,7 +67,7 @@ def fit(
         raise ConfigError(f"a batch of {o.batch} does not divide into {world.size} x {o.accumulate} parts.")
 
     # 1. Everything that a step changes; taken up where an unfinished run was.
-    learner = Learner(net, knowledge, o, loss_config, world)
+    learner = Learner(net, teacher, o, loss_config, world)
     if resume and state_path is not None:
         learner.restore(load_state(state_path, learner.identity))
 
@@ -78,17 +78,17 @@ def fit(
         for part in range(o.accumulate):
             batch = batches.batch(step, o.batch, _part(o, world, part)).trimmed().to(world.device)
             parts = learner.losses(batch, step)
-            _insist_finite(parts, step, net, batch)
+            _check_finite(parts, step, net, batch)
             (torch.stack(list(parts.values())).sum() / o.accumulate).backward()
             for name, value in parts.items():
                 figures[name] = figures.get(name, 0.0) + float(world.mean(value)) / o.accumulate
         norm = learner.step()
-        _insist_finite({"gradient norm": torch.tensor(norm)}, step, net, batch)
+        _check_finite({"gradient norm": torch.tensor(norm)}, step, net, batch)
         log.step(step, figures | {"loss": sum(figures.values()), "norm": norm})
 
         # 3. Validate the average, keep the best, save the state.
         if learner.done % o.validate_every == 0 or learner.done == o.steps:
-            learner.judge(validate, sum(figures.values()))
+            learner.validate(validate, sum(figures.values()))
             log.validation(learner.history)
         if state_path is not None and world.leads and o.save_every and learner.done % o.save_every == 0:
             save_state(learner.state(), state_path)
@@ -107,7 +107,7 @@ def _part(o: OptimisationConfig, world: World, part: int) -> slice:
     return slice(mine.start + part * rows, mine.start + (part + 1) * rows)
 
 
-def _insist_finite(values: Mapping[str, Tensor], step: int, net: EmotionNet, batch: Batch) -> None:
+def _check_finite(values: Mapping[str, Tensor], step: int, net: EmotionNet, batch: Batch) -> None:
     if all(bool(torch.isfinite(v).all()) for v in values.values()):
         return
     listed = ", ".join(f"{name} {float(v.detach()):.4g}" for name, v in values.items())

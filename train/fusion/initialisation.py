@@ -56,11 +56,11 @@ def new_network(
     if config.peers == "first_stage":
         load_peers(net, encoders)
     elif config.peers == "checkpoint":
-        load_all(net, encoders)
+        load_checkpoint(net, encoders)
     else:
         set_input_statistics(net, train)
         for modality, strength in config.linear_start.items():
-            begin_linear(net, modality, train, strength)
+            initialise_linear(net, modality, train, strength)
     return net
 
 
@@ -81,7 +81,7 @@ def load_peers(net: EmotionNet, folder: Path) -> None:
         peer.load_state_dict(read_tensors(path, expected=peer.state_dict()))
 
 
-def load_all(net: EmotionNet, folder: Path) -> None:
+def load_checkpoint(net: EmotionNet, folder: Path) -> None:
     """Start from a whole checkpoint: what it knows is the beginning.
 
     Raises:
@@ -99,7 +99,9 @@ def load_all(net: EmotionNet, folder: Path) -> None:
         ) from error
 
 
-def begin_linear(net: EmotionNet, modality: Modality, train: Sequence[TokenSet], strength: float) -> None:
+def initialise_linear(
+    net: EmotionNet, modality: Modality, train: Sequence[TokenSet], strength: float
+) -> None:
     """Let a peer with statistics begin as a logistic regression on the training parts."""
     peer = net.peers[modality]
     assert isinstance(peer, Peer)

@@ -16,15 +16,15 @@ from core.models.fusion import EmotionNet, NetDetails
 from train.fusion.batches import Batch
 from train.fusion.momentum_queue import MomentumQueue
 from train.fusion.objective import (
-    Knowledge,
     LossConfig,
     Projections,
+    Teacher,
     contrastive,
     objective,
     view_consistency,
 )
 from train.fusion.run_state import RunState
-from train.optim import Best, MovingAverage, learning_rate_factor, optimiser, set_learning_rates
+from train.optim import BestWeights, MovingAverage, learning_rate_factor, optimiser, set_learning_rates
 from train.parallel import World
 
 Figures = dict[str, float]
@@ -69,18 +69,18 @@ class Learner:
 
     Args:
         net: trained in place.
-        knowledge: priors and the teacher's calibration.
+        teacher: priors and the teacher's calibration.
         o, config: how, and what for.
         world: this process and the others.
     """
 
     def __init__(
-        self, net: EmotionNet, knowledge: Knowledge, o: OptimisationConfig, config: LossConfig, world: World
+        self, net: EmotionNet, teacher: Teacher, o: OptimisationConfig, config: LossConfig, world: World
     ) -> None:
         torch.manual_seed(o.seed)
         self.net = net
         self._o, self._config, self._world = o, config, world
-        self._knowledge = knowledge.to(world.device)
+        self._teacher = teacher.to(world.device)
         self._projections = Projections(net.fusion.queries.shape[1], config.contrastive_width)
         self.trained = nn.ModuleDict({"net": net})
         if config.contrastive:
@@ -101,7 +101,7 @@ class Learner:
             self.queue = MomentumQueue(
                 config.contrastive_queue, config.contrastive_width, len(MODALITIES), world.device
             )
-        self.best = Best()
+        self.best = BestWeights()
         self.history: list[Figures] = []
         self.done = 0
         self.identity = {"optimisation": o.model_dump(), "losses": config.model_dump()}
@@ -118,7 +118,7 @@ class Learner:
         """All weighted losses of one shard of a batch, each a () tensor."""
         with self._precision():
             out = _in_single(self.net.details(batch.values, batch.times_s, batch.mask))
-            parts = objective(out, batch.targets, self._config, self._knowledge)
+            parts = objective(out, batch.targets, self._config, self._teacher)
             if self._config.contrastive:
                 parts["contrastive"] = self._contrastive(out, batch)
             if self._config.full_view:
@@ -159,13 +159,13 @@ class Learner:
         self.done += 1
         return norm
 
-    def judge(self, validate: Validate, loss: float) -> None:
+    def validate(self, validate: Validate, loss: float) -> None:
         """Validate the average and remember it when it is the best so far."""
         net = self.average.module["net"]
         assert isinstance(net, EmotionNet)
-        judged = validate(net.eval())
-        self.best.offer(judged["score"], self.average.module)
-        self.history.append({"step": float(self.done), "loss": loss, **judged})
+        measured = validate(net.eval())
+        self.best.update(measured["score"], self.average.module)
+        self.history.append({"step": float(self.done), "loss": loss, **measured})
 
     def finish(self) -> EmotionNet:
         """The network with the best average."""

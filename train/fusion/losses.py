@@ -148,7 +148,7 @@ def half_kl(teacher_logits: Tensor, student_logits: Tensor, temperature: float) 
     return temperature**2 * zt.sigmoid() * (logsigmoid(zt) - logsigmoid(zs))
 
 
-class Remembered(NamedTuple):
+class QueuedRows(NamedTuple):
     """Rows of earlier steps, which serve as negatives only.
 
     Attributes:
@@ -169,7 +169,7 @@ def info_nce(
     groups: Tensor,
     present: Tensor,
     log_scale: Tensor,
-    remembered: Remembered | None = None,
+    queued: QueuedRows | None = None,
 ) -> Tensor:
     """4. Symmetric InfoNCE between two modalities of the same windows.
 
@@ -178,7 +178,7 @@ def info_nce(
         groups: (B,) integer id of the recording. Rows of one recording are never each other's negatives.
         present: (B,) bool, rows that have both modalities; the others neither learn nor serve as negatives.
         log_scale: () logarithm of the scale of the cosines, clamped to `MAX_SCALE`.
-        remembered: further negatives, or None.
+        queued: further negatives, or None.
 
     Returns:
         (B,).
@@ -191,11 +191,11 @@ def info_nce(
     usable = (own | ~same) & present[None, :] & present[:, None]
     masked = similarity.masked_fill(~(usable | own), float("-inf"))
     forward, backward = masked, masked.T
-    if remembered is not None:
-        strange = (groups[:, None] != remembered.groups[None, :]) & remembered.present[None, :]  # (B, Q)
-        older = scale * a @ normalize(remembered.b, dim=-1).T
+    if queued is not None:
+        strange = (groups[:, None] != queued.groups[None, :]) & queued.present[None, :]  # (B, Q)
+        older = scale * a @ normalize(queued.b, dim=-1).T
         forward = torch.cat([forward, older.masked_fill(~strange, float("-inf"))], dim=1)
-        older = scale * b @ normalize(remembered.a, dim=-1).T
+        older = scale * b @ normalize(queued.a, dim=-1).T
         backward = torch.cat([backward, older.masked_fill(~strange, float("-inf"))], dim=1)
     own_score = masked.diagonal()
     loss = forward.logsumexp(dim=1) + backward.logsumexp(dim=1) - 2.0 * own_score

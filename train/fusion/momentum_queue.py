@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from train.fusion.losses import Remembered
+from train.fusion.losses import QueuedRows
 
 
 class MomentumQueue:
@@ -49,9 +49,9 @@ class MomentumQueue:
         self._present[places] = present[kept]
         self._next = (self._next + len(kept)) % len(self._keys)
 
-    def remembered(self, first: int, second: int) -> Remembered:
+    def queued(self, first: int, second: int) -> QueuedRows:
         """Rows for the loss between two modalities, given by their numbers."""
-        return Remembered(
+        return QueuedRows(
             self._keys[:, first],
             self._keys[:, second],
             self._groups,

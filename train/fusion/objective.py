@@ -87,7 +87,7 @@ class Targets:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Knowledge:
+class Teacher:
     """What was derived from training and validation data before the training starts.
 
     Attributes:
@@ -103,11 +103,11 @@ class Knowledge:
     reliability: Tensor
     base_logits: Tensor
 
-    def to(self, device: torch.device) -> Knowledge:
+    def to(self, device: torch.device) -> Teacher:
         """Copy to a device."""
-        return Knowledge(**{name: getattr(self, name).to(device) for name in self.__slots__})
+        return Teacher(**{name: getattr(self, name).to(device) for name in self.__slots__})
 
-    def teacher(self, peer_logits: Tensor, available: Tensor, *, mean: bool = False) -> Tensor:
+    def logits(self, peer_logits: Tensor, available: Tensor, *, mean: bool = False) -> Tensor:
         """(B, M, C) logits of the peers and (B, M) bool -> (B, C) what they teach together.
 
         Their evidence is summed, or with `mean` their logits are averaged; see `train.fusion.losses.teacher`.
@@ -134,7 +134,7 @@ def objective(
     out: NetDetails,
     targets: Targets,
     config: LossConfig,
-    knowledge: Knowledge,
+    teacher: Teacher,
 ) -> dict[str, Tensor]:
     """All row-wise losses of a batch, weighted. Their sum is minimised.
 
@@ -142,13 +142,13 @@ def objective(
         out: of the network.
         targets: of the same rows.
         config: weights.
-        knowledge: priors and the teacher's calibration.
+        teacher: priors and the teacher's calibration.
 
     Returns:
         name -> () tensor, only for losses with a weight.
     """
-    rows = _supervision(out, targets, config, knowledge)
-    rows |= _distillation(out, targets, config, knowledge)
+    rows = _supervision(out, targets, config, teacher)
+    rows |= _distillation(out, targets, config, teacher)
     return {name: row.mean() for name, row in rows.items()}
 
 
@@ -174,7 +174,7 @@ def contrastive(
             groups,
             available[:, i] & available[:, j] & paired,
             log_scale,
-            None if queue is None else queue.remembered(i, j),
+            None if queue is None else queue.queued(i, j),
         )
         for i, j in pairs
     ]
@@ -182,9 +182,9 @@ def contrastive(
 
 
 def _supervision(
-    out: NetDetails, targets: Targets, config: LossConfig, knowledge: Knowledge
+    out: NetDetails, targets: Targets, config: LossConfig, teacher: Teacher
 ) -> dict[str, Tensor]:
-    prior = knowledge.prior_logit * config.logit_adjustment if config.logit_adjustment else None
+    prior = teacher.prior_logit * config.logit_adjustment if config.logit_adjustment else None
     rows: dict[str, Tensor] = {}
     if config.fusion:
         rows["fusion"] = config.fusion * losses.supervised(
@@ -205,7 +205,7 @@ def _supervision(
 
 
 def _distillation(
-    out: NetDetails, targets: Targets, config: LossConfig, knowledge: Knowledge
+    out: NetDetails, targets: Targets, config: LossConfig, teacher: Teacher
 ) -> dict[str, Tensor]:
     rows: dict[str, Tensor] = {}
     if config.distillation and config.distillation_kind == "product":
@@ -217,7 +217,7 @@ def _distillation(
         rows["distillation"] = config.distillation * each.mean(dim=-1)
     elif config.distillation:
         mean = config.distillation_kind == "mean"
-        taught = knowledge.teacher(out.peer_logits, targets.available, mean=mean)
+        taught = teacher.logits(out.peer_logits, targets.available, mean=mean)
         divergence = losses.bernoulli_kl(taught, out.logits, config.temperature)
         if config.doubt:
             trust = losses.teacher_trust(taught, targets.fusion, targets.fusion_mask)

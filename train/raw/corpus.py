@@ -29,7 +29,7 @@ from train.corpora.recordings import RecordingExample, parts_of
 from train.data.token_set import TokenRows, TokenSet
 from train.data.window_augmentation import SECONDS_PER_WORD
 from train.raw.reading import RawStretch, read_stretches
-from train.raw.rows import RawRows, Row, SoundFile, StillFrame, StoredFrames, StoredWave
+from train.raw.rows import RawRow, RawRows, SoundFile, StillFrame, StoredFrames, StoredWave
 from train.recordings.cache import place_of
 from train.recordings.cutting import Job
 from train.recordings.live import TimedRecording
@@ -62,7 +62,7 @@ class _Piece:
     """An example, or a part of a long one, with what it has."""
 
     example: Example
-    rows: dict[Modality, Row]
+    rows: dict[Modality, RawRow]
 
 
 def raw_set(
@@ -125,7 +125,7 @@ def texts_of(examples: Sequence[Example]) -> list[str]:
 
 def _alone(example: Example, tokenizer: PieceTokenizer) -> _Piece:
     """An example of one modality."""
-    rows: dict[Modality, Row] = {}
+    rows: dict[Modality, RawRow] = {}
     if isinstance(example, TextExample) and example.text.split():
         rows["text"] = _text(example.text, tokenizer, None)
     elif isinstance(example, FaceExample):
@@ -205,7 +205,7 @@ def _stored_pieces(
             for number in range(int(count)):
                 name = f"{row}.{number}"
                 frames, samples = (int(size) for size in data[f"{name}.sizes"])
-                rows: dict[Modality, Row] = {}
+                rows: dict[Modality, RawRow] = {}
                 if example.text and example.text.split() and count == 1:
                     end_s = example.t1_s if example.t1_s is not None else None
                     length_s = None if end_s is None else end_s - example.t0_s

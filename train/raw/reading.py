@@ -59,9 +59,9 @@ def read_stretches(recording: Recording, spans: Sequence[tuple[float, float | No
                 break
         for view in views:
             if isinstance(item, AudioChunk):
-                view.hear(item)
+                view.push_audio(item)
             elif isinstance(item, VideoFrame):
-                view.see(item)
+                view.push_image(item)
     return [view.stretch() for view in views]
 
 
@@ -84,13 +84,13 @@ class _View:
         self._wave = np.zeros(math.ceil((t1_s - t0_s) * SAMPLE_RATE), np.float32)
         self._heard = 0
 
-    def see(self, frame: VideoFrame) -> None:
+    def push_image(self, frame: VideoFrame) -> None:
         time_s = frame.t_s - self.t0_s
         part = math.floor(time_s / (self.t1_s - self.t0_s) * FRAMES)
         if 0 <= part < FRAMES and part not in self._frames:
             self._frames[part] = (time_s, square(frame.image))
 
-    def hear(self, chunk: AudioChunk) -> None:
+    def push_audio(self, chunk: AudioChunk) -> None:
         place = chunk.start_sample - round(self.t0_s * SAMPLE_RATE)
         first, last = max(0, place), min(len(self._wave), place + len(chunk.samples))
         if last > first:

@@ -22,7 +22,7 @@ from train.data.token_set import Timing
 from train.raw.reading import square
 
 
-class Row(Protocol):
+class RawRow(Protocol):
     """One example's tokens of one modality, not yet made."""
 
     @property
@@ -123,7 +123,7 @@ class RawRows:
 
     timing: Timing = "fixed"
 
-    def __init__(self, rows: Sequence[Row | None], width: int) -> None:
+    def __init__(self, rows: Sequence[RawRow | None], width: int) -> None:
         self._rows = tuple(rows)
         self.width = width
         self.lengths = np.array([0 if row is None else row.length for row in rows], np.int64)

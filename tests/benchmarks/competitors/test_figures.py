@@ -22,7 +22,7 @@ from benchmarks.competitors.products import (
 from benchmarks.competitors.run import Run
 from benchmarks.competitors.speech import Script
 from benchmarks.competitors.table import markdown
-from benchmarks.competitors.words import Heard
+from benchmarks.competitors.words import RecognisedWords
 from benchmarks.process_tree import PeakMemory, cpu_s, resident_mb
 from core.errors import ConfigError, EmotrackError
 
@@ -32,9 +32,9 @@ SAID = [("come", "in"), ("sit", "down")]
 
 
 def a_run(*told, began_s=1000.0):
-    heard = Heard()
+    heard = RecognisedWords()
     for at_s, settled, open_end in told:
-        heard.tell(began_s + at_s, settled, open_end)
+        heard.update(began_s + at_s, settled, open_end)
     return Run(heard, began_s, cpu_s=3.0, wall_s=10.0, peak_mb=400.0)
 
 
@@ -157,7 +157,7 @@ def test_texts_of_a_program_are_noted_as_they_come(tmp_path):
         PRODUCTS["realtimestt"], SHARED, dict(os.environ), tmp_path / "log", fake
     ) as client:
         for _ in range(100):
-            client.hear(bytes(640))
+            client.push_audio(bytes(640))
         assert client._process is not None
         client._process.stdin.close()
         client._process.wait(20)

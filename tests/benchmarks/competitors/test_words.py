@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.competitors.words import Heard, ends_in, plain_words, settled_at, word_error
+from benchmarks.competitors.words import RecognisedWords, ends_in, plain_words, settled_at, word_error
 
 SAID = [["a", "cold", "night"], ["come", "in"], ["sit", "down"]]
 STARTS_S = [1.0, 5.0, 9.0]
@@ -82,9 +82,9 @@ def test_ends_never_go_back_and_the_last_takes_everything(said, data):
 
 
 def test_a_client_keeps_settled_and_shown_words_apart_and_notes_changes_alone():
-    heard = Heard()
-    heard.tell(1.0, "", "Come")
-    heard.tell(2.0, "Come", "in.")
-    heard.tell(3.0, "Come in")
+    heard = RecognisedWords()
+    heard.update(1.0, "", "Come")
+    heard.update(2.0, "Come", "in.")
+    heard.update(3.0, "Come in")
     assert heard.final == [(1.0, ()), (2.0, ("come",)), (3.0, ("come", "in"))]
     assert heard.shown == [(1.0, ("come",)), (2.0, ("come", "in"))]

@@ -12,7 +12,7 @@ from train.calibration.operating_points import (
     FEWEST,
     PULL_OF_ONE_SPEAKER,
     PULLS,
-    Observed,
+    BranchOutputs,
     choose_pull,
     choose_pulls,
     fit_points,
@@ -29,14 +29,14 @@ DEFAULT = CalibrationSpec(
 
 def observed(
     count: int, speakers: int, shift: float = 0.0, seed: int = 0, *, by_speaker: float = 0.0
-) -> Observed:
+) -> BranchOutputs:
     """Honest logits moved by `shift`, and further by a different amount for each speaker."""
     rng = np.random.default_rng(seed)
     honest = rng.normal(-1.0, 1.5, (count, len(EMOTIONS)))
     truth = rng.random(honest.shape) < 1 / (1 + np.exp(-honest))
     who = np.arange(count) % speakers
     moved = honest - shift + by_speaker * rng.normal(size=(speakers, len(EMOTIONS)))[who]
-    return Observed(
+    return BranchOutputs(
         ("audio",),
         False,
         moved.astype(np.float32),

@@ -11,8 +11,8 @@ import train.encoding.voice_tokens
 from core.errors import SourceError
 from core.window import Tokens
 from train.corpora.ravdess_av import EIGHT, UNITS, WIDTH, read
-from train.corpora.registry import Reading, read_corpus
-from train.encoding.corpus import Means, tokens_of
+from train.corpora.registry import ReadOptions, read_corpus
+from train.encoding.corpus import EncodingContext, tokens_of
 from train.encoding.voice_tokens import slower
 
 CLIPS = ("03-01-02-01-01-01-01", "03-01-05-02-01-01-17", "03-01-08-01-02-01-15", "03-01-01-01-01-02-02")
@@ -49,7 +49,7 @@ def test_calm_is_neutral_unless_the_label_space_has_it(tmp_path):
 
 
 def test_actors_of_the_test_part_are_unseen(tmp_path):
-    splits = {e.id: e.split for e in read_corpus("ravdess_av", write(tmp_path), Reading(space=EIGHT))}
+    splits = {e.id: e.split for e in read_corpus("ravdess_av", write(tmp_path), ReadOptions(space=EIGHT))}
     assert [splits[clip] for clip in CLIPS] == ["train", "test", "validation", "train"]
 
 
@@ -94,8 +94,8 @@ class Digests:
 
 def test_voice_and_face_stay_together_though_the_cache_sorts_by_split(tmp_path, monkeypatch):
     monkeypatch.setattr(train.encoding.voice_tokens, "EncodeVoices", Digests)
-    examples = read_corpus("ravdess_av", write(tmp_path / "data"), Reading(space=EIGHT))
-    means = Means(tmp_path, tmp_path / "cache", lambda name: tmp_path, lambda: tmp_path)
+    examples = read_corpus("ravdess_av", write(tmp_path / "data"), ReadOptions(space=EIGHT))
+    means = EncodingContext(tmp_path, tmp_path / "cache", lambda name: tmp_path, lambda: tmp_path)
     tokens, _ = tokens_of("ravdess_av", examples, means)
     assert tokens.splits == ("train", "train", "validation", "test")
     for row, clip in enumerate(tokens.ids):

@@ -16,14 +16,14 @@ SIZES = PeerSizes(width=8, heads=2, layers=1, feedforward=8, statistics=True)
 
 def speech_like(count: int, seed: int) -> tuple[list[torch.Tensor], np.ndarray]:
     """Utterances of 6 to 30 tokens whose class is in their mean (0 or 1) or in how they vary (2)."""
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     tokens, classes = [], []
     for _ in range(count):
-        kind = int(chance.integers(0, 3))
+        kind = int(rng.integers(0, 3))
         mean = np.array([1.5, 0, 0, 0]) * (kind == 1)
         deviation = np.array([1, 1, 4, 1]) if kind == 2 else np.ones(4)
-        length = int(chance.integers(6, 31))
-        tokens.append(torch.from_numpy(mean + deviation * chance.standard_normal((length, 4))).float())
+        length = int(rng.integers(6, 31))
+        tokens.append(torch.from_numpy(mean + deviation * rng.standard_normal((length, 4))).float())
         classes.append(kind)
     return tokens, np.array(classes)
 
@@ -50,7 +50,7 @@ def test_classes_in_the_mean_and_in_the_deviation_are_both_read() -> None:
     train, classes = speech_like(300, seed=1)
     whole = torch.cat(train)
     peer.set_input_statistics(whole.mean(dim=0), whole.std(dim=0))
-    solve_statistics(peer, train, classes, strength=0.1, parts=2, chance=np.random.default_rng(0))
+    solve_statistics(peer, train, classes, strength=0.1, parts=2, rng=np.random.default_rng(0))
     unseen, truth = speech_like(200, seed=2)
     assert (guesses(peer, unseen) == truth).mean() > 0.9
 
@@ -58,7 +58,7 @@ def test_classes_in_the_mean_and_in_the_deviation_are_both_read() -> None:
 def test_a_label_that_no_utterance_has_is_never_the_most_probable() -> None:
     peer = silent_attention()
     train, classes = speech_like(120, seed=3)
-    solve_statistics(peer, train, classes, strength=0.1, parts=0, chance=np.random.default_rng(0))
+    solve_statistics(peer, train, classes, strength=0.1, parts=0, rng=np.random.default_rng(0))
     assert set(guesses(peer, speech_like(60, seed=4)[0])) <= {0, 1, 2}
 
 

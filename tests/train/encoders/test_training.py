@@ -21,7 +21,7 @@ from train.corpora.base import TextExample, labels_of
 from train.encoders import text
 from train.encoders.command import train_encoder
 from train.encoders.corpus_bias import CorpusBias
-from train.encoders.optimisation import Log, masked_bce
+from train.encoders.optimisation import JsonLog, masked_bce
 from train.encoders.peer_training import PeerSizes, new_peer
 from train.encoders.scores import choose_thresholds, macro_f1, uar
 from train.encoders.text import TextTraining
@@ -66,8 +66,8 @@ class TestScores:
         assert masked_bce(logits, target, torch.zeros_like(known)) == 0
 
     def test_thresholds_separate_what_can_be_separated(self):
-        chance = np.random.default_rng(0)
-        truth = chance.random((4000, 2)) < [0.5, 0.1]
+        rng = np.random.default_rng(0)
+        truth = rng.random((4000, 2)) < [0.5, 0.1]
         scores = np.where(truth, [0.6, 0.2], [0.4, 0.05]).astype(np.float32)
         known = np.ones_like(truth)
         thresholds = choose_thresholds(scores, truth, known)
@@ -117,12 +117,12 @@ class TestFaces:
 
     def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(self, faces, tmp_path):
         torch.manual_seed(0)
-        whole = train_network(self.CONFIG, faces, faces, Log(tmp_path / "a.jsonl"), tmp_path / "a.pt")
+        whole = train_network(self.CONFIG, faces, faces, JsonLog(tmp_path / "a.jsonl"), tmp_path / "a.pt")
 
         class Killed(Exception):
             pass
 
-        class DyingLog(Log):
+        class DyingLog(JsonLog):
             def write(self, **values):
                 if values["epoch"] == 2:
                     raise Killed
@@ -131,7 +131,7 @@ class TestFaces:
         with pytest.raises(Killed):
             train_network(self.CONFIG, faces, faces, DyingLog(tmp_path / "b.jsonl"), tmp_path / "b.pt")
         torch.manual_seed(123)
-        resumed = train_network(self.CONFIG, faces, faces, Log(tmp_path / "b.jsonl"), tmp_path / "b.pt")
+        resumed = train_network(self.CONFIG, faces, faces, JsonLog(tmp_path / "b.jsonl"), tmp_path / "b.pt")
         for name, value in whole.state_dict().items():
             torch.testing.assert_close(resumed.state_dict()[name], value, atol=0, rtol=0)
 
@@ -198,24 +198,24 @@ class TestTexts:
         tokenizer = PieceTokenizer(tmp_path)
         monkeypatch.setattr(text.TextEncoder, "adaptable", lambda folder: SmallEncoder())
 
-        def fit(log: Log, state: Path) -> dict[str, torch.Tensor]:
+        def fit(log: JsonLog, state: Path) -> dict[str, torch.Tensor]:
             torch.manual_seed(0)
             model = text.TextModel(tmp_path, SMALL)
             return text._fit(self.CONFIG, model, examples, tokenizer, log, state).state_dict()
 
-        whole = fit(Log(tmp_path / "a.jsonl"), tmp_path / "a.pt")
+        whole = fit(JsonLog(tmp_path / "a.jsonl"), tmp_path / "a.pt")
 
         class Killed(Exception):
             pass
 
-        class DyingLog(Log):
+        class DyingLog(JsonLog):
             def write(self, **values):
                 if values["epoch"] == 2:
                     raise Killed
 
         with pytest.raises(Killed):
             fit(DyingLog(tmp_path / "b.jsonl"), tmp_path / "b.pt")
-        resumed = fit(Log(tmp_path / "b.jsonl"), tmp_path / "b.pt")
+        resumed = fit(JsonLog(tmp_path / "b.jsonl"), tmp_path / "b.pt")
         for name, value in whole.items():
             torch.testing.assert_close(resumed[name], value, atol=0, rtol=0)
 

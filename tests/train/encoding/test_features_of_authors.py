@@ -14,7 +14,7 @@ from core.window import Tokens
 from train.build import build
 from train.config import TrainingConfig
 from train.data.token_set import Ragged
-from train.data.training_data import Places
+from train.data.training_data import Paths
 from train.encoding.corpus import FEATURES, NO_ENCODER
 from train.evaluation.evaluate import evaluate_corpus
 
@@ -60,7 +60,7 @@ def preset(**changes) -> TrainingConfig:
 @pytest.fixture(scope="module")
 def trained(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("trained")
-    build(preset(), Places(data, out / "encoders", out, out / "cache", lambda name: out))
+    build(preset(), Paths(data, out / "encoders", out, out / "cache", lambda name: out))
     return out
 
 

@@ -9,7 +9,7 @@ import torch
 from core.backends.base import Unusable
 from core.backends.compiled import Validation
 from core.errors import ConfigError
-from train.evaluation.backend_accuracy import Lowered, admit, verdict
+from train.evaluation.backend_accuracy import BackendEncoder, admit, verdict
 
 
 def test_a_runner_takes_an_encoders_place_texts_one_by_one():
@@ -21,10 +21,10 @@ def test_a_runner_takes_an_encoders_place_texts_one_by_one():
 
     ids = torch.arange(6).reshape(2, 3)
     mask = torch.tensor([[True, True, False], [True, True, True]])
-    tokens = Lowered(run, one_by_one=True)(ids, mask)
+    tokens = BackendEncoder(run, one_by_one=True)(ids, mask)
     assert rows == [1, 1]
     assert tokens[..., 0].tolist() == [[0, 1, 0], [3, 4, 5]]
-    assert Lowered(run, one_by_one=False)(ids, mask).shape == (2, 3, 1)
+    assert BackendEncoder(run, one_by_one=False)(ids, mask).shape == (2, 3, 1)
     assert rows == [1, 1, 2]
 
 

@@ -13,13 +13,13 @@ from core.labels import EMOTIONS, MODALITIES
 from core.models.storage import save_network
 from core.spec import EncoderSpec, ModelSpec, pattern, write_spec
 from train.calibration.stage import PATTERNS, calibrate
-from train.calibration.teacher import calibrated_peers, flat, knowledge_of
+from train.calibration.teacher import identity_calibration, make_teacher, measure_reliability
 from train.config import read_config
-from train.data.window_augmentation import PlacementConfig
+from train.data.window_augmentation import WindowAugmentation
 from train.evaluation.evaluate import evaluate
 from train.evaluation.model_card import model_card
 from train.evaluation.tables import label_table, main_table
-from train.fusion.batches import BatchMaker, PairingConfig
+from train.fusion.batches import BatchConfig, BatchMaker
 from train.fusion.fit import OptimisationConfig, fit
 from train.fusion.objective import LossConfig
 from train.parallel import World
@@ -34,11 +34,11 @@ def trained(tmp_path_factory):
     sets = [*singles(), corpus("paired", MODALITIES, seed=7)]
     train, validation = [s.part("train") for s in sets], [s.part("validation") for s in sets]
     net = network(dropout=0.0, peer_gradient=0.1)
-    insight = calibrated_peers(net.eval(), validation, SHAPES, {})
+    peer_reliability = measure_reliability(net.eval(), validation, SHAPES, {})
     fit(
         net,
-        BatchMaker(train, SHAPES, PairingConfig(), PlacementConfig(), 0),
-        knowledge_of(train, insight),
+        BatchMaker(train, SHAPES, BatchConfig(), WindowAugmentation(), 0),
+        make_teacher(train, peer_reliability),
         OptimisationConfig(steps=150, batch=32, rate=1e-2, peer_rate_factor=1, average=0.9, device="cpu"),
         LossConfig(),
         World(0, 1, torch.device("cpu")),
@@ -46,7 +46,7 @@ def trained(tmp_path_factory):
         log=RunLog(),
     )
     folder = tmp_path_factory.mktemp("checkpoint")
-    calibration = calibrate(net, validation, SHAPES, {}, PlacementConfig(), 150)
+    calibration = calibrate(net, validation, SHAPES, {}, WindowAugmentation(), 150)
     spec = ModelSpec(
         name="made-up",
         labels=EMOTIONS,
@@ -107,14 +107,14 @@ def test_test_data_have_no_influence_on_what_is_fitted():
     net = network()
     sets = singles()
     validation = [s.part("validation") for s in sets]
-    once = calibrate(net.eval(), validation, SHAPES, {}, PlacementConfig(), 100)
+    once = calibrate(net.eval(), validation, SHAPES, {}, WindowAugmentation(), 100)
     for s in sets:
         rows = [i for i, split in enumerate(s.splits) if split == "test"]
         s.targets[rows] = 1 - s.targets[rows]
         for ragged in s.tokens.values():
             for row in rows:
                 ragged.values[ragged.offsets[row] : ragged.offsets[row + 1]] += 100
-    again = calibrate(net, [s.part("validation") for s in sets], SHAPES, {}, PlacementConfig(), 100)
+    again = calibrate(net, [s.part("validation") for s in sets], SHAPES, {}, WindowAugmentation(), 100)
     assert once == again
 
 
@@ -122,17 +122,19 @@ def test_a_pattern_that_no_example_and_no_joined_window_has_stays_as_it_is():
     """All have a voice, and either words or a face: what is truly paired is never mixed with strangers."""
     whole = corpus("mine", MODALITIES, seed=3).part("validation")
     validation = thinned(thinned(whole, "text", lambda row: row % 2 == 0), "visual", lambda row: row % 2 == 1)
-    found = calibrate(network().eval(), [validation], SHAPES, {}, PlacementConfig(), 100)
-    assert found.fusion["text+audio+visual"] == flat(len(EMOTIONS))
-    assert found.fusion["text+audio"] != flat(len(EMOTIONS))
+    found = calibrate(network().eval(), [validation], SHAPES, {}, WindowAugmentation(), 100)
+    assert found.fusion["text+audio+visual"] == identity_calibration(len(EMOTIONS))
+    assert found.fusion["text+audio"] != identity_calibration(len(EMOTIONS))
 
 
 def test_reliability_gives_a_say_only_to_modalities_with_data():
     validation = [s.part("validation") for s in singles()[:2]]
-    insight = calibrated_peers(network().eval(), validation, SHAPES, {})
-    assert (insight.trust[:2] > 0).all()
-    assert np.array_equal(insight.trust[2], np.zeros(7))
-    assert np.allclose(insight.known_base_logits[2], insight.known_base_logits[:2].mean(axis=0))
+    peer_reliability = measure_reliability(network().eval(), validation, SHAPES, {})
+    assert (peer_reliability.trust[:2] > 0).all()
+    assert np.array_equal(peer_reliability.trust[2], np.zeros(7))
+    assert np.allclose(
+        peer_reliability.known_base_logits[2], peer_reliability.known_base_logits[:2].mean(axis=0)
+    )
 
 
 def test_a_preset_refuses_what_it_does_not_know(tmp_path):

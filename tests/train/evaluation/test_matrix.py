@@ -11,19 +11,19 @@ import pytest
 from core.errors import ConfigError
 from core.labels import EMOTIONS
 from train.evaluation.matrix import cross_corpus, table
-from train.evaluation.prepared_split import Ready
+from train.evaluation.prepared_split import PreparedSplit
 from train.metrics import single_answers
 from train.testing import corpus
 
 
 def reader(spec, **labels):
-    def ready(folder, name):
+    def prepared(folder, name):
         tokens = corpus(name, ("text",), examples=40, seed=len(name))
         known = np.tile([e in labels.get(name, EMOTIONS) for e in EMOTIONS], (40, 1))
         tokens = replace(tokens, known=known)
-        return Ready(folder, spec, [], tokens, single_answers(tokens.targets, tokens.known), ())
+        return PreparedSplit(folder, spec, [], tokens, single_answers(tokens.targets, tokens.known), ())
 
-    return ready
+    return prepared
 
 
 def test_every_point_is_judged_on_every_corpus_on_the_labels_in_common(checkpoint):

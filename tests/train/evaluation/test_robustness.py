@@ -11,12 +11,12 @@ import soundfile
 from core.inputs import SAMPLE_RATE
 from core.window import Tokens
 from train.corpora.base import ClipExample, TextExample, labels_of
-from train.encoding.corpus import Means
+from train.encoding.corpus import EncodingContext
 from train.evaluation import robustness
-from train.evaluation.prepared_split import Ready
+from train.evaluation.prepared_split import PreparedSplit
 from train.evaluation.robustness import (
-    MisheardTexts,
     NoisyClips,
+    TextsWithWordErrors,
     under_conditions,
     with_noise,
     with_word_errors,
@@ -58,9 +58,9 @@ def test_lost_faces_leave_labels_and_other_modalities_alone():
 def test_figures_under_lost_faces_say_how_many_examples_are_left(checkpoint, tmp_path):
     folder, spec = checkpoint
     tokens = corpus("directory", ("visual",), examples=100)
-    ready = Ready(folder, spec, [], tokens, np.full(100, -1), ())
-    means = Means(folder, tmp_path, lambda name: tmp_path, lambda: folder)
-    found = under_conditions(ready, means, branch="fusion", point="default")
+    prepared = PreparedSplit(folder, spec, [], tokens, np.full(100, -1), ())
+    context = EncodingContext(folder, tmp_path, lambda name: tmp_path, lambda: folder)
+    found = under_conditions(prepared, context, branch="fusion", point="default")
     assert list(found) == ["faces lost 30%", "faces lost 60%"]
     assert 100 > found["faces lost 30%"]["n"] > found["faces lost 60%"]["n"] > 0
 
@@ -94,7 +94,7 @@ def test_every_run_hears_the_same_noise_and_the_cache_can_tell_it_apart(tmp_path
 
 def test_a_misheard_text_depends_on_the_example_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(robustness.EncodeTexts, "__init__", lambda self, folder, locate: None)
-    encoder = MisheardTexts(tmp_path, lambda name: tmp_path, 0.4, ["other"])
+    encoder = TextsWithWordErrors(tmp_path, lambda name: tmp_path, 0.4, ["other"])
     text = " ".join(f"w{i}" for i in range(50))
     one = TextExample("1", "xed", "1", "test", labels_of({}), text)
     assert encoder.text(one) == encoder.text(one) != text

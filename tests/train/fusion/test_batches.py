@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from core.labels import MODALITIES
 from core.window import Tokens
-from train.data.window_augmentation import PlacementConfig, as_given, place
-from train.fusion.batches import BatchMaker, PairingConfig
+from train.data.window_augmentation import WindowAugmentation, as_given, place
+from train.fusion.batches import BatchConfig, BatchMaker
 from train.testing import SHAPES, corpus, singles
 
 
 def maker(sets, seed: int = 0, **pairing) -> BatchMaker:
-    return BatchMaker(sets, SHAPES, PairingConfig(**pairing), PlacementConfig(noise=0.0), seed)
+    return BatchMaker(sets, SHAPES, BatchConfig(**pairing), WindowAugmentation(noise=0.0), seed)
 
 
 def test_a_batch_depends_on_seed_and_step_alone():
@@ -89,7 +89,7 @@ def test_every_placement_lies_in_a_live_window_in_order_of_time(seed, count, tim
     times_s = np.arange(count) * (gap_s if timing == "timed" else 1)
     times_s = times_s.astype(np.float32)
     tokens = Tokens(np.random.default_rng(0).normal(size=(count, 3)).astype(np.float32), times_s)
-    placed = place(tokens, timing, PlacementConfig(), np.random.default_rng(seed))
+    placed = place(tokens, timing, WindowAugmentation(), np.random.default_rng(seed))
     assert len(placed) >= 1
     assert len(placed.values) == len(placed.times_s)
     assert (placed.times_s >= -1e-4).all()

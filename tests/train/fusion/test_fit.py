@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from core.errors import ConfigError, ModelError
-from train.data.window_augmentation import PlacementConfig
-from train.fusion.batches import BatchMaker, PairingConfig
+from train.data.window_augmentation import WindowAugmentation
+from train.fusion.batches import BatchConfig, BatchMaker
 from train.fusion.fit import OptimisationConfig, fit
-from train.fusion.objective import Knowledge, LossConfig
+from train.fusion.objective import LossConfig, Teacher
 from train.fusion.run_state import load_state
 from train.parallel import World
 from train.progress import RunLog
@@ -26,8 +26,8 @@ from train.testing import SHAPES, corpus, network, singles
 ALONE = World(0, 1, torch.device("cpu"))
 
 
-def knowledge() -> Knowledge:
-    return Knowledge(torch.zeros(7), torch.ones(3, 7), torch.zeros(3, 7), torch.ones(3, 7), torch.zeros(3, 7))
+def teacher() -> Teacher:
+    return Teacher(torch.zeros(7), torch.ones(3, 7), torch.zeros(3, 7), torch.ones(3, 7), torch.zeros(3, 7))
 
 
 def run(net=None, sets=None, losses=None, state_path=None, resume=False, folder=None, **changes):
@@ -38,8 +38,8 @@ def run(net=None, sets=None, losses=None, state_path=None, resume=False, folder=
     sets = [s.part("train") for s in (singles() if sets is None else sets)]
     return fit(
         net,
-        BatchMaker(sets, SHAPES, PairingConfig(), PlacementConfig(), 0),
-        knowledge(),
+        BatchMaker(sets, SHAPES, BatchConfig(), WindowAugmentation(), 0),
+        teacher(),
         OptimisationConfig(**(numbers | changes)),
         losses or LossConfig(),
         ALONE,
@@ -95,11 +95,11 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, m
 SCRIPT = """
     import sys, json, torch
     from pathlib import Path
-    from train.fusion.objective import Knowledge, LossConfig
+    from train.fusion.objective import Teacher, LossConfig
     from train.fusion.fit import OptimisationConfig, fit
-    from train.fusion.batches import BatchMaker, PairingConfig
+    from train.fusion.batches import BatchMaker, BatchConfig
     from train.parallel import join_world, leave_world
-    from train.data.window_augmentation import PlacementConfig
+    from train.data.window_augmentation import WindowAugmentation
     from train.progress import RunLog
     from train.testing import SHAPES, corpus, network
     torch.set_num_threads(1)
@@ -111,10 +111,10 @@ SCRIPT = """
             print("step", step, flush=True)
     torch.manual_seed(5)
     out = Path(sys.argv[1])
-    know = Knowledge(torch.zeros(7), torch.ones(3, 7), torch.zeros(3, 7), torch.ones(3, 7), torch.zeros(3, 7))
+    teacher = Teacher(torch.zeros(7), torch.ones(3, 7), torch.zeros(3, 7), torch.ones(3, 7), torch.zeros(3, 7))
     sets = [corpus("paired", ("text", "audio", "visual")).part("train")]
     fitted = fit(
-        network(dropout=0.0), BatchMaker(sets, SHAPES, PairingConfig(), PlacementConfig(), 0), know,
+        network(dropout=0.0), BatchMaker(sets, SHAPES, BatchConfig(), WindowAugmentation(), 0), teacher,
         OptimisationConfig(steps=int(sys.argv[2]), batch=8, validate_every=5, save_every=1, device="cpu"),
         LossConfig(contrastive=0.1), world, validate=lambda net: {"score": 0.0}, log=Log(),
         state_path=out / "state.pt", resume="--resume" in sys.argv,

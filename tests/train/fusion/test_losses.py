@@ -28,9 +28,9 @@ def contrasted() -> tuple[torch.Tensor, ...]:
     return tensor("a"), tensor("b"), groups, present, torch.tensor(1 / 0.07).log()
 
 
-def remembered() -> losses.Remembered:
+def queued() -> losses.QueuedRows:
     rows = tensor("older_a", torch.float32), tensor("older_b", torch.float32)
-    return losses.Remembered(*rows, tensor("older_groups", torch.long), tensor("older_present", torch.bool))
+    return losses.QueuedRows(*rows, tensor("older_groups", torch.long), tensor("older_present", torch.bool))
 
 
 def compute() -> dict[str, torch.Tensor]:
@@ -45,7 +45,7 @@ def compute() -> dict[str, torch.Tensor]:
         "product_teacher": losses.product_teacher(peers, available),
         "half_kl": losses.half_kl(taught, z, 2.0),
         "peers_kl": losses.peers_kl(peers, z, available, 1.0),
-        "info_nce_queue": losses.info_nce(*contrasted(), remembered()),
+        "info_nce_queue": losses.info_nce(*contrasted(), queued()),
         "bernoulli_kl": losses.bernoulli_kl(taught, z, 2.0),
         "teacher_trust": losses.teacher_trust(taught, y, known),
         "info_nce": losses.info_nce(*contrasted()),

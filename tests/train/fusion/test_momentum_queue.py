@@ -20,9 +20,9 @@ def test_the_oldest_rows_are_forgotten_first():
     queue.push(*rows(0, 3))
     assert len(queue) == 3
     queue.push(*rows(3, 3))
-    assert sorted(queue.remembered(0, 1).groups.tolist()) == [2, 3, 4, 5]
+    assert sorted(queue.queued(0, 1).groups.tolist()) == [2, 3, 4, 5]
     queue.push(*rows(6, 9))
-    assert sorted(queue.remembered(0, 1).groups.tolist()) == [11, 12, 13, 14]
+    assert sorted(queue.queued(0, 1).groups.tolist()) == [11, 12, 13, 14]
 
 
 def test_rows_without_a_modality_are_no_rivals_of_it():
@@ -32,8 +32,8 @@ def test_rows_without_a_modality_are_no_rivals_of_it():
     present[1, 2] = False
     queue.push(keys, groups, present)
     assert len(queue) == 2
-    assert queue.remembered(0, 1).present.sum() == 2
-    assert queue.remembered(0, 2).present.sum() == 1
+    assert queue.queued(0, 1).present.sum() == 2
+    assert queue.queued(0, 2).present.sum() == 1
 
 
 def test_a_restored_queue_goes_on_like_the_first():
@@ -42,7 +42,7 @@ def test_a_restored_queue_goes_on_like_the_first():
     two.load_state_dict(one.state_dict())
     for queue in (one, two):
         queue.push(*rows(3, 2))
-    for mine, theirs in zip(one.remembered(0, 1), two.remembered(0, 1), strict=True):
+    for mine, theirs in zip(one.queued(0, 1), two.queued(0, 1), strict=True):
         assert torch.equal(mine, theirs)
 
 
@@ -51,8 +51,8 @@ def test_remembered_rows_make_the_task_harder_except_those_of_the_same_recording
     a, b = torch.randn(3, 4), torch.randn(3, 4)
     groups, present = torch.arange(3), torch.ones(3, dtype=torch.bool)
 
-    strange = losses.Remembered(torch.randn(3, 4), torch.randn(3, 4), torch.tensor([7, 8, 9]), present)
+    strange = losses.QueuedRows(torch.randn(3, 4), torch.randn(3, 4), torch.tensor([7, 8, 9]), present)
     plain = losses.info_nce(a, b, groups, present, torch.tensor(1.0))
     assert (losses.info_nce(a, b, groups, present, torch.tensor(1.0), strange) > plain).all()
-    own = losses.Remembered(torch.randn(1, 4), torch.randn(1, 4), torch.tensor([0]), present[:1])
+    own = losses.QueuedRows(torch.randn(1, 4), torch.randn(1, 4), torch.tensor([0]), present[:1])
     assert losses.info_nce(a, b, groups, present, torch.tensor(1.0), own)[0] == plain[0]

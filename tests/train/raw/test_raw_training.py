@@ -16,7 +16,7 @@ from emotrack import LiveStages
 from tests.train.raw.recordings import write_corpus
 from train.build import build
 from train.config import read_config
-from train.data.training_data import Places, read_inputs
+from train.data.training_data import Paths, read_training_data
 from train.encoding.corpus import RecordingWork
 from train.fusion.initialisation import new_network
 
@@ -43,21 +43,21 @@ SMALL = [
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory):
+def paths(tmp_path_factory):
     folder = tmp_path_factory.mktemp("raw")
     (folder / "data").mkdir()
     write_corpus(folder / "data")
     out, work = folder / "out", RecordingWork(live=LiveStages())
-    return Places(folder / "data", out / "run" / "encoders", out, folder / "cache", Path, work)
+    return Paths(folder / "data", out / "run" / "encoders", out, folder / "cache", Path, work)
 
 
 @pytest.fixture(scope="module")
-def built(places):
-    return build(read_config(PRESET, SMALL), places, tensorboard=places.out / "board")
+def built(paths):
+    return build(read_config(PRESET, SMALL), paths, tensorboard=paths.out / "board")
 
 
-def test_the_loss_falls_and_the_labels_are_learned(built, places):
-    lines = [json.loads(line) for line in (places.out / "run" / "log.jsonl").read_text().splitlines()]
+def test_the_loss_falls_and_the_labels_are_learned(built, paths):
+    lines = [json.loads(line) for line in (paths.out / "run" / "log.jsonl").read_text().splitlines()]
     first = next(line for line in lines if not line["validation"])
     assert {
         "fusion",
@@ -71,21 +71,21 @@ def test_the_loss_falls_and_the_labels_are_learned(built, places):
     last = [line for line in lines if line["validation"]][-1]
     assert last["loss"] < 0.75 * first["loss"]
     assert last["directory_map"] > 0.8
-    assert (places.out / "run" / "curves.png").read_bytes().startswith(b"\x89PNG")
-    assert list((places.out / "board").glob("events.out.tfevents.*"))
+    assert (paths.out / "run" / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert list((paths.out / "board").glob("events.out.tfevents.*"))
 
 
-def test_the_checkpoint_is_whole_and_names_its_raw_input(built, places):
-    spec = read_spec(places.out)
+def test_the_checkpoint_is_whole_and_names_its_raw_input(built, paths):
+    spec = read_spec(paths.out)
     assert spec == built
     assert {m: e.kind for m, e in spec.encoders.items()} == {
         "text": "word_pieces",
         "audio": "audio_patches",
         "visual": "tubelets",
     }
-    assert (places.out / "tokenizer.json").is_file()
+    assert (paths.out / "tokenizer.json").is_file()
     assert spec.fusion.queries == "token"
-    net = load_network(spec, places.out)
+    net = load_network(spec, paths.out)
     shapes = spec.token_shapes
     values = {m: torch.zeros(1, 3 if m != "visual" else 49, s.width) for m, s in shapes.items()}
     mask = {m: torch.ones(v.shape[:2], dtype=torch.bool) for m, v in values.items()}
@@ -94,16 +94,16 @@ def test_the_checkpoint_is_whole_and_names_its_raw_input(built, places):
     assert out[3].abs().max() <= 1, "valence and arousal"
 
 
-def test_the_live_loop_refuses_it_and_says_why(built, places):
+def test_the_live_loop_refuses_it_and_says_why(built, paths):
     with pytest.raises(SpecMismatch, match="tubelets"):
-        insist_on_live(built, places.out)
+        insist_on_live(built, paths.out)
 
 
-def test_no_validation_or_test_example_takes_part_in_scaling(places):
+def test_no_validation_or_test_example_takes_part_in_scaling(paths):
     config = read_config(PRESET, SMALL)
-    inputs = read_inputs(config, places)
+    inputs = read_training_data(config, paths)
     train = [s.part("train") for s in inputs.sets]
-    alone = new_network(config, inputs.spec, places.encoders, train)
+    alone = new_network(config, inputs.spec, paths.encoders, train)
     assert "test" not in inputs.sets[0].splits
     values = np.concatenate([train[0].tokens["audio"][row].values for row in range(len(train[0]))])
     np.testing.assert_allclose(alone.peers["audio"].input_mean, values.mean(axis=0), atol=1e-6)

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.av import apart_ms, onsets
 from benchmarks.camera_server import HZ
-from benchmarks.faults.checks import Times, finals_lost, judged, sound_lost
+from benchmarks.faults.checks import Times, check_fault, finals_lost, sound_lost
 from benchmarks.faults.load import _of_load
 from benchmarks.faults.picture import missing_spans
 from benchmarks.faults.registry import FAULTS
@@ -53,7 +53,7 @@ def unplugged(missing_s=10.4, reason="unplugged", back_s=14.0, modalities=("visu
         status(back_s, "modality_back"),
         *(rolling(t / 4, modalities, {"audio": "it is not there"}) for t in range(36, 64)),
     )
-    return judged(UNPLUGGED, times(10.0, 13.0, 17.0), run)
+    return check_fault(UNPLUGGED, times(10.0, 13.0, 17.0), run)
 
 
 def test_a_fault_that_is_told_in_time_breaks_nothing():
@@ -87,12 +87,12 @@ def test_after_a_stop_neither_a_burst_nor_estimates_of_the_sleep_are_taken_for_g
         for stream in ("me", "them")
     ]
     calm = seen(*states, *(rolling(t / 4) for t in range(84, 92)))
-    assert judged(ASLEEP, times(10.0, 20.0, 24.0), calm)["broken"] == []
+    assert check_fault(ASLEEP, times(10.0, 20.0, 24.0), calm)["broken"] == []
     late = [rolling(t / 10, late_s=20.1 - t / 10) for t in range(110, 190)]
-    broken = judged(ASLEEP, times(10.0, 20.0, 24.0), seen(*states, *late))["broken"]
+    broken = check_fault(ASLEEP, times(10.0, 20.0, 24.0), seen(*states, *late))["broken"]
     assert broken == ["a burst of 80 estimates"]  # the sleep's own sound is made up for in this one
     strict = replace(ASLEEP, makes_up=False)
-    broken = judged(strict, times(10.0, 20.0, 24.0), seen(*states, *late))["broken"]
+    broken = check_fault(strict, times(10.0, 20.0, 24.0), seen(*states, *late))["broken"]
     assert broken == ["79 estimates of the time asleep", "a burst of 80 estimates"]
 
 

@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 import pytest
 
 from benchmarks import backends
-from benchmarks.backend_output import give
+from benchmarks.backend_output import emit
 from benchmarks.backend_picture import draw
 from benchmarks.backend_rounds import WARM_UPS, interleaved, spread
 from benchmarks.encoders import JOBS
@@ -79,7 +79,7 @@ def test_table_file_and_picture(figures, tmp_path):
     ]
     out, picture = tmp_path / "figures.json", tmp_path / "picture.png"
     with redirect_stdout(io.StringIO()) as said:
-        give(figures, "fusion", as_json=False, out=out, picture=picture)
+        emit(figures, "fusion", as_json=False, out=out, picture=picture)
     assert "31.5 ms" in said.getvalue()
     assert out.read_text().startswith("{")
     assert picture.read_bytes()[:4] == b"\x89PNG"
