@@ -13,12 +13,12 @@ from PySide6.QtCore import QObject, Signal
 from core.errors import FeedError
 from realtime.feed.client import FeedClient
 from realtime.feed.client_messages import Request, Subscription
-from realtime.feed.resume import Retry, Told
+from realtime.feed.resume import ReceivedEvent, RetryPolicy
 from realtime.runs.supervision import Announcement
 
 WANTED: Final = Subscription(kinds=("estimate", "status", "marker"), rate_hz=5.0)
 """No words of the conversation: the window shows none. No more estimates than eyes can follow."""
-RETRY: Final = Retry(first_s=0.25, longest_s=2.0)
+RETRY: Final = RetryPolicy(first_s=0.25, longest_s=2.0)
 
 
 class FeedLink(QObject):
@@ -68,7 +68,7 @@ class FeedLink(QObject):
 
     # -- in the window's thread -----------------------------------------------------------------------
 
-    def _take(self, line: _Line, told: Told) -> None:
+    def _take(self, line: _Line, told: ReceivedEvent) -> None:
         if line is self._line:
             self._set(linked=True)
             self.told.emit(told.event)

@@ -9,12 +9,12 @@ from typing import Final
 from core.events import PROTOCOL_VERSION
 from realtime.feed.channel import Channel
 from realtime.feed.client_messages import Identify, Right
-from realtime.feed.close_codes import Close, Refusal
+from realtime.feed.close_codes import CloseCode, Refusal
 
 _VERSION: Final = re.compile(r"(0|[1-9][0-9]{0,3})\.(0|[1-9][0-9]{0,3})")
 
 
-def negotiated(theirs: str, ours: str = PROTOCOL_VERSION) -> str:
+def negotiate_version(theirs: str, ours: str = PROTOCOL_VERSION) -> str:
     """The version that both sides speak: the lower minor of the same major.
 
     Raises:
@@ -22,33 +22,33 @@ def negotiated(theirs: str, ours: str = PROTOCOL_VERSION) -> str:
     """
     match = _VERSION.fullmatch(theirs)
     if match is None:
-        raise Refusal(Close.BAD_MESSAGE, 'is not of the form "major.minor".', field="identify.protocol")
+        raise Refusal(CloseCode.BAD_MESSAGE, 'is not of the form "major.minor".', field="identify.protocol")
     asked = int(match[1]), int(match[2])
     major, _, minor = ours.partition(".")
     if asked[0] != int(major):
         raise Refusal(
-            Close.UNSUPPORTED_VERSION, f"this feed speaks {ours} and lower.", field="identify.protocol"
+            CloseCode.UNSUPPORTED_VERSION, f"this feed speaks {ours} and lower.", field="identify.protocol"
         )
     return ".".join(map(str, min(asked, (int(major), int(minor)))))
 
 
-def permitted(rights: tuple[Right, ...], message: Identify, *, ingest_path: bool) -> None:
+def check_permission(rights: tuple[Right, ...], message: Identify, *, ingest_path: bool) -> None:
     """Check that the token suits the path, and the message too.
 
     Raises:
         Refusal: wrong token, a right that is missing, or a field that has no place on this path.
     """
     if not rights:
-        raise Refusal(Close.AUTHENTICATION_FAILED, "the token is wrong.", field="identify.token")
+        raise Refusal(CloseCode.AUTHENTICATION_FAILED, "the token is wrong.", field="identify.token")
     needed: Right = "ingest" if ingest_path else "view"
     if needed not in rights:
-        raise Refusal(Close.FORBIDDEN, f'the token does not give the right "{needed}".')
+        raise Refusal(CloseCode.FORBIDDEN, f'the token does not give the right "{needed}".')
     if not ingest_path and message.ingest is not None:
-        raise Refusal(Close.OUT_OF_TURN, "belongs on the ingest path.", field="identify.ingest")
+        raise Refusal(CloseCode.OUT_OF_TURN, "belongs on the ingest path.", field="identify.ingest")
     if ingest_path and message.ingest is None:
-        raise Refusal(Close.BAD_MESSAGE, "is needed on the ingest path.", field="identify.ingest")
+        raise Refusal(CloseCode.BAD_MESSAGE, "is needed on the ingest path.", field="identify.ingest")
     if ingest_path and message.resume is not None:
-        raise Refusal(Close.OUT_OF_TURN, "an ingest session cannot be resumed.", field="identify.resume")
+        raise Refusal(CloseCode.OUT_OF_TURN, "an ingest session cannot be resumed.", field="identify.resume")
 
 
 class Channels:
@@ -76,11 +76,11 @@ class Channels:
         """A session is forgotten."""
         return self._channels.pop(name, None)
 
-    def named(self, name: str) -> Channel | None:
+    def get(self, name: str) -> Channel | None:
         """The session of that name."""
         return self._channels.get(name)
 
-    def asked_for(self, message: Identify) -> Channel:
+    def find(self, message: Identify) -> Channel:
         """The session that a client wants: the named one, that of the run to resume, or the newest.
 
         Raises:
@@ -94,7 +94,7 @@ class Channels:
         else:
             found = self._newest()
         if found is None:
-            raise Refusal(Close.UNKNOWN_SESSION, "there is no such session.", field="identify.session")
+            raise Refusal(CloseCode.UNKNOWN_SESSION, "there is no such session.", field="identify.session")
         return found
 
     def _newest(self) -> Channel | None:

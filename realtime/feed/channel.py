@@ -6,7 +6,7 @@ import secrets
 from typing import Literal
 
 from realtime.feed.client_messages import Resume, Subscription
-from realtime.feed.close_codes import Close, Refusal
+from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.codec import write
 from realtime.feed.history import History
 from realtime.feed.limits import Limits
@@ -51,25 +51,25 @@ class Channel:
     def join(self, viewer: Viewer, subscription: Subscription | None) -> None:
         """Begin with a snapshot."""
         viewer.subscribe(subscription)
-        self._tell_snapshot(viewer, "joined")
+        self._send_snapshot(viewer, "joined")
 
     def change(self, viewer: Viewer, subscription: Subscription) -> None:
         """Another subscription."""
-        self._settle(viewer)
+        self._settle_counts(viewer)
         viewer.subscribe(subscription)
-        self._tell_snapshot(viewer, "subscribed")
+        self._send_snapshot(viewer, "subscribed")
 
     def may_resume(self, resume: Resume) -> bool:
         """Whether all that was missed is still known.
 
         Raises:
-            Refusal: with `Close.RESUME_REFUSED`: another run, or a number that has not been said yet.
+            Refusal: with `CloseCode.RESUME_REFUSED`: another run, or a number that has not been said yet.
         """
         if self.run is None or resume.run != self.run:
-            raise Refusal(Close.RESUME_REFUSED, "is not the present run.", field="identify.resume.run")
+            raise Refusal(CloseCode.RESUME_REFUSED, "is not the present run.", field="identify.resume.run")
         if self.newest is None or resume.seq > self.newest:
             raise Refusal(
-                Close.RESUME_REFUSED, "this number has not been said yet.", field="identify.resume.seq"
+                CloseCode.RESUME_REFUSED, "this number has not been said yet.", field="identify.resume.seq"
             )
         return self._history.since(resume.seq) is not None
 
@@ -79,10 +79,10 @@ class Channel:
         missed = self._history.since(resume.seq)
         if missed is None:
             gap = Gap(resume.run, after=resume.seq, known_from=self._history.known_from)
-            viewer.answer(_frame(gap))
-            self._tell_snapshot(viewer, "gap")
+            viewer.reply(_frame(gap))
+            self._send_snapshot(viewer, "gap")
             return
-        past = viewer.wanted(missed)
+        past = viewer.select(missed)
         newest = self.newest if self.newest is not None else resume.seq
         viewer.begin(_frame(Replay(resume.run, resume.seq, newest, len(past))), past)
         self.viewers.add(viewer)
@@ -91,7 +91,7 @@ class Channel:
         """The client is gone."""
         if viewer in self.viewers:
             self.viewers.discard(viewer)
-            self._settle(viewer)
+            self._settle_counts(viewer)
 
     def totals(self) -> tuple[int, int, int]:
         """News sent, conflated and filtered, for all clients there ever were."""
@@ -105,15 +105,15 @@ class Channel:
         self.run = f"r{secrets.token_hex(6)}"
         announcement = _frame(Snapshot("new_run", self.run, None, 0))
         for viewer in self.viewers:
-            self._settle(viewer)
+            self._settle_counts(viewer)
             viewer.begin(announcement, [])
 
-    def _tell_snapshot(self, viewer: Viewer, reason: Literal["joined", "subscribed", "gap"]) -> None:
-        past = viewer.wanted(self._history.snapshot())
+    def _send_snapshot(self, viewer: Viewer, reason: Literal["joined", "subscribed", "gap"]) -> None:
+        past = viewer.select(self._history.snapshot())
         viewer.begin(_frame(Snapshot(reason, self.run, self.newest, len(past))), past)
         self.viewers.add(viewer)
 
-    def _settle(self, viewer: Viewer) -> None:
+    def _settle_counts(self, viewer: Viewer) -> None:
         """Take over a viewer's accounts before they begin anew."""
         self.sent += viewer.sent
         self.conflated += viewer.conflated

@@ -24,9 +24,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from core.errors import FeedError
 from core.events import PROTOCOL_VERSION
 from realtime.feed.client_messages import STREAM_PATH, Identify, Ping, Request, Subscription
-from realtime.feed.close_codes import Close, Refusal
+from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.codec import read_server, write
-from realtime.feed.resume import LOST, Next, Place, Retry, Told
+from realtime.feed.resume import LOST, AfterClose, ReceivedEvent, ResumePosition, RetryPolicy
 from realtime.feed.server_messages import (
     Error,
     Identified,
@@ -40,7 +40,7 @@ from realtime.feed.server_messages import (
 
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 OPEN_S: Final = 10.0
-TRY_AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
+RETRYABLE_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
 """HTTP answers after which another attempt may succeed: too many clients, too many wrong tokens..."""
 
 _ANSWER_S: Final = 10.0
@@ -63,7 +63,7 @@ def address_of(page: str, path: str = STREAM_PATH) -> tuple[str, str]:
     return f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}{path}", tokens[0]
 
 
-async def opened(
+async def open_connection(
     url: str, identify: Identify, context: ssl.SSLContext | None
 ) -> tuple[ClientConnection, Identified]:
     """Connect and identify.
@@ -79,7 +79,7 @@ async def opened(
         )
     except InvalidStatus as error:
         status = error.response.status_code
-        if status in TRY_AGAIN:
+        if status in RETRYABLE_STATUSES:
             raise
         sentence = (error.response.body or b"").decode(errors="replace").strip()
         raise FeedError(f"answers {status}: {sentence}", where=url) from error
@@ -93,7 +93,7 @@ async def opened(
 
 async def _identified(socket: ClientConnection, identify: Identify) -> Identified:
     while True:
-        message = await heard(socket)
+        message = await receive(socket)
         if isinstance(message, Welcome):
             await socket.send(write(identify))
         elif isinstance(message, Identified):
@@ -102,11 +102,11 @@ async def _identified(socket: ClientConnection, identify: Identify) -> Identifie
             raise Refusal(_code(message.code), message.message, field=message.field)
 
 
-async def heard(socket: ClientConnection) -> ServerMessage | tuple[Any, int] | None:
+async def receive(socket: ClientConnection) -> ServerMessage | tuple[Any, int] | None:
     """The next message; see `read_server`.
 
     Raises:
-        Refusal: the connection has ended; its code says how, `Close.INTERNAL_ERROR` for any that is unknown.
+        Refusal: the connection has ended; its code says how, `CloseCode.INTERNAL_ERROR` for an unknown one.
         FeedError: not a message.
     """
     try:
@@ -119,8 +119,8 @@ async def heard(socket: ClientConnection) -> ServerMessage | tuple[Any, int] | N
         raise FeedError("message is not UTF-8.") from error
 
 
-def _code(code: int) -> Close:
-    return Close(code) if code in set(Close) else Close.INTERNAL_ERROR
+def _code(code: int) -> CloseCode:
+    return CloseCode(code) if code in set(CloseCode) else CloseCode.INTERNAL_ERROR
 
 
 class FeedClient:
@@ -152,7 +152,7 @@ class FeedClient:
         session: str | None = None,
         subscription: Subscription | None = None,
         name: str = "",
-        retry: Retry | None = None,
+        retry: RetryPolicy | None = None,
         context: ssl.SSLContext | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
@@ -160,17 +160,17 @@ class FeedClient:
         self._identify = Identify(
             PROTOCOL_VERSION, token, client=name, session=session, subscribe=subscription
         )
-        self._place = Place(session)
-        self._retry = retry or Retry()
+        self._position = ResumePosition(session)
+        self._retry = retry or RetryPolicy()
         self._context = context
         self._sleep = sleep
         self._socket: ClientConnection | None = None
         self._waiting: dict[int, asyncio.Future[Result | Pong]] = {}
         self._numbers = itertools.count(1)
-        self._events: AsyncGenerator[Told, None] | None = None
+        self._events: AsyncGenerator[ReceivedEvent, None] | None = None
         self.identified: Identified | None = None
 
-    def __aiter__(self) -> AsyncIterator[Told]:
+    def __aiter__(self) -> AsyncIterator[ReceivedEvent]:
         """The events. All iterations share one connection and go on where the last one stopped.
 
         Raises:
@@ -178,7 +178,7 @@ class FeedClient:
             FeedError: it cannot be reached within `retry.patience_s`, or does not speak the protocol.
         """
         if self._events is None:
-            self._events = self._followed()
+            self._events = self._follow()
         return self._events
 
     async def __aenter__(self) -> Self:
@@ -205,63 +205,63 @@ class FeedClient:
             FeedError: there is no connection, it was lost, or no answer came in time.
         """
         number = next(self._numbers)
-        answer = await self._answer(number, write(replace(request, id=number)))
+        answer = await self._await_answer(number, write(replace(request, id=number)))
         assert isinstance(answer, Result)
         return answer
 
     async def ping(self) -> Pong:
         """The feed's accounts of this connection; as `request`."""
         number = next(self._numbers)
-        answer = await self._answer(number, write(Ping(number)))
+        answer = await self._await_answer(number, write(Ping(number)))
         assert isinstance(answer, Pong)
         return answer
 
     # -- following ------------------------------------------------------------------------------------
 
-    async def _followed(self) -> AsyncGenerator[Told, None]:
+    async def _follow(self) -> AsyncGenerator[ReceivedEvent, None]:
         failed_since_s, failures = time.monotonic(), 0
         while True:
             connected, code, why = False, LOST, "it does not answer."
             try:
-                identify = replace(self._identify, resume=self._place.resume)
-                self._socket, self.identified = await opened(self._url, identify, self._context)
+                identify = replace(self._identify, resume=self._position.resume)
+                self._socket, self.identified = await open_connection(self._url, identify, self._context)
                 connected = True
-                async with aclosing(self._heard(self._socket)) as events:
-                    async for told in events:
-                        yield told
+                async with aclosing(self._receive_events(self._socket)) as events:
+                    async for received in events:
+                        yield received
             except Refusal as refusal:
                 code, why = refusal.code, refusal.what
-                decision = self._place.after(code)
-                if decision is Next.END:
+                decision = self._position.decide(code)
+                if decision is AfterClose.END:
                     return
-                if decision is Next.FAIL:
+                if decision is AfterClose.FAIL:
                     raise
             except (OSError, TimeoutError, InvalidHandshake) as error:
                 why = str(error) or why
             finally:
-                await self._hang_up()
+                await self._disconnect()
             now_s = time.monotonic()
             if connected:
                 failed_since_s, failures = now_s, 0
             failures += 1
             if now_s - failed_since_s >= self._retry.patience_s:
                 raise FeedError(f"cannot be reached: {why}", where=self._url)
-            if code != Close.RESUME_REFUSED:
+            if code != CloseCode.RESUME_REFUSED:
                 await self._sleep(self._retry.pause_s(failures))
 
-    async def _heard(self, socket: ClientConnection) -> AsyncGenerator[Told, None]:
+    async def _receive_events(self, socket: ClientConnection) -> AsyncGenerator[ReceivedEvent, None]:
         while True:
-            message = await heard(socket)
+            message = await receive(socket)
             if isinstance(message, tuple):
-                told = self._place.take(*message)
-                if told is not None:
-                    yield told
+                received = self._position.accept(*message)
+                if received is not None:
+                    yield received
             elif isinstance(message, Snapshot | Replay):
-                self._place.begin(message)
+                self._position.begin(message)
             elif isinstance(message, Result | Pong) and message.id in self._waiting:
                 self._waiting.pop(message.id).set_result(message)
 
-    async def _hang_up(self) -> None:
+    async def _disconnect(self) -> None:
         socket, self._socket = self._socket, None
         for waiting in self._waiting.values():
             waiting.cancel()
@@ -269,7 +269,7 @@ class FeedClient:
         if socket is not None:
             await socket.close()
 
-    async def _answer(self, number: int, text: str) -> Result | Pong:
+    async def _await_answer(self, number: int, text: str) -> Result | Pong:
         socket = self._socket
         if socket is None:
             raise FeedError("there is no connection at the moment.", where=self._url)

@@ -10,7 +10,7 @@ from typing import Final
 from core.errors import FeedError, NotAvailable
 from core.events import PROTOCOL_VERSION
 from core.version import VERSION
-from realtime.feed.auth import Channels, negotiated, permitted
+from realtime.feed.auth import Channels, check_permission, negotiate_version
 from realtime.feed.channel import Channel
 from realtime.feed.client_messages import (
     ClientMessage,
@@ -28,14 +28,14 @@ from realtime.feed.client_messages import (
     Subscription,
     Withdraw,
 )
-from realtime.feed.close_codes import Close, Refusal
+from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.codec import read_client, write
-from realtime.feed.connection import Line
+from realtime.feed.connection import Connection
 from realtime.feed.limits import Limits
 from realtime.feed.message import PING, framed
 from realtime.feed.server_messages import Ack, Error, Identified, Pong, Result, ServerMessage, Welcome
 from realtime.feed.targets import ControlTarget, IngestSession, IngestTarget
-from realtime.feed.throttle import Bucket, Failures
+from realtime.feed.throttle import RateLimiter, WrongTokens
 from realtime.feed.tokens import Tokens
 from realtime.feed.viewer import Viewer
 
@@ -45,11 +45,11 @@ CAPABILITIES: Final = ("resume", "subscribe", "control")
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class FeedContext:
     """What all dialogues of one feed share."""
 
     tokens: Tokens
-    failures: Failures
+    wrong_tokens: WrongTokens
     channels: Channels
     limits: Limits
     clock: Callable[[], float]
@@ -61,7 +61,7 @@ class House:
         return (*CAPABILITIES, "ingest") if self.ingest is not None else CAPABILITIES
 
 
-class Dialogue:
+class ClientSession:
     """Understands one client and answers it.
 
     Args:
@@ -72,22 +72,24 @@ class Dialogue:
     """
 
     __slots__ = (
-        "_address", "_bucket", "_house", "_ingest_path", "_line", "_pinged_s", "_since_s",
+        "_address", "_connection", "_context", "_ingest_path", "_opened_s", "_ping_sent_s", "_rate",
         "channel", "finished", "ingest", "rights", "viewer",
     )  # fmt: skip
 
-    def __init__(self, line: Line, house: House, address: str, *, ingest_path: bool) -> None:
-        limits, now_s = house.limits, house.clock()
-        self._line = line
-        self._house = house
+    def __init__(
+        self, connection: Connection, context: FeedContext, address: str, *, ingest_path: bool
+    ) -> None:
+        limits, now_s = context.limits, context.clock()
+        self._connection = connection
+        self._context = context
         self._address = address
         self._ingest_path = ingest_path
-        self._since_s = now_s
-        self._pinged_s: float | None = None
+        self._opened_s = now_s
+        self._ping_sent_s: float | None = None
         rate = limits.ingest_messages_per_s if ingest_path else limits.messages_per_s
         burst = limits.ingest_message_burst if ingest_path else limits.message_burst
-        self._bucket = Bucket(rate, burst, now_s)
-        self.viewer = Viewer(line, limits, house.clock)
+        self._rate = RateLimiter(rate, burst, now_s)
+        self.viewer = Viewer(connection, limits, context.clock)
         self.channel: Channel | None = None
         self.rights: tuple[Right, ...] = ()
         self.ingest: IngestSession | None = None
@@ -95,45 +97,45 @@ class Dialogue:
 
     # -- from the line --------------------------------------------------------------------------------
 
-    def greet(self) -> None:
+    def send_welcome(self) -> None:
         """Say what the feed is; nothing about the run."""
-        limits, offered = self._house.limits, self._house.capabilities
+        limits, offered = self._context.limits, self._context.capabilities
         most = limits.max_ingest_bytes if self._ingest_path else limits.max_message_bytes
-        self._say(Welcome((PROTOCOL_VERSION,), f"emotrack {VERSION}", offered, limits.identify_s, most))
+        self._send(Welcome((PROTOCOL_VERSION,), f"emotrack {VERSION}", offered, limits.identify_s, most))
 
-    def frame(self) -> None:
+    def on_frame(self) -> None:
         """Count what the client sends, whatever it is.
 
         Raises:
             Refusal: it is too much.
         """
-        self._pinged_s = None
-        if not self._bucket.take(self._house.clock()):
-            raise Refusal(Close.TOO_FAST, "too many messages.")
+        self._ping_sent_s = None
+        if not self._rate.take(self._context.clock()):
+            raise Refusal(CloseCode.TOO_FAST, "too many messages.")
 
-    def text(self, text: str) -> None:
+    def on_text(self, text: str) -> None:
         """Understand a message, or say what is wrong with it and end."""
         try:
-            if len(text) > self._house.limits.max_message_bytes:
-                raise Refusal(Close.BAD_MESSAGE, "the text is too long.")
+            if len(text) > self._context.limits.max_message_bytes:
+                raise Refusal(CloseCode.BAD_MESSAGE, "the text is too long.")
             self._handle(read_client(text))
         except Refusal as refusal:
-            self._say(Error(refusal.code, refusal.field, refusal.what))
+            self._send(Error(refusal.code, refusal.field, refusal.what))
             raise
 
-    def binary(self, data: bytes) -> None:
+    def on_binary(self, data: bytes) -> None:
         """Hand over a frame of audio or video.
 
         Raises:
             Refusal: this client has no such right, or the frame is no good.
         """
         if not self._ingest_path:
-            raise Refusal(Close.UNSUPPORTED_DATA, "binary messages belong on the ingest path.")
+            raise Refusal(CloseCode.UNSUPPORTED_DATA, "binary messages belong on the ingest path.")
         if self.ingest is None or self.finished:
-            raise Refusal(Close.OUT_OF_TURN, "there is no session to take this in.")
+            raise Refusal(CloseCode.OUT_OF_TURN, "there is no session to take this in.")
         self.ingest.frame(data)
 
-    def writable(self) -> None:
+    def on_writable(self) -> None:
         """There is room again for frames."""
         self.viewer.writable()
 
@@ -141,18 +143,20 @@ class Dialogue:
 
     def tick(self, now_s: float) -> None:
         """Notice what did not happen: no identification, nothing taken, nothing heard."""
-        limits, line = self._house.limits, self._line
-        if self.channel is None and now_s - self._since_s > limits.identify_s:
-            line.end((Close.IDENTIFY_TIMEOUT, f"no identify within {limits.identify_s:g} s."))
-        elif line.paused_s is not None and now_s - line.paused_s > limits.stall_s:
-            line.end((Close.TOO_SLOW, "this client takes nothing any more."))
-        elif self._pinged_s is not None and now_s - self._pinged_s > limits.pong_s:
-            line.end((Close.SILENT, "nothing was heard from this client."))
-        elif self._pinged_s is None and now_s - line.heard_s > limits.ping_s:
-            self._pinged_s = now_s
-            line.write(PING)
+        limits, connection = self._context.limits, self._connection
+        if self.channel is None and now_s - self._opened_s > limits.identify_s:
+            connection.request_close(
+                (CloseCode.IDENTIFY_TIMEOUT, f"no identify within {limits.identify_s:g} s.")
+            )
+        elif connection.paused_s is not None and now_s - connection.paused_s > limits.stall_s:
+            connection.request_close((CloseCode.TOO_SLOW, "this client takes nothing any more."))
+        elif self._ping_sent_s is not None and now_s - self._ping_sent_s > limits.pong_s:
+            connection.request_close((CloseCode.SILENT, "nothing was heard from this client."))
+        elif self._ping_sent_s is None and now_s - connection.received_s > limits.ping_s:
+            self._ping_sent_s = now_s
+            connection.write(PING)
 
-    def left(self) -> None:
+    def on_disconnect(self) -> None:
         """The connection is over, or about to be."""
         if self.channel is not None:
             self.channel.leave(self.viewer)
@@ -167,65 +171,67 @@ class Dialogue:
             self._identify(message)
             return
         if self.channel is None:
-            raise Refusal(Close.OUT_OF_TURN, "the first message has to be identify.")
+            raise Refusal(CloseCode.OUT_OF_TURN, "the first message has to be identify.")
         match message:
             case Ping():
-                self._pong(message, self.channel)
+                self._send_pong(message, self.channel)
             case Subscribe():
                 chosen = Subscription(message.kinds, message.persons, message.rolling, message.rate_hz)
                 self.channel.change(self.viewer, chosen)
             case Finish():
                 self._finish()
             case _:
-                self._say(self._carried_out(message, self.channel))
+                self._send(self._respond(message, self.channel))
 
     def _identify(self, message: Identify) -> None:
         if self.channel is not None:
-            raise Refusal(Close.OUT_OF_TURN, "this client has identified itself already.")
-        protocol = negotiated(message.protocol)
-        rights = self._house.tokens.rights(message.token)
+            raise Refusal(CloseCode.OUT_OF_TURN, "this client has identified itself already.")
+        protocol = negotiate_version(message.protocol)
+        rights = self._context.tokens.rights(message.token)
         if not rights:
-            self._house.failures.note(self._address)
-        permitted(rights, message, ingest_path=self._ingest_path)
-        channel = self._own_session(message) if self._ingest_path else self._house.channels.asked_for(message)
+            self._context.wrong_tokens.note(self._address)
+        check_permission(rights, message, ingest_path=self._ingest_path)
+        channel = (
+            self._open_ingest_session(message) if self._ingest_path else self._context.channels.find(message)
+        )
         resumed = message.resume is not None and channel.may_resume(message.resume)
-        names = self._house.channels.names if "view" in rights else (channel.name,)
+        names = self._context.channels.names if "view" in rights else (channel.name,)
         self.rights, self.channel = rights, channel
-        wished = tuple(name for name in self._house.capabilities if name in message.capabilities)
-        self._say(Identified(protocol, wished, rights, channel.name, names, channel.run, resumed, PING_S))
+        enabled = tuple(name for name in self._context.capabilities if name in message.capabilities)
+        self._send(Identified(protocol, enabled, rights, channel.name, names, channel.run, resumed, PING_S))
         if message.resume is not None:
             channel.resume(self.viewer, message.resume, message.subscribe)
         else:
             channel.join(self.viewer, message.subscribe)
 
-    def _own_session(self, message: Identify) -> Channel:
-        if self._house.ingest is None or message.ingest is None:
-            raise Refusal(Close.OUT_OF_TURN, "this feed takes nothing in.", field="identify.ingest")
-        self.ingest = self._house.ingest.open(message.ingest, self._tell, self._over)
-        channel = self._house.channels.named(self.ingest.name)
+    def _open_ingest_session(self, message: Identify) -> Channel:
+        if self._context.ingest is None or message.ingest is None:
+            raise Refusal(CloseCode.OUT_OF_TURN, "this feed takes nothing in.", field="identify.ingest")
+        self.ingest = self._context.ingest.open(message.ingest, self._send_ack, self._end_session)
+        channel = self._context.channels.get(self.ingest.name)
         if channel is None:
-            raise Refusal(Close.INTERNAL_ERROR, "the session has no channel.")
+            raise Refusal(CloseCode.INTERNAL_ERROR, "the session has no channel.")
         return channel
 
-    def _pong(self, message: Ping, channel: Channel) -> None:
+    def _send_pong(self, message: Ping, channel: Channel) -> None:
         viewer = self.viewer
         counts = viewer.sent, viewer.conflated, viewer.filtered, viewer.waiting
-        self._say(Pong(message.id, channel.run, channel.newest, *counts))
+        self._send(Pong(message.id, channel.run, channel.newest, *counts))
 
     def _finish(self) -> None:
         if self.ingest is None or self.finished:
-            raise Refusal(Close.OUT_OF_TURN, "there is no session to finish.")
+            raise Refusal(CloseCode.OUT_OF_TURN, "there is no session to finish.")
         self.finished = True
         self.ingest.finish()
 
-    def _carried_out(self, request: Request, channel: Channel) -> Result:
+    def _respond(self, request: Request, channel: Channel) -> Result:
         own = isinstance(request, Withdraw) and self.ingest is not None
         if "control" not in self.rights and not own:
             return Result(request.id, False, "forbidden", 'The token does not give the right "control".')
         if channel.control is None:
             return Result(request.id, False, "unsupported", "This session takes no requests.")
         try:
-            carry_out(request, channel.control)
+            dispatch(request, channel.control)
         except NotAvailable as error:
             return Result(request.id, False, "unsupported", error.what)
         except FeedError as error:
@@ -234,21 +240,23 @@ class Dialogue:
 
     # -- from other threads ---------------------------------------------------------------------------
 
-    def _tell(self, ack: Ack) -> None:
-        self._soon(lambda: self._say(ack))
+    def _send_ack(self, ack: Ack) -> None:
+        self._on_loop(lambda: self._send(ack))
 
-    def _over(self) -> None:
-        self._soon(lambda: self._line.end((Close.SESSION_OVER, "the session is over.")))
+    def _end_session(self) -> None:
+        self._on_loop(
+            lambda: self._connection.request_close((CloseCode.SESSION_OVER, "the session is over."))
+        )
 
-    def _soon(self, call: Callable[[], None]) -> None:
+    def _on_loop(self, call: Callable[[], None]) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody is there to be told
-            self._line.loop.call_soon_threadsafe(call)
+            self._connection.loop.call_soon_threadsafe(call)
 
-    def _say(self, message: ServerMessage) -> None:
-        self.viewer.answer(framed(write(message)))
+    def _send(self, message: ServerMessage) -> None:
+        self.viewer.reply(framed(write(message)))
 
 
-def carry_out(request: Request, target: ControlTarget) -> None:
+def dispatch(request: Request, target: ControlTarget) -> None:
     """Hand a request to whoever can do it. Raises what `ControlTarget` may raise."""
     match request:
         case Start():

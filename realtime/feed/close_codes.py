@@ -11,7 +11,7 @@ MAX_REASON_BYTES: Final = 123
 """A close frame has room for 125 bytes, of which the code takes two."""
 
 
-class Close(IntEnum):
+class CloseCode(IntEnum):
     """Codes that the feed closes with. 1002 and 1009 come from the websocket library.
 
     1000 to 1015 are those of RFC 6455; 4000 and above are the feed's own.
@@ -47,31 +47,37 @@ class Close(IntEnum):
         return _MEANINGS[self][1]
 
 
-_MEANINGS: Final[dict[Close, tuple[str, str]]] = {
-    Close.NORMAL: ("the client said goodbye", "nothing"),
-    Close.GOING_AWAY: ("the feed is over; what was waiting has been sent first", "connect again later"),
-    Close.UNSUPPORTED_DATA: ("a binary message where text is due", "send text"),
-    Close.INVALID_DATA: ("text that is not UTF-8", "send UTF-8"),
-    Close.INTERNAL_ERROR: ("the feed failed", "connect again and resume"),
-    Close.TRY_AGAIN_LATER: ("no room for another session at the moment", "connect again later"),
-    Close.BAD_MESSAGE: ("a message that is not understood; the reason names the field", "mend the client"),
-    Close.IDENTIFY_TIMEOUT: ("no `identify` came in time", "identify first"),
-    Close.AUTHENTICATION_FAILED: ("the token is wrong", "ask for the address anew"),
-    Close.FORBIDDEN: ("the token does not give this right", "use a token that does"),
-    Close.UNKNOWN_SESSION: ("there is no such session", "ask for another, or for none"),
-    Close.OUT_OF_TURN: ("a message that has no place here, such as a second `identify`", "mend the client"),
-    Close.UNSUPPORTED_VERSION: (
+_MEANINGS: Final[dict[CloseCode, tuple[str, str]]] = {
+    CloseCode.NORMAL: ("the client said goodbye", "nothing"),
+    CloseCode.GOING_AWAY: ("the feed is over; what was waiting has been sent first", "connect again later"),
+    CloseCode.UNSUPPORTED_DATA: ("a binary message where text is due", "send text"),
+    CloseCode.INVALID_DATA: ("text that is not UTF-8", "send UTF-8"),
+    CloseCode.INTERNAL_ERROR: ("the feed failed", "connect again and resume"),
+    CloseCode.TRY_AGAIN_LATER: ("no room for another session at the moment", "connect again later"),
+    CloseCode.BAD_MESSAGE: (
+        "a message that is not understood; the reason names the field",
+        "mend the client",
+    ),
+    CloseCode.IDENTIFY_TIMEOUT: ("no `identify` came in time", "identify first"),
+    CloseCode.AUTHENTICATION_FAILED: ("the token is wrong", "ask for the address anew"),
+    CloseCode.FORBIDDEN: ("the token does not give this right", "use a token that does"),
+    CloseCode.UNKNOWN_SESSION: ("there is no such session", "ask for another, or for none"),
+    CloseCode.OUT_OF_TURN: (
+        "a message that has no place here, such as a second `identify`",
+        "mend the client",
+    ),
+    CloseCode.UNSUPPORTED_VERSION: (
         "no version that both sides speak; the reason lists the server's",
         "use one of them",
     ),
-    Close.RESUME_REFUSED: (
+    CloseCode.RESUME_REFUSED: (
         "`resume` names another run, or a number that has not been said yet",
         "connect again without `resume`",
     ),
-    Close.TOO_SLOW: ("the client takes too little of what it asked for", "connect again and resume"),
-    Close.SILENT: ("nothing was heard from the client, not even a pong", "connect again and resume"),
-    Close.TOO_FAST: ("the client sends more than it may", "send less"),
-    Close.SESSION_OVER: ("the session that this connection fed is over", "begin another"),
+    CloseCode.TOO_SLOW: ("the client takes too little of what it asked for", "connect again and resume"),
+    CloseCode.SILENT: ("nothing was heard from the client, not even a pong", "connect again and resume"),
+    CloseCode.TOO_FAST: ("the client sends more than it may", "send less"),
+    CloseCode.SESSION_OVER: ("the session that this connection fed is over", "begin another"),
 }
 
 
@@ -84,7 +90,7 @@ class Refusal(FeedError):
         field: path of the field that is at fault, such as "identify.resume.seq", if there is one.
     """
 
-    def __init__(self, code: Close, what: str, *, field: str | None = None) -> None:
+    def __init__(self, code: CloseCode, what: str, *, field: str | None = None) -> None:
         super().__init__(what, where=field)
         self.code = code
         self.field = field

@@ -12,7 +12,7 @@ from core.errors import FeedError
 from core.events import Event
 from core.wire import parse, tolerant_adapter
 from realtime.feed.client_messages import ClientMessage
-from realtime.feed.close_codes import Close, Refusal
+from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.server_messages import ServerMessage
 
 MAX_DEPTH: Final = 16
@@ -29,13 +29,13 @@ def read_client(text: str) -> ClientMessage:
     """Read what a client said.
 
     Raises:
-        Refusal: with `Close.BAD_MESSAGE`; names the field that is unknown, missing, repeated, or has a value
-            of the wrong type or range. The value itself, which may be a token, is never named.
+        Refusal: with `CloseCode.BAD_MESSAGE`; names the field that is unknown, missing, repeated, or has a
+            value of the wrong type or range. The value itself, which may be a token, is never named.
     """
     try:
         message = parse(text, max_depth=MAX_DEPTH)
     except FeedError as error:
-        raise Refusal(Close.BAD_MESSAGE, error.what) from error
+        raise Refusal(CloseCode.BAD_MESSAGE, error.what) from error
     try:
         return _client().validate_json(json.dumps(message))
     except ValidationError as error:
@@ -74,10 +74,10 @@ def _refusal(error: ValidationError) -> Refusal:
     problems = error.errors(include_input=False, include_url=False)
     problem = min(problems, key=lambda each: each["type"] != "unexpected_keyword_argument")
     if problem["type"] in {"union_tag_invalid", "union_tag_not_found"}:
-        return Refusal(Close.BAD_MESSAGE, "there is no such type of message.", field="type")
+        return Refusal(CloseCode.BAD_MESSAGE, "there is no such type of message.", field="type")
     field = ".".join(_shown(part) for part in problem["loc"])
     unknown = problem["type"] == "unexpected_keyword_argument"
-    return Refusal(Close.BAD_MESSAGE, "unknown field." if unknown else f"{problem['msg']}.", field=field)
+    return Refusal(CloseCode.BAD_MESSAGE, "unknown field." if unknown else f"{problem['msg']}.", field=field)
 
 
 def _shown(part: object) -> str:

@@ -13,7 +13,7 @@ from core.events import PROTOCOL_VERSION
 from core.schema import describe, json_schema
 from realtime.feed import client_messages
 from realtime.feed.client_messages import INGEST_PATH, STREAM_PATH, ClientMessage
-from realtime.feed.close_codes import Close
+from realtime.feed.close_codes import CloseCode
 from realtime.feed.server_messages import ServerMessage
 
 SCHEMA_ID: Final = "urn:emotrack:feed:v1"
@@ -100,7 +100,7 @@ def asyncapi() -> dict[str, Any]:
             },
             "schemas": _moved(schema["$defs"]),
         },
-        "x-close-codes": {int(code): f"{code.meaning}: {code.advice}" for code in Close},
+        "x-close-codes": {int(code): f"{code.meaning}: {code.advice}" for code in CloseCode},
     }
 
 

@@ -18,7 +18,7 @@ from websockets.http11 import Request, Response
 from realtime.feed.client_messages import INGEST_PATH, STREAM_PATH
 from realtime.feed.endpoint import Endpoint
 from realtime.feed.pages import pages
-from realtime.feed.throttle import Failures
+from realtime.feed.throttle import WrongTokens
 from realtime.feed.tokens import Tokens
 
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -29,7 +29,7 @@ NOTICE_PATH: Final = "/notice.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class FeedStatus:
     """What the gate asks the feed.
 
     Attributes:
@@ -47,24 +47,26 @@ class Desk:
     metrics_token: bool
 
 
-class Gate:
+class HttpHandler:
     """Answers requests before they become connections.
 
     Args:
         endpoint: where the feed listens; the port is known.
         tokens: what opens `/metrics` on other addresses than loopback.
-        failures: who has shown too many wrong tokens.
+        wrong_tokens: who has shown too many wrong tokens.
         desk: what else has to be known.
     """
 
-    def __init__(self, endpoint: Endpoint, tokens: Tokens, failures: Failures, desk: Desk) -> None:
+    def __init__(
+        self, endpoint: Endpoint, tokens: Tokens, wrong_tokens: WrongTokens, status: FeedStatus
+    ) -> None:
         self._hosts = endpoint.hosts
         self._origins = endpoint.origins
         self._tokens = tokens
-        self._failures = failures
-        self._desk = desk
+        self._wrong_tokens = wrong_tokens
+        self._status = status
         self._files, styles = pages()
-        if desk.notice is None:
+        if status.notice is None:
             del self._files["/ingest"]
         self.refused: dict[int, int] = {}
         # Some browsers do not count ws: as 'self'; none takes an IPv6 address in a policy.
@@ -75,9 +77,9 @@ class Gate:
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
 
-    def answer(self, connection: ServerConnection, request: Request) -> Response | None:
+    def respond(self, connection: ServerConnection, request: Request) -> Response | None:
         """The response to `request`, or None to go on with the websocket handshake."""
-        refusal = self._refusal(request, peer(connection))
+        refusal = self._refusal(request, peer_address(connection))
         if refusal is not None:
             status, sentence = refusal
             self.refused[status] = self.refused.get(status, 0) + 1
@@ -87,7 +89,9 @@ class Gate:
             return response
         return self._content(request.path.partition("?")[0])
 
-    def harden(self, connection: ServerConnection, request: Request, response: Response) -> None:
+    def add_security_headers(
+        self, connection: ServerConnection, request: Request, response: Response
+    ) -> None:
         """Add the security headers to whatever is answered."""
         if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             return
@@ -109,36 +113,36 @@ class Gate:
             return HTTPStatus.METHOD_NOT_ALLOWED, "Only GET is understood."
         if path in self._sockets:
             return self._socket_refusal(query, address)
-        if path == "/metrics" and not self._may_measure(request, address):
+        if path == "/metrics" and not self._may_read_metrics(request, address):
             return HTTPStatus.UNAUTHORIZED, "The counters need a token."
         if path in self._files or path in {"/healthz", "/readyz", "/metrics"}:
             return None
-        if path == NOTICE_PATH and self._desk.notice is not None:
+        if path == NOTICE_PATH and self._status.notice is not None:
             return None
         return HTTPStatus.NOT_FOUND, "There is nothing here."
 
     @property
     def _sockets(self) -> frozenset[str]:
-        return frozenset({STREAM_PATH, INGEST_PATH} if self._desk.notice is not None else {STREAM_PATH})
+        return frozenset({STREAM_PATH, INGEST_PATH} if self._status.notice is not None else {STREAM_PATH})
 
     def _socket_refusal(self, query: str, address: str) -> tuple[HTTPStatus, str] | None:
         if query:
             return HTTPStatus.BAD_REQUEST, "Tokens and options belong into the first message."
-        if self._failures.blocked(address):
+        if self._wrong_tokens.blocked(address):
             return HTTPStatus.TOO_MANY_REQUESTS, "Too many wrong tokens came from this address."
-        if self._desk.is_full():
+        if self._status.is_full():
             return HTTPStatus.SERVICE_UNAVAILABLE, "There are too many clients."
         return None
 
-    def _may_measure(self, request: Request, address: str) -> bool:
-        if not self._desk.metrics_token:
+    def _may_read_metrics(self, request: Request, address: str) -> bool:
+        if not self._status.metrics_token:
             return True
-        if self._failures.blocked(address):
+        if self._wrong_tokens.blocked(address):
             return False
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self._tokens.rights(token):
             return True
-        self._failures.note(address)
+        self._wrong_tokens.note(address)
         return False
 
     def _content(self, path: str) -> Response | None:
@@ -147,17 +151,17 @@ class Gate:
         if path == "/healthz":
             return _response(HTTPStatus.OK, TEXT, b"ok\n")
         if path == "/readyz":
-            ready = self._desk.is_ready()
+            ready = self._status.is_ready()
             status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
             return _response(status, TEXT, b"ready\n" if ready else b"not ready\n")
         if path == "/metrics":
-            return _response(HTTPStatus.OK, OPENMETRICS, self._desk.metrics())
-        if path == NOTICE_PATH and self._desk.notice is not None:
-            return _response(HTTPStatus.OK, JSON, self._desk.notice())
+            return _response(HTTPStatus.OK, OPENMETRICS, self._status.metrics())
+        if path == NOTICE_PATH and self._status.notice is not None:
+            return _response(HTTPStatus.OK, JSON, self._status.notice())
         return _response(HTTPStatus.OK, *self._files[path])
 
 
-def peer(connection: ServerConnection) -> str:
+def peer_address(connection: ServerConnection) -> str:
     """The address of whoever is connected."""
     remote = connection.remote_address
     return str(remote[0]) if isinstance(remote, tuple) else ""

@@ -22,12 +22,12 @@ from websockets.exceptions import ConnectionClosed
 
 from core.errors import FeedError
 from core.events import PROTOCOL_VERSION
-from realtime.feed.client import heard, opened
+from realtime.feed.client import open_connection, receive
 from realtime.feed.client_messages import Finish, Identify, Ingest, Subscription
-from realtime.feed.close_codes import Close, Refusal
+from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.codec import write
-from realtime.feed.ingest_frame import Frame
-from realtime.feed.resume import Next, Place, Told
+from realtime.feed.ingest_frame import IngestFrame
+from realtime.feed.resume import AfterClose, ReceivedEvent, ResumePosition
 from realtime.feed.server_messages import Ack, Error, Identified, Replay, Snapshot
 
 
@@ -49,7 +49,7 @@ class IngestClient:
         acks: stream -> how far the feed has come with it.
 
     Raises:
-        Refusal: on entering; `Close.TRY_AGAIN_LATER` when there is no room.
+        Refusal: on entering; `CloseCode.TRY_AGAIN_LATER` when there is no room.
         FeedError: on entering; the feed cannot be reached.
     """
 
@@ -67,14 +67,14 @@ class IngestClient:
         self._context = context
         self._identify = Identify(PROTOCOL_VERSION, token, client=name, subscribe=subscription, ingest=ingest)
         self._socket: ClientConnection | None = None
-        self._place = Place()
+        self._position = ResumePosition()
         self._numbers = [0] * len(ingest.streams)
         self.identified: Identified | None = None
         self.acks: dict[int, Ack] = {}
 
     async def __aenter__(self) -> Self:
         try:
-            self._socket, self.identified = await opened(self._url, self._identify, self._context)
+            self._socket, self.identified = await open_connection(self._url, self._identify, self._context)
         except OSError as error:
             raise FeedError(f"cannot be reached: {error}.", where=self._url) from error
         return self
@@ -109,14 +109,16 @@ class IngestClient:
 
     async def finish(self) -> None:
         """Say that nothing more will come; the events up to `end` still come. Raises as `sound`."""
-        await self._say(write(Finish()))
+        await self._send_message(write(Finish()))
 
     async def _send(self, stream: int, payload: bytes, t_s: float, *, missing_before: bool) -> None:
         number = self._numbers[stream]
         self._numbers[stream] += 1
-        await self._say(Frame(stream, number, round(t_s * 1e6), payload, missing_before).packed())
+        await self._send_message(
+            IngestFrame(stream, number, round(t_s * 1e6), payload, missing_before).to_bytes()
+        )
 
-    async def _say(self, message: str | bytes) -> None:
+    async def _send_message(self, message: str | bytes) -> None:
         if self._socket is None:
             raise FeedError("there is no connection.", where=self._url)
         try:
@@ -126,7 +128,7 @@ class IngestClient:
 
     # -- what is told ---------------------------------------------------------------------------------
 
-    async def __aiter__(self) -> AsyncIterator[Told]:
+    async def __aiter__(self) -> AsyncIterator[ReceivedEvent]:
         """The session's events, until it is over.
 
         Raises:
@@ -135,24 +137,26 @@ class IngestClient:
         socket = self._socket
         if socket is None:
             raise FeedError("there is no connection.", where=self._url)
-        said: Error | None = None
+        last_error: Error | None = None
         while True:
             try:
-                message = await heard(socket)
+                message = await receive(socket)
             except Refusal as refusal:
-                if self._place.after(refusal.code) is Next.END:
+                if self._position.decide(refusal.code) is AfterClose.END:
                     return
-                if said is not None:
-                    raise Refusal(Close(said.code), said.message, field=said.field) from refusal
+                if last_error is not None:
+                    raise Refusal(
+                        CloseCode(last_error.code), last_error.message, field=last_error.field
+                    ) from refusal
                 raise
             match message:
                 case Snapshot() | Replay():
-                    self._place.begin(message)
+                    self._position.begin(message)
                 case Ack():
                     self.acks[message.stream] = message
                 case Error():
-                    said = message
+                    last_error = message
                 case (event, seq):
-                    told = self._place.take(event, seq)
-                    if told is not None:
-                        yield told
+                    received = self._position.accept(event, seq)
+                    if received is not None:
+                        yield received

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from realtime.feed.client_messages import IngestStream
-from realtime.feed.close_codes import Close, Refusal
+from realtime.feed.close_codes import CloseCode, Refusal
 
 VERSION: Final = 1
 MISSING_BEFORE: Final = 1
@@ -25,7 +25,7 @@ _BEFORE_SIZE: Final = frozenset({0xC4, 0xDB, 0xDD, *range(0xE0, 0xF0), 0xFE})
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class IngestFrame:
     """One frame.
 
     Attributes:
@@ -42,7 +42,7 @@ class Frame:
     payload: bytes
     missing_before: bool = False
 
-    def packed(self) -> bytes:
+    def to_bytes(self) -> bytes:
         """As a binary message.
 
         Raises:
@@ -52,7 +52,7 @@ class Frame:
         return _HEADER.pack(VERSION, self.stream, flags, self.number, self.t_us) + self.payload
 
 
-def read(data: bytes, streams: tuple[IngestStream, ...]) -> Frame:
+def read(data: bytes, streams: tuple[IngestStream, ...]) -> IngestFrame:
     """Understand a binary message.
 
     Args:
@@ -60,7 +60,7 @@ def read(data: bytes, streams: tuple[IngestStream, ...]) -> Frame:
         streams: what the client has announced.
 
     Raises:
-        Refusal: with `Close.BAD_MESSAGE`: the header or the payload is not as documented.
+        Refusal: with `CloseCode.BAD_MESSAGE`: the header or the payload is not as documented.
     """
     if len(data) <= _HEADER.size:
         raise _bad("has no payload")
@@ -71,7 +71,7 @@ def read(data: bytes, streams: tuple[IngestStream, ...]) -> Frame:
         raise _bad("is of a stream that was not announced")
     if flags & ~MISSING_BEFORE:
         raise _bad("has unknown flags")
-    frame = Frame(stream, number, t_us, data[_HEADER.size :], bool(flags & MISSING_BEFORE))
+    frame = IngestFrame(stream, number, t_us, data[_HEADER.size :], bool(flags & MISSING_BEFORE))
     rate_hz = streams[stream].rate_hz
     if rate_hz is not None:
         _check_audio(frame.payload, rate_hz)
@@ -108,4 +108,4 @@ def jpeg_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _bad(what: str) -> Refusal:
-    return Refusal(Close.BAD_MESSAGE, f"the frame {what}.")
+    return Refusal(CloseCode.BAD_MESSAGE, f"the frame {what}.")

@@ -9,7 +9,7 @@ LATE_S: Final = 0.1
 EARLY_S: Final = 0.5
 
 
-class Schedule:
+class PlayoutSchedule:
     """Plays what a client stamps at the pace of time, however it arrives.
 
     The first frame is due when it arrives. What arrives early waits, and jitter disappears. When everything

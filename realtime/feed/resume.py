@@ -11,21 +11,22 @@ from typing import Final
 
 from core.events import Event
 from realtime.feed.client_messages import Resume
-from realtime.feed.close_codes import Close
+from realtime.feed.close_codes import CloseCode
 from realtime.feed.server_messages import Replay, Snapshot
 
 LOST: Final = 1006
 """What libraries call a connection that ended without a close frame."""
 
-_HOPELESS: Final = frozenset(
+_PERMANENT: Final = frozenset(
     {
-        Close.UNSUPPORTED_DATA, Close.INVALID_DATA, Close.BAD_MESSAGE, Close.IDENTIFY_TIMEOUT,
-        Close.AUTHENTICATION_FAILED, Close.FORBIDDEN, Close.OUT_OF_TURN, Close.UNSUPPORTED_VERSION,
+        CloseCode.UNSUPPORTED_DATA, CloseCode.INVALID_DATA, CloseCode.BAD_MESSAGE, CloseCode.IDENTIFY_TIMEOUT,
+        CloseCode.AUTHENTICATION_FAILED, CloseCode.FORBIDDEN, CloseCode.OUT_OF_TURN,
+        CloseCode.UNSUPPORTED_VERSION,
     }
 )  # fmt: skip
 
 
-class Next(Enum):
+class AfterClose(Enum):
     """What a client does after its connection has ended."""
 
     END = "end"
@@ -37,7 +38,7 @@ class Next(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReceivedEvent:
     """One event, as the feed told it.
 
     Attributes:
@@ -52,7 +53,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
+class RetryPolicy:
     """How a client tries again.
 
     Attributes:
@@ -73,7 +74,7 @@ class Retry:
         return longest_s * (0.5 + self.chance())
 
 
-class Place:
+class ResumePosition:
     """Where a client is in what the feed says. Lets every event through once and in order.
 
     Args:
@@ -95,19 +96,19 @@ class Place:
         if announcement.run != self._run:
             self._run, self._seq = announcement.run, -1
 
-    def take(self, event: Event, seq: int) -> Told | None:
+    def accept(self, event: Event, seq: int) -> ReceivedEvent | None:
         """The event, unless it was told before: a snapshot after a gap repeats some."""
         if self._run is None or seq <= self._seq:
             return None
         self._seq = seq
-        return Told(event, seq, self._run)
+        return ReceivedEvent(event, seq, self._run)
 
-    def after(self, code: int) -> Next:
+    def decide(self, code: int) -> AfterClose:
         """What to do when the connection has ended with `code`."""
-        if code in {Close.NORMAL, Close.SESSION_OVER}:
-            return Next.END
-        if code == Close.RESUME_REFUSED:
+        if code in {CloseCode.NORMAL, CloseCode.SESSION_OVER}:
+            return AfterClose.END
+        if code == CloseCode.RESUME_REFUSED:
             self._run, self._seq = None, -1
-        if code == Close.UNKNOWN_SESSION and self._session is not None:
-            return Next.END if self._run is not None else Next.FAIL
-        return Next.FAIL if code in _HOPELESS else Next.AGAIN
+        if code == CloseCode.UNKNOWN_SESSION and self._session is not None:
+            return AfterClose.END if self._run is not None else AfterClose.FAIL
+        return AfterClose.FAIL if code in _PERMANENT else AfterClose.AGAIN

@@ -18,23 +18,23 @@ from core.events import Event
 from realtime.feed.auth import Channels
 from realtime.feed.channel import Channel
 from realtime.feed.client_messages import INGEST_PATH, STREAM_PATH, Right
-from realtime.feed.client_session import Dialogue, House
-from realtime.feed.close_codes import Close
-from realtime.feed.connection import Line, Surroundings, Verdict, lines_of
+from realtime.feed.client_session import ClientSession, FeedContext
+from realtime.feed.close_codes import CloseCode
+from realtime.feed.connection import CloseReason, Connection, ConnectionContext, connection_class
 from realtime.feed.endpoint import Endpoint, Tls
-from realtime.feed.http import Desk, Gate, peer
+from realtime.feed.http import FeedStatus, HttpHandler, peer_address
 from realtime.feed.limits import Limits
 from realtime.feed.message import Message, message_of
 from realtime.feed.metrics import Counts, openmetrics
 from realtime.feed.targets import ControlTarget, IngestTarget
-from realtime.feed.throttle import Failures
+from realtime.feed.throttle import WrongTokens
 from realtime.feed.tokens import Tokens
 
 DEFAULT_PORT: Final = 8765
 MAIN: Final = "main"
 """The session of a program that has only one."""
 TICK_S: Final = 0.25
-FLUSHED: Final = frozenset({Close.GOING_AWAY, Close.SESSION_OVER})
+FLUSHED_FIRST: Final = frozenset({CloseCode.GOING_AWAY, CloseCode.SESSION_OVER})
 """Before these closes the client may take what waits."""
 
 log = logging.getLogger("emotrack.feed")
@@ -78,15 +78,15 @@ class Feed:
         self._limits = limits or Limits()
         self.tokens = tokens or Tokens.drawn()
         self._metrics_token = metrics_token or not self._endpoint.on_loopback
-        failures = Failures(self._limits.failures_per_s, self._limits.failures, clock)
-        self._house = House(self.tokens, failures, Channels(), self._limits, clock, ingest)
+        wrong_tokens = WrongTokens(self._limits.failures_per_s, self._limits.failures, clock)
+        self._context = FeedContext(self.tokens, wrong_tokens, Channels(), self._limits, clock, ingest)
         if ingest is None:
             self.open_session(MAIN, control)
-        self._lines: set[Line] = set()
-        self._dialogues: dict[Line, Dialogue] = {}
+        self._connections: set[Connection] = set()
+        self._clients: dict[Connection, ClientSession] = {}
         self._counts = Counts()
-        self._past: list[tuple[int, int, int]] = []  # what sessions that are forgotten have counted
-        self._gate: Gate | None = None
+        self._closed_totals: list[tuple[int, int, int]] = []  # what sessions that are forgotten have counted
+        self._http: HttpHandler | None = None
         self._server: Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticking: asyncio.Task[None] | None = None
@@ -120,7 +120,7 @@ class Feed:
     @property
     def viewers(self) -> int:
         """How many clients follow a session."""
-        return sum(len(channel.viewers) for channel in self._house.channels)
+        return sum(len(channel.viewers) for channel in self._context.channels)
 
     # -- its life -------------------------------------------------------------------------------------
 
@@ -130,20 +130,22 @@ class Feed:
         Raises:
             FeedError: the port is taken or may not be used, or certificate and key do not fit.
         """
-        context = self._endpoint.ssl_context()
+        tls_context = self._endpoint.ssl_context()
         listener = self._endpoint.listen(self._limits.socket_buffer_bytes)
-        notice = None if self._house.ingest is None else self._notice
-        desk = Desk(self._is_full, self._is_ready, self._metrics, notice, self._metrics_token)
-        self._gate = Gate(self._endpoint, self.tokens, self._house.failures, desk)
+        notice = None if self._context.ingest is None else self._notice
+        status = FeedStatus(self._is_full, self._is_ready, self._metrics, notice, self._metrics_token)
+        self._http = HttpHandler(self._endpoint, self.tokens, self._context.wrong_tokens, status)
         log.setLevel(logging.INFO)  # below that the library would log what people said, and tokens
         self._loop = asyncio.get_running_loop()
         self._server = await serve(
             self._serve,
             sock=listener,
-            ssl=context,
-            create_connection=lines_of(Surroundings(self._limits, self._house.clock, self._lines)),
-            process_request=self._answer,
-            process_response=self._gate.harden,
+            ssl=tls_context,
+            create_connection=connection_class(
+                ConnectionContext(self._limits, self._context.clock, self._connections)
+            ),
+            process_request=self._process_request,
+            process_response=self._http.add_security_headers,
             server_header=None,
             compression=None,
             open_timeout=self._limits.open_s,
@@ -154,7 +156,7 @@ class Feed:
             write_limit=self._limits.write_limit_bytes,
             logger=log,
         )
-        self._ticking = asyncio.create_task(self._tick_for_ever())
+        self._ticking = asyncio.create_task(self._tick_forever())
 
     async def close(self) -> None:
         """Give clients a bounded time to take what waits, then close with 1001. Again: does nothing."""
@@ -164,17 +166,17 @@ class Feed:
         if self._ticking is not None:
             self._ticking.cancel()
         server.close(close_connections=False)
-        for line in list(self._lines):
-            line.end((Close.GOING_AWAY, "the feed is over."))
-            if line.state in {State.CONNECTING, State.CLOSED}:
-                line.transport.abort()  # it never became a client; browsers open some in advance
+        for connection in list(self._connections):
+            connection.request_close((CloseCode.GOING_AWAY, "the feed is over."))
+            if connection.state in {State.CONNECTING, State.CLOSED}:
+                connection.transport.abort()  # it never became a client; browsers open some in advance
         await server.wait_closed()
 
     def tick(self) -> None:
         """Look after all clients once: who is late, who is stalled, who is silent."""
-        now_s = self._house.clock()
-        for dialogue in list(self._dialogues.values()):
-            dialogue.tick(now_s)
+        now_s = self._context.clock()
+        for client in list(self._clients.values()):
+            client.tick(now_s)
 
     # -- what it tells --------------------------------------------------------------------------------
 
@@ -184,19 +186,19 @@ class Feed:
         Raises:
             FeedError: the name is taken.
         """
-        if name in self._house.channels:
+        if name in self._context.channels:
             raise FeedError("there is such a session already.", where=name)
-        self._house.channels.add(Channel(name, self._limits, control))
+        self._context.channels.add(Channel(name, self._limits, control))
 
     def close_session(self, name: str) -> None:
         """Forget a session; who follows it may take what waits and is closed with 4011. On the event loop."""
-        channel = self._house.channels.remove(name)
+        channel = self._context.channels.remove(name)
         if channel is not None:
-            self._past.append(channel.totals())
-            self._past = [_sums(self._past)]
-        for line, dialogue in self._dialogues.items():
-            if channel is not None and dialogue.channel is channel:
-                line.end((Close.SESSION_OVER, "the session is over."))
+            self._closed_totals.append(channel.totals())
+            self._closed_totals = [_sums(self._closed_totals)]
+        for connection, client in self._clients.items():
+            if channel is not None and client.channel is channel:
+                connection.request_close((CloseCode.SESSION_OVER, "the session is over."))
 
     def publish(self, event: Event, seq: int, session: str = MAIN) -> None:
         """Tell all who follow the session, present and future. Never waits; may be called from any thread.
@@ -219,12 +221,12 @@ class Feed:
             self._loop.call_soon_threadsafe(self._forget, session)
 
     def _forget(self, session: str) -> None:
-        channel = self._house.channels.named(session)
+        channel = self._context.channels.get(session)
         if channel is not None:
             channel.forget()
 
     def _deliver(self, message: Message, session: str) -> None:
-        channel = self._house.channels.named(session)
+        channel = self._context.channels.get(session)
         if channel is not None:
             counts = self._counts.published
             counts[message.kind] = counts.get(message.kind, 0) + 1
@@ -232,69 +234,69 @@ class Feed:
 
     # -- connections ----------------------------------------------------------------------------------
 
-    def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
-        assert self._gate is not None
+    def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
+        assert self._http is not None
         if request.path.startswith(INGEST_PATH):
             connection.protocol.max_message_size = self._limits.max_ingest_bytes
-        return self._gate.answer(connection, request)
+        return self._http.respond(connection, request)
 
-    async def _serve(self, connection: ServerConnection) -> None:
-        line = cast(Line, connection)
-        on_ingest = line.request is not None and line.request.path == INGEST_PATH
-        dialogue = Dialogue(line, self._house, peer(line), ingest_path=on_ingest)
-        line.talker = dialogue
-        self._dialogues[line] = dialogue
+    async def _serve(self, accepted: ServerConnection) -> None:
+        connection = cast(Connection, accepted)
+        on_ingest = connection.request is not None and connection.request.path == INGEST_PATH
+        client = ClientSession(connection, self._context, peer_address(connection), ingest_path=on_ingest)
+        connection.message_handler = client
+        self._clients[connection] = client
         self._counts.opened += 1
         if self._server is None:
-            line.end((Close.GOING_AWAY, "the feed is over."))
-        dialogue.greet()
+            connection.request_close((CloseCode.GOING_AWAY, "the feed is over."))
+        client.send_welcome()
         try:
-            verdict = await line.ended
-            if verdict is not None and verdict[0] in FLUSHED:
-                await dialogue.viewer.finish()
+            reason = await connection.end_reason
+            if reason is not None and reason[0] in FLUSHED_FIRST:
+                await client.viewer.finish()
         finally:
-            del self._dialogues[line]
-            dialogue.left()
-        if verdict is not None:
-            await line.hang_up(*verdict)
-        self._note(line, dialogue, verdict)
+            del self._clients[connection]
+            client.on_disconnect()
+        if reason is not None:
+            await connection.close_or_abort(*reason)
+        self._log_close(connection, client, reason)
 
-    def _note(self, line: Line, dialogue: Dialogue, verdict: Verdict) -> None:
-        code = int(verdict[0]) if verdict is not None else line.close_code or 1006
+    def _log_close(self, connection: Connection, client: ClientSession, reason: CloseReason) -> None:
+        code = int(reason[0]) if reason is not None else connection.close_code or 1006
         self._counts.closed[code] = self._counts.closed.get(code, 0) + 1
-        session = dialogue.channel.name if dialogue.channel is not None else "-"
+        session = client.channel.name if client.channel is not None else "-"
         log.info(
             "event=closed client=%s code=%d session=%s rights=%s",
-            str(line.id)[:8], code, session, "+".join(dialogue.rights) or "-",
+            str(connection.id)[:8], code, session, "+".join(client.rights) or "-",
         )  # fmt: skip
 
-    async def _tick_for_ever(self) -> None:
+    async def _tick_forever(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
             self.tick()
 
     def _is_full(self) -> bool:
-        return len(self._dialogues) >= self._limits.max_viewers
+        return len(self._clients) >= self._limits.max_viewers
 
     def _is_ready(self) -> bool:
-        has_run = any(channel.run is not None for channel in self._house.channels)
-        return self._server is not None and (has_run or self._house.ingest is not None)
+        has_run = any(channel.run is not None for channel in self._context.channels)
+        return self._server is not None and (has_run or self._context.ingest is not None)
 
     def _metrics(self) -> bytes:
         return openmetrics(self.counts)
 
     def _notice(self) -> bytes:
-        assert self._house.ingest is not None, "only who takes something in has to tell"
-        return json.dumps(dict(self._house.ingest.notice), ensure_ascii=False).encode()
+        assert self._context.ingest is not None, "only who takes something in has to tell"
+        return json.dumps(dict(self._context.ingest.notice), ensure_ascii=False).encode()
 
     def counts(self) -> Counts:
         """What has been counted so far."""
         counts = self._counts
-        totals = [channel.totals() for channel in self._house.channels]
-        counts.sent, counts.conflated, counts.filtered = _sums([*self._past, *totals])
-        counts.refused = self._gate.refused if self._gate is not None else {}
-        counts.bad_tokens = self._house.failures.total
-        counts.viewers, counts.sockets, counts.sessions = self.viewers, len(self._lines), len(totals)
+        totals = [channel.totals() for channel in self._context.channels]
+        counts.sent, counts.conflated, counts.filtered = _sums([*self._closed_totals, *totals])
+        counts.refused = self._http.refused if self._http is not None else {}
+        counts.bad_tokens = self._context.wrong_tokens.total
+        counts.viewers, counts.sockets, counts.sessions = self.viewers, len(self._connections), len(totals)
         return counts
 
 

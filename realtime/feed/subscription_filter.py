@@ -9,7 +9,7 @@ ALWAYS = frozenset({"hello", "end"})
 OF_PERSONS = frozenset({"estimate", "transcript", "utterance", "correction"})
 
 
-class Wanted:
+class SubscriptionFilter:
     """A client's subscription at work.
 
     Args:
@@ -26,7 +26,7 @@ class Wanted:
         self._period_s = None if asked.rate_hz is None else 1.0 / asked.rate_hz
         self._due_s: dict[str, float] = {}
 
-    def admits(self, message: Message) -> bool:
+    def matches(self, message: Message) -> bool:
         """Whether the message is wanted, the rate aside."""
         if self._kinds is not None and message.kind not in self._kinds:
             return False
@@ -34,13 +34,13 @@ class Wanted:
             return False
         return self._rolling or not message.rolling
 
-    def takes(self, message: Message, now_s: float) -> bool:
+    def accepts(self, message: Message, now_s: float) -> bool:
         """Whether the message is wanted now.
 
         The rate is kept on the average: an estimate that comes a little early still counts for its turn, and
         a pause does not save up turns.
         """
-        if not self.admits(message):
+        if not self.matches(message):
             return False
         if self._period_s is None or not message.rolling or message.person is None:
             return True

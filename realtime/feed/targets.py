@@ -85,7 +85,7 @@ class IngestTarget(Protocol):
             over: closes the connection with 4011 after what waits has been sent.
 
         Raises:
-            Refusal: with `Close.TRY_AGAIN_LATER` when no further session can be carried, or with
-                `Close.BAD_MESSAGE` when the request makes no sense.
+            Refusal: with `CloseCode.TRY_AGAIN_LATER` when no further session can be carried, or with
+                `CloseCode.BAD_MESSAGE` when the request makes no sense.
         """
         ...

@@ -8,7 +8,7 @@ from typing import Final
 MAX_ADDRESSES: Final = 1024
 
 
-class Bucket:
+class RateLimiter:
     """Allows `burst` at once and `per_s` for long.
 
     Args:
@@ -39,11 +39,11 @@ class Bucket:
         return True
 
 
-class Failures:
+class WrongTokens:
     """Counts wrong tokens by address.
 
     Args:
-        per_s, burst: as for `Bucket`.
+        per_s, burst: as for `RateLimiter`.
         clock: monotonic seconds.
     """
 
@@ -51,13 +51,13 @@ class Failures:
         self._per_s = per_s
         self._burst = burst
         self._clock = clock
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets: dict[str, RateLimiter] = {}
         self.total = 0
 
     def note(self, address: str) -> None:
         """Somebody there has shown a wrong token."""
         self.total += 1
-        bucket = self._buckets.pop(address, None) or Bucket(self._per_s, self._burst, self._clock())
+        bucket = self._buckets.pop(address, None) or RateLimiter(self._per_s, self._burst, self._clock())
         bucket.take(self._clock())
         self._buckets[address] = bucket  # last: the longest unused goes first
         while len(self._buckets) > MAX_ADDRESSES:

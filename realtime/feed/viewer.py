@@ -8,16 +8,16 @@ from contextlib import suppress
 from typing import Protocol
 
 from realtime.feed.client_messages import Subscription
-from realtime.feed.close_codes import Close
-from realtime.feed.connection import Verdict
+from realtime.feed.close_codes import CloseCode
+from realtime.feed.connection import CloseReason
 from realtime.feed.limits import Limits
 from realtime.feed.message import Message
-from realtime.feed.outbox import Outbox
-from realtime.feed.subscription_filter import Wanted
+from realtime.feed.outbox import SendQueue
+from realtime.feed.subscription_filter import SubscriptionFilter
 
 
-class Wire(Protocol):
-    """The part of a `Line` that a viewer uses."""
+class FrameWriter(Protocol):
+    """The part of a `Connection` that a viewer uses."""
 
     paused: bool
 
@@ -25,7 +25,7 @@ class Wire(Protocol):
         """Send a frame."""
         ...
 
-    def end(self, verdict: Verdict) -> None:
+    def request_close(self, reason: CloseReason) -> None:
         """Let the connection end."""
         ...
 
@@ -41,81 +41,81 @@ class Viewer:
         clock: monotonic seconds.
     """
 
-    __slots__ = ("_clock", "_drained", "_limits", "_outbox", "_wanted", "_wire", "filtered")
+    __slots__ = ("_clock", "_drained", "_filter", "_limits", "_queue", "_writer", "filtered")
 
-    def __init__(self, wire: Wire, limits: Limits, clock: Callable[[], float]) -> None:
-        self._wire = wire
+    def __init__(self, writer: FrameWriter, limits: Limits, clock: Callable[[], float]) -> None:
+        self._writer = writer
         self._limits = limits
         self._clock = clock
-        self._outbox = Outbox()
-        self._wanted = Wanted()
+        self._queue = SendQueue()
+        self._filter = SubscriptionFilter()
         self._drained: asyncio.Event | None = None
         self.filtered = 0
 
     @property
     def sent(self) -> int:
         """News sent since the last snapshot or replay began."""
-        return self._outbox.sent
+        return self._queue.sent
 
     @property
     def conflated(self) -> int:
         """Rolling estimates since then that newer ones replaced."""
-        return self._outbox.conflated
+        return self._queue.conflated
 
     @property
     def waiting(self) -> int:
         """News since then that wait."""
-        return self._outbox.waiting
+        return self._queue.waiting
 
     def subscribe(self, subscription: Subscription | None) -> None:
         """Want something else from now on. What waits is forgotten: a snapshot is to tell it anew."""
-        self._wanted = Wanted(subscription)
-        self._outbox.drop_events()
+        self._filter = SubscriptionFilter(subscription)
+        self._queue.drop_events()
 
-    def wanted(self, messages: Sequence[Message]) -> list[bytes]:
+    def select(self, messages: Sequence[Message]) -> list[bytes]:
         """Frames of those messages that the client wants, whatever their rate."""
-        return [message.frame for message in messages if self._wanted.admits(message)]
+        return [message.frame for message in messages if self._filter.matches(message)]
 
     def begin(self, announcement: bytes, past: list[bytes]) -> None:
         """Announce a snapshot or a replay, let it follow, and open new accounts."""
-        self._outbox.restart()
+        self._queue.restart()
         self.filtered = 0
-        self._outbox.answer(announcement)
-        self._outbox.past(past)
+        self._queue.put_reply(announcement)
+        self._queue.put_past(past)
         self.writable()
 
     def offer(self, message: Message) -> None:
         """An event has happened. Returns at once; a client too far behind is disconnected."""
-        if not self._wanted.takes(message, self._clock()):
+        if not self._filter.accepts(message, self._clock()):
             self.filtered += 1
-        elif self._wire.paused or self._outbox:
-            self._outbox.news(message)
+        elif self._writer.paused or self._queue:
+            self._queue.put_event(message)
             self._check()
         else:
-            self._wire.write(message.frame)
-            self._outbox.sent += 1
+            self._writer.write(message.frame)
+            self._queue.sent += 1
 
-    def answer(self, frame: bytes) -> None:
+    def reply(self, frame: bytes) -> None:
         """Say something that is no event, in its turn."""
-        if self._wire.paused or self._outbox:
-            self._outbox.answer(frame)
+        if self._writer.paused or self._queue:
+            self._queue.put_reply(frame)
             self._check()
         else:
-            self._wire.write(frame)
+            self._writer.write(frame)
 
     def writable(self) -> None:
         """Send what waits, as far as there is room."""
-        while not self._wire.paused:
-            frame = self._outbox.pop()
+        while not self._writer.paused:
+            frame = self._queue.pop()
             if frame is None:
                 if self._drained is not None:
                     self._drained.set()
                 return
-            self._wire.write(frame)
+            self._writer.write(frame)
 
     async def finish(self) -> None:
         """Give the client a bounded time to take what waits."""
-        if not self._outbox:
+        if not self._queue:
             return
         self._drained = asyncio.Event()
         with suppress(TimeoutError):
@@ -123,5 +123,5 @@ class Viewer:
                 await self._drained.wait()
 
     def _check(self) -> None:
-        if self._outbox.backlog > self._limits.max_backlog:
-            self._wire.end((Close.TOO_SLOW, "too many messages are waiting for this client."))
+        if self._queue.backlog > self._limits.max_backlog:
+            self._writer.request_close((CloseCode.TOO_SLOW, "too many messages are waiting for this client."))

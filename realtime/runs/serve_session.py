@@ -13,7 +13,7 @@ from core.events import Event, Hello, StreamInfo
 from core.work import WorkResult
 from realtime.consent.gate import ConsentGate
 from realtime.feed.client_messages import Ingest
-from realtime.feed.close_codes import Close, Refusal
+from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.ingest_source import IngestSource
 from realtime.feed.server import Feed
 from realtime.feed.server_messages import Ack
@@ -99,7 +99,7 @@ class ServedSession:
     def frame(self, data: bytes) -> None:
         """Take in one binary message. Raises Refusal when it is no good, or consent was withdrawn."""
         if self._gate.state != "given":
-            raise Refusal(Close.OUT_OF_TURN, "consent was withdrawn.")
+            raise Refusal(CloseCode.OUT_OF_TURN, "consent was withdrawn.")
         self._source.take(data)
 
     def finish(self) -> None:

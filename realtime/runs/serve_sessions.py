@@ -13,7 +13,7 @@ from core.events import Hello
 from realtime.consent.gate import ConsentGate
 from realtime.consent.session_files import Traces
 from realtime.feed.client_messages import Ingest
-from realtime.feed.close_codes import Close, Refusal
+from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.server import Feed
 from realtime.feed.server_messages import Ack
 from realtime.runs.serve_networks import SessionNetworks
@@ -76,7 +76,7 @@ class Sessions:
             sentence = (
                 f"all {self.capacity} places are taken." if self.capacity > 1 else "the place is taken."
             )
-            raise Refusal(Close.TRY_AGAIN_LATER, sentence)
+            raise Refusal(CloseCode.TRY_AGAIN_LATER, sentence)
         name = f"s{next(self._names)}"
         gate = self._gate(name)
         session = ServedSession(name, request, tell, self._config, gate)
@@ -105,7 +105,7 @@ class Sessions:
         try:
             return self._permission.another(name)
         except ConsentError as error:
-            raise Refusal(Close.TRY_AGAIN_LATER, "nobody has agreed to be captured.") from error
+            raise Refusal(CloseCode.TRY_AGAIN_LATER, "nobody has agreed to be captured.") from error
 
     def _sinks(self, session: ServedSession, feed: Feed, traces: Traces) -> dict[str, Sink]:
         traces.memory(lambda: feed.forget(session.name))
@@ -115,7 +115,7 @@ class Sessions:
             try:
                 sinks.update(open_run_folder(out / session.name, self._config, traces))
             except SinkError as error:
-                raise Refusal(Close.INTERNAL_ERROR, "the session's files cannot be written.") from error
+                raise Refusal(CloseCode.INTERNAL_ERROR, "the session's files cannot be written.") from error
         return sinks
 
     def _ended(self, name: str) -> None:
@@ -130,9 +130,9 @@ def _check(request: Ingest) -> None:
     names = [stream.name for stream in request.streams]
     if len(set(names)) < len(names):
         raise Refusal(
-            Close.BAD_MESSAGE, "the streams need names of their own.", field="identify.ingest.streams"
+            CloseCode.BAD_MESSAGE, "the streams need names of their own.", field="identify.ingest.streams"
         )
     for index, stream in enumerate(request.streams):
         if (stream.kind == "audio") != (stream.rate_hz is not None):
             what = "sound needs a rate." if stream.kind == "audio" else "pictures have no rate."
-            raise Refusal(Close.BAD_MESSAGE, what, field=f"identify.ingest.streams.{index}.rate_hz")
+            raise Refusal(CloseCode.BAD_MESSAGE, what, field=f"identify.ingest.streams.{index}.rate_hz")

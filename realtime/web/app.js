@@ -6,33 +6,33 @@ import { allow, byId, receive, run, state } from "./view.js";
 
 const NEXT_SESSION_MS = 2000;
 
-class Seat extends FeedClient {
+class DashboardClient extends FeedClient {
   identified(message) {
     super.identified(message);
-    offer(message.rights.includes("control"));
+    offerControls(message.rights.includes("control"));
   }
 }
 
 // Buttons are there for those who may press them, and while there is something to control.
-function offer(may) {
+function offerControls(may) {
   byId("controls").hidden = !may;
   allow(may ? (person, estimate) => control.wrong(person, estimate, run.hello.labels) : null);
 }
 
 // There is consent to withdraw only where people are captured, and no picture to mute where none is looked at.
-function suit(hello) {
+function adaptControls(hello) {
   byId("withdraw").hidden = hello.capturing !== true;
   document.querySelector("[data-mute=visual]").hidden = Object.hasOwn(hello.withheld ?? {}, "visual");
 }
 
 function follow(message) {
   receive(message);
-  if (message.type === "hello") suit(message);
-  if (message.type === "end") offer(false);
-  if (message.type === "status" && run.instruments) {
+  if (message.type === "hello") adaptControls(message);
+  if (message.type === "end") offerControls(false);
+  if (message.type === "status" && run.health) {
     for (const button of document.querySelectorAll("[data-mute]")) {
       const kind = button.dataset.mute === "visual" ? "video" : "audio";
-      button.setAttribute("aria-pressed", String(run.instruments.muted(kind)));
+      button.setAttribute("aria-pressed", String(run.health.muted(kind)));
     }
   }
 }
@@ -42,12 +42,12 @@ function connection(name, reason) {
   else if (name === "refused") state("lost", `Refused: ${reason}`);
   else if (run.over || name === "over") state("over", "Over");
   else state("lost", "Not connected, trying again");
-  if (name !== "live") offer(false);
+  if (name !== "live") offerControls(false);
   if (name === "over") setTimeout(() => feed.connect(), NEXT_SESSION_MS); // there may be another
 }
 
 const token = takeToken();
-const feed = new Seat(ownAddress("/v1/stream"), token, { onEvent: follow, onState: connection, client: "page" });
+const feed = new DashboardClient(ownAddress("/v1/stream"), token, { onEvent: follow, onState: connection, client: "page" });
 const control = new Control(feed, () => run.timeline?.at ?? null);
 if (token === null) state("lost", "Open the whole address that emotrack printed: it ends in #token=…");
 else feed.connect();

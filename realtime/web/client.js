@@ -41,7 +41,7 @@ export class FeedClient {
     this.token = token;
     this.onEvent = onEvent;
     this.onState = onState;
-    this.wishes = { session, subscribe, client };
+    this.options = { session, subscribe, client };
     this.run = null;
     this.seq = -1;
     this.retryMs = FIRST_RETRY_MS;
@@ -87,7 +87,7 @@ export class FeedClient {
 
   identify() {
     const resume = this.run !== null && this.seq >= 0 ? { run: this.run, seq: this.seq } : null;
-    this.say({ type: "identify", protocol: "1.0", token: this.token, resume, ...this.wishes });
+    this.say({ type: "identify", protocol: "1.0", token: this.token, resume, ...this.options });
   }
 
   identified(message) {
@@ -132,7 +132,7 @@ export class FeedClient {
     if (code === RESUME_REFUSED) this.begin(null);
     if (code === SAID_GOODBYE || code === SESSION_OVER) {
       this.onState("over", reason);
-    } else if (HOPELESS.has(code) || (code === UNKNOWN_SESSION && this.wishes.session !== null)) {
+    } else if (HOPELESS.has(code) || (code === UNKNOWN_SESSION && this.options.session !== null)) {
       this.onState("refused", reason);
     } else {
       this.onState("lost", reason);

@@ -22,7 +22,7 @@ function peersBefore(history, number) {
 }
 
 // The strongest contradiction as { label, high, low, by } with the names of two modalities, or null.
-export function conflict(history, number, thresholds) {
+export function disagreement(history, number, thresholds) {
   let worst = null;
   peersBefore(history, number).forEach((said, index) => {
     const there = said.map((value, m) => [value, MODALITIES[m]]).filter(([value]) => value !== null);

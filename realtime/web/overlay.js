@@ -2,8 +2,8 @@
 
 import { FeedClient, ownAddress, takeToken } from "./client.js";
 import { setText } from "./dom.js";
-import { Plate } from "./overlay_card.js";
-import { readWishes } from "./overlay_options.js";
+import { OverlayCard } from "./overlay_card.js";
+import { readOptions } from "./overlay_options.js";
 
 const RATE_HZ = 5;
 const NEXT_SESSION_MS = 2000;
@@ -16,8 +16,8 @@ history.replaceState(null, "", location.pathname + query); // a reload keeps wha
 
 let hello = null;
 let waiting = false;
-const plates = new Map();
-const { wishes, trouble } = readWishes(new URLSearchParams(query));
+const cards = new Map();
+const { options, trouble } = readOptions(new URLSearchParams(query));
 
 function complain(text) {
   byId("trouble").hidden = text === "";
@@ -26,10 +26,10 @@ function complain(text) {
 
 function begin(message) {
   hello = message;
-  plates.clear();
+  cards.clear();
   byId("people").replaceChildren();
   withheld(message);
-  const unknown = (wishes.labels ?? []).filter((label) => !message.labels.includes(label));
+  const unknown = (options.labels ?? []).filter((label) => !message.labels.includes(label));
   complain(unknown.length ? `The model does not know: ${unknown.join(", ")}. It knows ${message.labels.join(", ")}.` : "");
 }
 
@@ -40,20 +40,20 @@ function withheld(message) {
   if (reason !== undefined) setText(byId("withheld"), `Words alone. ${reason.split(/(?<=[a-z])\. (?=[A-Z])/)[0]}.`);
 }
 
-function plate(person) {
-  if (!plates.has(person)) {
-    const made = new Plate(person, hello, wishes);
-    plates.set(person, made);
+function card(person) {
+  if (!cards.has(person)) {
+    const made = new OverlayCard(person, hello, options);
+    cards.set(person, made);
     byId("people").append(made.root);
   }
-  return plates.get(person);
+  return cards.get(person);
 }
 
 function receive(message) {
   if (message.type === "hello") begin(message);
   else if (hello === null) return;
-  else if (message.type === "estimate") plate(message.person).estimate(message, performance.now());
-  else if (message.type === "transcript" && wishes.words) plate(message.person).say(message, performance.now());
+  else if (message.type === "estimate") card(message.person).estimate(message, performance.now());
+  else if (message.type === "transcript" && options.words) card(message.person).say(message, performance.now());
   else if (message.type === "end" || (message.type === "status" && message.value === "withdrawn")) {
     begin(hello);
     byId("withheld").hidden = true;
@@ -66,7 +66,7 @@ function receive(message) {
 function draw() {
   waiting = false;
   const now = performance.now();
-  for (const plate of plates.values()) plate.draw(now);
+  for (const card of cards.values()) card.draw(now);
 }
 
 function connection(name, reason) {
@@ -74,14 +74,14 @@ function connection(name, reason) {
   if (name === "over") setTimeout(() => feed.connect(), NEXT_SESSION_MS); // there may be another
 }
 
-const kinds = ["estimate", "status", ...(wishes.words ? ["transcript"] : [])];
+const kinds = ["estimate", "status", ...(options.words ? ["transcript"] : [])];
 const feed = new FeedClient(ownAddress("/v1/stream"), token, {
   onEvent: receive,
   onState: connection,
-  subscribe: { kinds, persons: wishes.person === null ? null : [wishes.person], rolling: true, rate_hz: RATE_HZ },
+  subscribe: { kinds, persons: options.person === null ? null : [options.person], rolling: true, rate_hz: RATE_HZ },
   client: "overlay",
 });
-document.documentElement.style.fontSize = `${wishes.size}px`;
+document.documentElement.style.fontSize = `${options.size}px`;
 setInterval(draw, LOOK_MS); // what is old goes away, also when nothing comes
 if (trouble !== "") complain(trouble);
 else if (token === null) complain("The address has to end in #token=…, as the one that emotrack printed.");

@@ -6,15 +6,15 @@ import { glyph, hue } from "./labels.js";
 const FRESH_MS = 5000;
 const WORDS_MS = 6000;
 
-export class Plate {
-  constructor(person, hello, wishes) {
+export class OverlayCard {
+  constructor(person, hello, options) {
     this.newest = null;
     this.heard = { at: -Infinity, words: -Infinity };
     this.root = element("section", "person");
-    this.root.dataset.layout = wishes.layout;
+    this.root.dataset.layout = options.layout;
     this.root.setAttribute("aria-label", person);
     this.root.hidden = true;
-    const labels = hello.labels.filter((label) => wishes.labels === null || wishes.labels.includes(label));
+    const labels = hello.labels.filter((label) => options.labels === null || options.labels.includes(label));
     this.lines = labels.map((label) => new Line(label, hello));
     const list = element("ul", "labels");
     list.append(...this.lines.map((line) => line.root));
@@ -22,7 +22,7 @@ export class Plate {
     this.note = element("p", "note");
     this.words = element("p", "words");
     this.words.hidden = true;
-    if (wishes.person === null) this.root.append(element("h2", "", person));
+    if (options.person === null) this.root.append(element("h2", "", person));
     this.root.append(list, this.note, this.words);
   }
 

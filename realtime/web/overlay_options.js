@@ -5,10 +5,10 @@ const SMALLEST_PX = 10;
 const LARGEST_PX = 200;
 const KNOWN = ["person", "labels", "layout", "size", "words"];
 
-// Returns the wishes, and in `trouble` a sentence for people about the first thing that is not understood.
-export function readWishes(query) {
+// Returns the options, and in `trouble` a sentence for people about the first thing that is not understood.
+export function readOptions(query) {
   const list = (text) => text.split(",").map((part) => part.trim()).filter(Boolean);
-  const wishes = {
+  const options = {
     person: query.get("person") || null,
     labels: query.get("labels") ? list(query.get("labels")) : null,
     layout: query.get("layout") ?? LAYOUTS[0],
@@ -18,10 +18,10 @@ export function readWishes(query) {
   const stranger = [...query.keys()].find((name) => !KNOWN.includes(name));
   let trouble = "";
   if (stranger !== undefined) trouble = `“${stranger}” is not known; there are ${KNOWN.join(", ")}.`;
-  else if (!LAYOUTS.includes(wishes.layout)) trouble = `layout is one of ${LAYOUTS.join(", ")}.`;
-  else if (!(wishes.size >= SMALLEST_PX && wishes.size <= LARGEST_PX)) {
+  else if (!LAYOUTS.includes(options.layout)) trouble = `layout is one of ${LAYOUTS.join(", ")}.`;
+  else if (!(options.size >= SMALLEST_PX && options.size <= LARGEST_PX)) {
     trouble = `size lies between ${SMALLEST_PX} and ${LARGEST_PX} pixels.`;
-    wishes.size = 20;
+    options.size = 20;
   } else if (!["0", "1"].includes(query.get("words") ?? "0")) trouble = "words is 0 or 1.";
-  return { wishes, trouble };
+  return { options, trouble };
 }

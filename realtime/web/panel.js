@@ -2,7 +2,7 @@
 
 import { Bars } from "./bars.js";
 import { Chart, SPAN_S } from "./chart.js";
-import { conflict } from "./disagreement.js";
+import { disagreement } from "./disagreement.js";
 import { clock, element, percent, setText } from "./dom.js";
 import { History, MODALITIES } from "./history.js";
 import { glyph, hue } from "./labels.js";
@@ -130,7 +130,7 @@ export class Panel {
 
   drawDoubts(at, history, number) {
     const { reading } = this;
-    const against = reading ? conflict(history, number, this.hello.thresholds) : null;
+    const against = reading ? disagreement(history, number, this.hello.thresholds) : null;
     const thin = reading !== null && reading.abstained;
     const age = reading ? Math.round(at - reading.t) : 0;
     const stale = reading !== null && age >= STALE_S;

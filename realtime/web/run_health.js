@@ -6,7 +6,7 @@ const KEPT = 200;
 const REDRAW_MS = 1000;
 const MUTED = "muted";
 
-export class Instruments {
+export class RunHealth {
   // `parts` has the elements for the list of devices, the load and the delay.
   constructor(parts, hello) {
     this.parts = parts;

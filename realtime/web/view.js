@@ -1,8 +1,8 @@
 // Shows a run: people, conversation, notices, and how it ended. Every page of this folder has these elements; the
-// strip of the session and the instruments are for pages that have theirs.
+// strip of the session and the run's health are for pages that have theirs.
 
 import { clock, element, setText } from "./dom.js";
-import { Instruments } from "./run_health.js";
+import { RunHealth } from "./run_health.js";
 import { People } from "./people.js";
 import { onTheme } from "./theme.js";
 import { Timeline } from "./timeline.js";
@@ -12,7 +12,7 @@ const MAX_NOTICES = 50;
 const DRAW_EVERY_MS = 100;
 const ENDS = { finished: "The run is over", interrupted: "The run was stopped", failed: "The run failed" };
 
-const ORGANS = { text: "words", audio: "voice", visual: "face" };
+const MODALITY_NAMES = { text: "words", audio: "voice", visual: "face" };
 
 export const byId = (id) => document.getElementById(id);
 
@@ -48,13 +48,13 @@ const handlers = {
     run.conversation.estimate(message);
     run.people.estimate(message);
     run.timeline?.estimate(message);
-    run.instruments?.estimate(message);
+    run.health?.estimate(message);
     if (message.final) announce(message);
     advance(message.t1_s);
   },
   status(message) {
     const who = [message.person, message.stream].filter(Boolean).join(", ");
-    run.instruments?.status(message);
+    run.health?.status(message);
     if (message.code === "capture") capturing(message.value !== "off");
     if (message.code === "consent" && message.value === "withdrawn") forget(message);
     notice(message.t_s, message.level, who ? `${message.message} (${who})` : message.message);
@@ -94,7 +94,7 @@ function forget(message) {
   run.withdrawn = true;
   begin();
   document.body.classList.add("forgotten");
-  run.instruments?.close();
+  run.health?.close();
   if (byId("load")) setText(byId("load"), "Nothing is computed any more.");
   const what = message.message.replace(/^consent was withdrawn: /, "");
   const done = `${what[0].toUpperCase()}${what.slice(1)}.`;
@@ -113,7 +113,7 @@ function begin() {
   }
   if (byId("devices")) {
     const parts = { devices: byId("devices"), load: byId("load"), delay: byId("delay"), stages: byId("stages") };
-    run.instruments = new Instruments(parts, hello);
+    run.health = new RunHealth(parts, hello);
   }
   byId("notices").replaceChildren();
   if (byId("spoken")) setText(byId("spoken"), "");
@@ -137,7 +137,7 @@ function purpose(hello) {
   const withheld = Object.entries(hello.withheld ?? {});
   byId("withheld").hidden = withheld.length === 0;
   if (withheld.length) {
-    const names = withheld.map(([name]) => ORGANS[name] ?? name).join(" and ");
+    const names = withheld.map(([name]) => MODALITY_NAMES[name] ?? name).join(" and ");
     setText(byId("withheld").querySelector("h2"), `${names[0].toUpperCase()}${names.slice(1)} are not used. Purpose: ${hello.purpose}.`);
     setText(byId("withheld").querySelector("p"), withheld[0][1]);
   }
@@ -195,7 +195,7 @@ function draw() {
   const away = run.people.draw(at ?? run.now, at === null);
   run.conversation.draw(at, at === null);
   run.timeline?.draw();
-  run.instruments?.draw();
+  run.health?.draw();
   showWhatIsEmpty(away);
 }
 

@@ -85,8 +85,8 @@ def follow(tab, feed, token, options="{}"):
 
 
 async def cut_all(feed):
-    for line in list(feed._dialogues):
-        line.transport.abort()
+    for connection in list(feed._clients):
+        connection.transport.abort()
 
 
 def test_the_client_tells_every_final_once_and_in_order_however_often_it_is_cut_off(tab, run, conversation):

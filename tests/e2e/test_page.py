@@ -115,8 +115,8 @@ def cut_off(feed):
     """Break every connection, without a goodbye; it is done on return."""
 
     async def abort():
-        for line in list(feed._feed._dialogues):
-            line.transport.abort()
+        for connection in list(feed._feed._clients):
+            connection.transport.abort()
 
     asyncio.run_coroutine_threadsafe(abort(), feed._loop).result()
 

@@ -14,11 +14,11 @@ with atheris.instrument_imports(include=["core", "realtime"]):
     from core.testing import FakeClock
     from realtime.feed.auth import Channels
     from realtime.feed.channel import Channel
-    from realtime.feed.client_session import Dialogue, House
+    from realtime.feed.client_session import ClientSession, FeedContext
     from realtime.feed.close_codes import MAX_REASON_BYTES, Refusal
     from realtime.feed.codec import read_client, write
     from realtime.feed.limits import Limits
-    from realtime.feed.throttle import Failures
+    from realtime.feed.throttle import WrongTokens
     from realtime.feed.tokens import Tokens
 
 LIMITS = Limits()
@@ -26,18 +26,18 @@ CLOCK = FakeClock()
 TOKENS = Tokens("view", "control", "ingest")
 
 
-class Line:
+class Connection:
     """A connection that takes everything."""
 
     paused = False
     paused_s = None
-    heard_s = 0.0
+    received_s = 0.0
 
     def write(self, frame: bytes) -> None:
         """Frames of the feed are not masked and have a length."""
         assert frame[0] in {0x81, 0x89}
 
-    def end(self, verdict: object) -> None:
+    def request_close(self, reason: object) -> None:
         """Only the backlog ends a connection from here."""
 
 
@@ -45,23 +45,23 @@ def conversation(data: bytes) -> None:
     """One client's dialogue, a line per message."""
     channels = Channels()
     channels.add(Channel("main", LIMITS))
-    house = House(TOKENS, Failures(1.0, 10, CLOCK), channels, LIMITS, CLOCK, None)
-    dialogue = Dialogue(Line(), house, "127.0.0.1", ingest_path=False)
-    dialogue.greet()
+    context = FeedContext(TOKENS, WrongTokens(1.0, 10, CLOCK), channels, LIMITS, CLOCK, None)
+    client = ClientSession(Connection(), context, "127.0.0.1", ingest_path=False)
+    client.send_welcome()
     for text in data.decode("utf-8", "replace").splitlines()[:8]:
         survives(text)
-        refusal = said(dialogue, text)
+        refusal = said(client, text)
         if refusal is not None:
             assert len(refusal.reason.encode()) <= MAX_REASON_BYTES
             break
-    dialogue.left()
+    client.on_disconnect()
 
 
-def said(dialogue: Dialogue, text: str) -> Refusal | None:
+def said(client: ClientSession, text: str) -> Refusal | None:
     """Hand over a message; the refusal, if it is refused."""
     try:
-        dialogue.frame()
-        dialogue.text(text)
+        client.on_frame()
+        client.on_text(text)
     except Refusal as refusal:
         return refusal
     return None

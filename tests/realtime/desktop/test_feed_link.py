@@ -9,7 +9,7 @@ import pytest
 from core.events import EmotionEstimate, Hello, Transcript
 from realtime.desktop.feed_link import FeedLink
 from realtime.feed.client_messages import Mark, Mute
-from realtime.feed.resume import Told
+from realtime.feed.resume import ReceivedEvent
 from realtime.feed.sink import FeedSink
 from realtime.feed.tokens import Tokens
 from realtime.runs.supervision import Announcement
@@ -126,7 +126,7 @@ def test_who_has_left_hears_nothing_any_more(link, feed, until) -> None:
     assert not link.linked
     told.clear()
     feed.write(final(1), 1)
-    link._came.emit(line, Told(final(2), 2, "r1"))  # one that was under way
+    link._came.emit(line, ReceivedEvent(final(2), 2, "r1"))  # one that was under way
     until(lambda: not line.thread.is_alive(), LIMIT_S)
     assert told == []
 

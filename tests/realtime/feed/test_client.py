@@ -13,9 +13,9 @@ from core.errors import FeedError
 from core.events import EmotionEstimate, End, Status
 from realtime.feed.client import FeedClient, address_of
 from realtime.feed.client_messages import Mark, Subscription
-from realtime.feed.close_codes import Close, Refusal
+from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.limits import Limits
-from realtime.feed.resume import Next, Place, Retry
+from realtime.feed.resume import AfterClose, ResumePosition, RetryPolicy
 from realtime.feed.server import Feed
 from tests.conftest import _body, _end, _hello
 from tests.realtime.feed.feedside import LIMITS, Target, asynchronous, publish_all, serving, until
@@ -47,8 +47,8 @@ def finals(events):
 
 
 def cut_all(feed):
-    for line in list(feed._dialogues):
-        line.transport.abort()
+    for connection in list(feed._clients):
+        connection.transport.abort()
 
 
 def told_finals(told):
@@ -64,7 +64,7 @@ async def test_a_client_that_joins_late_is_told_the_conversation_and_the_news():
         publish_all(feed, CONVERSATION[80:], 80)
         told = await reading
         assert client.identified.session == "main"
-        assert {each.run for each in told} == {next(iter(feed._house.channels)).run}
+        assert {each.run for each in told} == {next(iter(feed._context.channels)).run}
     assert [each.seq for each in told] == sorted({each.seq for each in told})
     assert [each.event for each in told][-1] == CONVERSATION[-1]
     assert len(told_finals(told)) == 3
@@ -120,9 +120,9 @@ async def test_another_feed_at_the_same_place_is_another_run_and_is_followed_fro
 async def test_what_is_hopeless_is_raised_with_its_advice():
     async with serving() as feed:
         for options, code in [
-            ({"token": "wrong"}, Close.AUTHENTICATION_FAILED),
-            ({"token": feed.tokens.ingest}, Close.FORBIDDEN),
-            ({"token": feed.tokens.view, "session": "other"}, Close.UNKNOWN_SESSION),
+            ({"token": "wrong"}, CloseCode.AUTHENTICATION_FAILED),
+            ({"token": feed.tokens.ingest}, CloseCode.FORBIDDEN),
+            ({"token": feed.tokens.view, "session": "other"}, CloseCode.UNKNOWN_SESSION),
         ]:
             async with FeedClient(feed.url, **options) as client:
                 with pytest.raises(Refusal) as caught:
@@ -141,7 +141,7 @@ async def test_a_feed_that_is_full_or_not_there_is_tried_again_until_patience_en
     async def sleep(pause_s):
         pauses.append(pause_s)
 
-    retry = Retry(first_s=1.0, longest_s=4.0, patience_s=0.2, chance=lambda: 0.5)
+    retry = RetryPolicy(first_s=1.0, longest_s=4.0, patience_s=0.2, chance=lambda: 0.5)
     async with (
         serving(Limits(max_viewers=0)) as feed,
         client_of(feed, retry=retry, sleep=sleep) as client,
@@ -201,17 +201,17 @@ async def test_the_end_of_a_session_ends_the_iteration():
 
 
 def test_a_place_lets_nothing_through_twice_nor_before_it_knows_the_run():
-    place = Place()
+    position = ResumePosition()
     status = Status(0.0, "gap", "info", "x")
-    assert place.take(status, 0) is None
-    assert place.resume is None
-    assert place.after(Close.UNKNOWN_SESSION) is Next.AGAIN  # there may be one soon
-    assert Place("s1").after(Close.UNKNOWN_SESSION) is Next.FAIL
+    assert position.accept(status, 0) is None
+    assert position.resume is None
+    assert position.decide(CloseCode.UNKNOWN_SESSION) is AfterClose.AGAIN  # there may be one soon
+    assert ResumePosition("s1").decide(CloseCode.UNKNOWN_SESSION) is AfterClose.FAIL
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.25, 0.999])
 def test_pauses_double_up_to_a_bound_and_are_spread(chance):
-    retry = Retry(0.5, 15.0, chance=lambda: chance)
+    retry = RetryPolicy(0.5, 15.0, chance=lambda: chance)
     pauses = [retry.pause_s(n) / (0.5 + chance) for n in (1, 2, 3, 10, 10_000)]
     assert pauses == pytest.approx([0.5, 1.0, 2.0, 15.0, 15.0])
 

@@ -11,9 +11,9 @@ import pytest
 from core.events import PROTOCOL_VERSION, Status
 from core.testing import FakeClock
 from realtime.feed import auth
-from realtime.feed.auth import negotiated
+from realtime.feed.auth import negotiate_version
 from realtime.feed.client_messages import Identify, Ping
-from realtime.feed.close_codes import Close
+from realtime.feed.close_codes import CloseCode
 from realtime.feed.codec import read_client, write
 from realtime.feed.tokens import Tokens
 from tests.realtime.feed.feedside import (
@@ -43,7 +43,7 @@ async def test_nothing_about_the_run_is_told_before_the_token_was_right(conversa
     assert messages == [
         {"type": "error", "code": 4002, "field": "identify.token", "message": "the token is wrong."}
     ]
-    assert code == Close.AUTHENTICATION_FAILED
+    assert code == CloseCode.AUTHENTICATION_FAILED
 
 
 @asynchronous
@@ -56,29 +56,29 @@ async def test_a_client_that_does_not_identify_itself_in_time_is_disconnected():
         assert (await client.hear())["type"] == "pong"
         clock.advance(0.2)
         feed.tick()
-        assert await late.code() == Close.IDENTIFY_TIMEOUT
+        assert await late.code() == CloseCode.IDENTIFY_TIMEOUT
         await client.say(Ping(2))
         assert (await client.hear())["type"] == "pong"
 
 
 @pytest.mark.parametrize(("theirs", "both"), [("1.0", "1.0"), ("1.7", "1.0"), ("1.9999", "1.0")])
 def test_both_sides_go_on_with_the_lower_minor_version(theirs, both):
-    assert negotiated(theirs, "1.0") == both
-    assert negotiated("1.0", "1.4") == "1.0"
-    assert negotiated("1.7", "1.4") == "1.4"
+    assert negotiate_version(theirs, "1.0") == both
+    assert negotiate_version("1.0", "1.4") == "1.0"
+    assert negotiate_version("1.7", "1.4") == "1.4"
 
 
 @pytest.mark.parametrize(
     ("theirs", "code"),
     [
-        ("2.0", Close.UNSUPPORTED_VERSION),
-        ("0.9", Close.UNSUPPORTED_VERSION),
-        ("1", Close.BAD_MESSAGE),
-        ("one", Close.BAD_MESSAGE),
-        ("1.0.0", Close.BAD_MESSAGE),
-        ("01.0", Close.BAD_MESSAGE),
-        ("1.0\n", Close.BAD_MESSAGE),
-        ("", Close.BAD_MESSAGE),
+        ("2.0", CloseCode.UNSUPPORTED_VERSION),
+        ("0.9", CloseCode.UNSUPPORTED_VERSION),
+        ("1", CloseCode.BAD_MESSAGE),
+        ("one", CloseCode.BAD_MESSAGE),
+        ("1.0.0", CloseCode.BAD_MESSAGE),
+        ("01.0", CloseCode.BAD_MESSAGE),
+        ("1.0\n", CloseCode.BAD_MESSAGE),
+        ("", CloseCode.BAD_MESSAGE),
     ],
 )
 @asynchronous
@@ -86,7 +86,7 @@ async def test_a_version_that_the_feed_does_not_speak_is_refused_and_its_own_is_
     async with serving() as feed, watching(feed, protocol=theirs) as client:
         assert client.identified["code"] == await client.code() == code
         assert client.identified["field"] == "identify.protocol"
-        assert PROTOCOL_VERSION in client.identified["message"] or code is Close.BAD_MESSAGE
+        assert PROTOCOL_VERSION in client.identified["message"] or code is CloseCode.BAD_MESSAGE
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ async def test_the_first_message_has_to_be_a_proper_identification(message, code
 async def test_a_second_identification_has_no_place():
     async with serving() as feed, joined(feed) as client:
         await client.say(Identify("1.0", feed.tokens.control))
-        assert await client.code() == Close.OUT_OF_TURN
+        assert await client.code() == CloseCode.OUT_OF_TURN
 
 
 def test_tokens_are_random_long_compared_in_full_and_told_apart(monkeypatch):
@@ -140,7 +140,7 @@ async def test_after_too_many_wrong_tokens_an_address_has_to_wait():
                 assert client.identified["type"] == "identified"
             async with connected(feed) as client:
                 await client.say(Identify("1.0", "wrong"))
-                assert await client.code() == Close.AUTHENTICATION_FAILED
+                assert await client.code() == CloseCode.AUTHENTICATION_FAILED
         with pytest.raises(Exception, match="HTTP 429"):
             async with connected(feed):
                 pass
@@ -159,7 +159,7 @@ def test_an_old_client_is_understood_by_a_new_server_and_understands_it(conversa
     said = [json.loads(line) for line in GOLDEN.read_text(encoding="utf-8").splitlines()]
     monkeypatch.setattr(auth, "PROTOCOL_VERSION", "1.3")
     monkeypatch.setattr("realtime.feed.client_session.PROTOCOL_VERSION", "1.3")
-    monkeypatch.setattr(auth.negotiated, "__defaults__", ("1.3",))
+    monkeypatch.setattr(auth.negotiate_version, "__defaults__", ("1.3",))
 
     @asynchronous
     async def play():

@@ -17,7 +17,7 @@ from core.events import Event, Status
 from core.wire import decode, encode
 from realtime.feed import client_messages
 from realtime.feed.client_messages import ClientMessage, Identify, Ping
-from realtime.feed.close_codes import MAX_REASON_BYTES, Close, Refusal
+from realtime.feed.close_codes import MAX_REASON_BYTES, CloseCode, Refusal
 from realtime.feed.codec import MAX_DEPTH, read_client, read_server, write
 from realtime.feed.contract import asyncapi, asyncapi_text, feed_schema, feed_schema_text
 from realtime.feed.server_messages import ServerMessage
@@ -81,7 +81,7 @@ def test_what_the_feed_answers_is_understood_by_a_client_and_fits_the_schema(mes
 def refused(text):
     with pytest.raises(Refusal) as caught:
         read_client(text)
-    assert caught.value.code is Close.BAD_MESSAGE
+    assert caught.value.code is CloseCode.BAD_MESSAGE
     assert len(caught.value.reason.encode()) <= MAX_REASON_BYTES
     return caught.value
 
@@ -190,7 +190,7 @@ def survives(text):
         refusal = caught
     else:
         return read_client(write(message)) == message
-    return refusal.code is Close.BAD_MESSAGE and len(refusal.reason.encode()) <= MAX_REASON_BYTES
+    return refusal.code is CloseCode.BAD_MESSAGE and len(refusal.reason.encode()) <= MAX_REASON_BYTES
 
 
 @given(st.text(max_size=60) | json_values.map(json.dumps) | almost)

@@ -9,7 +9,7 @@ import pytest
 from core.errors import FeedError, NotAvailable
 from core.events import Correction, Marker
 from realtime.feed.client_messages import Correct, Mark, Mute, Ping, Start, Stop, Withdraw
-from realtime.feed.close_codes import Close
+from realtime.feed.close_codes import CloseCode
 from realtime.feed.control import MAX_WAITING, RunControl
 from realtime.sinks.memory import MemorySink
 from tests.realtime.feed.feedside import Target, asynchronous, joined, serving
@@ -65,7 +65,7 @@ async def test_a_failure_of_the_program_ends_the_connection_that_met_it_and_no_o
     target.error = RuntimeError("a bug of ours")
     async with serving(control=target) as feed, joined(feed) as other, joined(feed, "control") as client:
         await client.say(Stop(1))
-        assert await client.code() == Close.INTERNAL_ERROR
+        assert await client.code() == CloseCode.INTERNAL_ERROR
         await other.say(Ping(1))
         assert (await other.hear())["type"] == "pong"
     assert "could not be handled" in caplog.text

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from core.testing import FakeClock
 from realtime.feed.channel import Channel
 from realtime.feed.client_messages import Resume, Subscription
-from realtime.feed.close_codes import Close, Refusal
+from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.history import MAX_ROLLING, History
 from realtime.feed.limits import Limits
 from realtime.feed.message import Message, framed
-from realtime.feed.outbox import Outbox
-from realtime.feed.subscription_filter import Wanted
-from realtime.feed.throttle import MAX_ADDRESSES, Bucket, Failures
+from realtime.feed.outbox import SendQueue
+from realtime.feed.subscription_filter import SubscriptionFilter
+from realtime.feed.throttle import MAX_ADDRESSES, RateLimiter, WrongTokens
 from realtime.feed.viewer import Viewer
 
 
@@ -43,8 +43,8 @@ def numbers(frames):
     return [message_in(frame)["seq"] for frame in frames]
 
 
-def drain(outbox):
-    return list(iter(outbox.pop, None))
+def drain(queue):
+    return list(iter(queue.pop, None))
 
 
 # --- the queue of one client -------------------------------------------------------------------------
@@ -54,58 +54,58 @@ steps = st.lists(st.one_of(st.just("lasting"), st.just("pop"), st.sampled_from([
 
 @given(steps)
 def test_order_is_kept_nothing_lasting_is_lost_and_the_newest_rolling_of_each_person_gets_through(steps):
-    outbox = Outbox()
+    queue = SendQueue()
     put, left = [], []
     for seq, step in enumerate(steps):
         if step == "pop":
-            left += filter(None, [outbox.pop()])
+            left += filter(None, [queue.pop()])
         else:
             message = lasting(seq) if step == "lasting" else rolling(seq, step)
             put.append(message)
-            outbox.news(message)
-        assert outbox.sent + outbox.conflated + outbox.waiting == len(put)
-    left = numbers([*left, *drain(outbox)])
+            queue.put_event(message)
+        assert queue.sent + queue.conflated + queue.waiting == len(put)
+    left = numbers([*left, *drain(queue)])
     assert left == sorted(left)
     assert {m.seq for m in put if not m.rolling} <= set(left)
     for person in ("p1", "p2", "p3"):
         assert {m.seq for m in [m for m in put if m.person == person][-1:]} <= set(left)
-    assert len(outbox) == 0
-    assert outbox.sent + outbox.conflated == len(put)
+    assert len(queue) == 0
+    assert queue.sent + queue.conflated == len(put)
 
 
 def test_only_what_may_not_be_dropped_and_is_no_past_counts_towards_the_bound():
-    outbox = Outbox()
-    outbox.past([lasting(n).frame for n in range(50)])
+    queue = SendQueue()
+    queue.put_past([lasting(n).frame for n in range(50)])
     for seq in range(100):
-        outbox.news(rolling(seq, f"p{seq}"))
-    assert outbox.backlog == 0
-    outbox.news(lasting(100))
-    outbox.answer(lasting(101).frame)
-    assert outbox.backlog == 2
-    drain(outbox)
-    assert outbox.backlog == 0
+        queue.put_event(rolling(seq, f"p{seq}"))
+    assert queue.backlog == 0
+    queue.put_event(lasting(100))
+    queue.put_reply(lasting(101).frame)
+    assert queue.backlog == 2
+    drain(queue)
+    assert queue.backlog == 0
 
 
 def test_a_new_account_counts_only_what_is_put_in_afterwards():
-    outbox = Outbox()
-    outbox.news(rolling(0, "p1"))
-    outbox.news(lasting(1))
-    outbox.restart()
-    outbox.news(rolling(2, "p1"))
-    assert (outbox.sent, outbox.conflated, outbox.waiting) == (0, 0, 1)
-    assert numbers(drain(outbox)) == [1, 2]
-    assert (outbox.sent, outbox.conflated, outbox.waiting) == (1, 0, 0)
+    queue = SendQueue()
+    queue.put_event(rolling(0, "p1"))
+    queue.put_event(lasting(1))
+    queue.restart()
+    queue.put_event(rolling(2, "p1"))
+    assert (queue.sent, queue.conflated, queue.waiting) == (0, 0, 1)
+    assert numbers(drain(queue)) == [1, 2]
+    assert (queue.sent, queue.conflated, queue.waiting) == (1, 0, 0)
 
 
 def test_when_events_are_dropped_answers_stay():
-    outbox = Outbox()
-    outbox.news(lasting(0))
-    outbox.answer(lasting(1).frame)
-    outbox.past([lasting(2).frame])
-    outbox.news(rolling(3, "p1"))
-    outbox.drop_events()
-    assert outbox.backlog == 1
-    assert numbers(drain(outbox)) == [1]
+    queue = SendQueue()
+    queue.put_event(lasting(0))
+    queue.put_reply(lasting(1).frame)
+    queue.put_past([lasting(2).frame])
+    queue.put_event(rolling(3, "p1"))
+    queue.drop_events()
+    assert queue.backlog == 1
+    assert numbers(drain(queue)) == [1]
 
 
 # --- what is remembered ------------------------------------------------------------------------------
@@ -165,29 +165,29 @@ def test_the_log_is_bounded_in_bytes_too():
 
 def test_a_subscription_leaves_out_kinds_people_and_rolling_estimates_but_never_hello_and_end():
     end = lasting(9, kind="end")
-    wanted = Wanted(Subscription(kinds=("estimate",), persons=("p1",), rolling=False))
-    assert [wanted.admits(m) for m in (hello(), end, lasting(1), lasting(2, kind="estimate", person="p1"),
+    chosen = SubscriptionFilter(Subscription(kinds=("estimate",), persons=("p1",), rolling=False))
+    assert [chosen.matches(m) for m in (hello(), end, lasting(1), lasting(2, kind="estimate", person="p1"),
                                        lasting(3, kind="estimate", person="p2"), rolling(4, "p1"))
             ] == [True, True, False, True, False, False]  # fmt: skip
-    nothing = Wanted(Subscription(kinds=()))
-    assert [nothing.admits(m) for m in (hello(), end, lasting(1))] == [True, True, False]
+    nothing = SubscriptionFilter(Subscription(kinds=()))
+    assert [nothing.matches(m) for m in (hello(), end, lasting(1))] == [True, True, False]
 
 
 @pytest.mark.parametrize("rate_hz", [0.5, 1.0, 3.0, 4.0, 30.0])
 def test_the_rate_of_rolling_estimates_is_kept_on_the_average_for_each_person(rate_hz):
-    wanted = Wanted(Subscription(rate_hz=rate_hz))
+    chosen = SubscriptionFilter(Subscription(rate_hz=rate_hz))
     taken = {"p1": 0, "p2": 0}
     for step in range(10 * 60):
         for person in taken:
-            taken[person] += wanted.takes(rolling(step, person), step / 10 + (0.02 if step % 3 else 0.0))
+            taken[person] += chosen.accepts(rolling(step, person), step / 10 + (0.02 if step % 3 else 0.0))
     assert all(abs(count - min(rate_hz, 10) * 60) <= 1 for count in taken.values())
-    assert wanted.takes(lasting(1), 0.0)
+    assert chosen.accepts(lasting(1), 0.0)
 
 
 def test_a_pause_does_not_save_up_turns():
-    wanted = Wanted(Subscription(rate_hz=1.0))
-    assert wanted.takes(rolling(0, "p1"), 0.0)
-    burst = [wanted.takes(rolling(n, "p1"), 100.0 + n / 100) for n in range(50)]
+    chosen = SubscriptionFilter(Subscription(rate_hz=1.0))
+    assert chosen.accepts(rolling(0, "p1"), 0.0)
+    burst = [chosen.accepts(rolling(n, "p1"), 100.0 + n / 100) for n in range(50)]
     assert sum(burst) <= 2
 
 
@@ -200,14 +200,14 @@ class Wire:
     def __init__(self):
         self.paused = False
         self.frames = []
-        self.verdict = None
+        self.reason = None
 
     def write(self, frame):
         assert not self.paused
         self.frames.append(frame)
 
-    def end(self, verdict):
-        self.verdict = self.verdict or verdict
+    def request_close(self, reason):
+        self.reason = self.reason or reason
 
 
 class Follower:
@@ -353,7 +353,7 @@ def test_numbers_of_another_run_or_of_the_future_are_refused(run, seq, field):
         channel.publish(message)
     with pytest.raises(Refusal) as refused:
         channel.may_resume(Resume(run or channel.run, seq))
-    assert refused.value.code is Close.RESUME_REFUSED
+    assert refused.value.code is CloseCode.RESUME_REFUSED
     assert refused.value.field == field
     assert channel.may_resume(Resume(channel.run, 2))
 
@@ -362,7 +362,7 @@ def test_numbers_of_another_run_or_of_the_future_are_refused(run, seq, field):
 
 
 def test_a_bucket_allows_a_burst_and_then_its_rate():
-    bucket = Bucket(2.0, 5, now_s=0.0)
+    bucket = RateLimiter(2.0, 5, now_s=0.0)
     assert sum(bucket.take(0.0) for _ in range(10)) == 5
     assert sum(bucket.take(10.0) for _ in range(10)) == 5
     assert sum(bucket.take(10.0 + n / 10) for n in range(1, 101)) == 20
@@ -370,7 +370,7 @@ def test_a_bucket_allows_a_burst_and_then_its_rate():
 
 def test_wrong_tokens_are_counted_by_address_in_bounded_memory():
     clock = FakeClock()
-    failures = Failures(1.0, 3, clock)
+    failures = WrongTokens(1.0, 3, clock)
     for _ in range(3):
         assert not failures.blocked("a")
         failures.note("a")

@@ -16,7 +16,7 @@ from websockets.frames import Frame, Opcode
 
 from core.wire import encode
 from realtime.feed.client_messages import Ping
-from realtime.feed.close_codes import Close
+from realtime.feed.close_codes import CloseCode
 from realtime.feed.server import Feed
 from realtime.feed.sink import FeedSink
 from tests.realtime.feed.feedside import (
@@ -119,7 +119,7 @@ async def test_a_flood_of_tiny_fragments_is_refused_long_before_it_fills_the_mem
             hostile.socket.transport.write(
                 Frame(Opcode.TEXT, b"", fin=False).serialize(mask=True) + piece * 20_000
             )
-            assert await hostile.code() == Close.TOO_FAST
+            assert await hostile.code() == CloseCode.TOO_FAST
         await healthy_still(feed, healthy, hello)
 
 
@@ -137,7 +137,7 @@ async def test_a_client_that_says_too_much_too_fast_is_disconnected(hello):
             for number in range(LIMITS.message_burst + 20):
                 await hostile.say(Ping(number))
             messages, code = await hostile.rest()
-            assert code == Close.TOO_FAST
+            assert code == CloseCode.TOO_FAST
             assert len(messages) <= LIMITS.message_burst + 5
         await healthy_still(feed, healthy, hello)
 
@@ -146,11 +146,11 @@ async def test_a_client_that_says_too_much_too_fast_is_disconnected(hello):
 async def test_a_client_that_makes_the_feed_answer_and_never_reads_is_disconnected():
     limits = replace(LIMITS, messages_per_s=1e6, message_burst=10**6, max_backlog=200)
     async with serving(limits) as feed, not_reading(feed) as hostile:
-        [line] = feed._dialogues
-        while not line.ended.done():
+        [connection] = feed._clients
+        while not connection.end_reason.done():
             hostile.socket.transport.write(Frame(Opcode.TEXT, b'{"type":"ping","id":1}').serialize(mask=True))
             await asyncio.sleep(0)
-        assert line.ended.result()[0] is Close.TOO_SLOW
+        assert connection.end_reason.result()[0] is CloseCode.TOO_SLOW
         hostile.socket.transport.abort()
 
 
@@ -214,7 +214,7 @@ async def test_connections_that_say_nothing_are_bounded_and_do_not_delay_the_end
     await feed.start()
     most = LIMITS.max_viewers + LIMITS.max_idle_sockets
     streams = [await asyncio.open_connection("127.0.0.1", feed.port) for _ in range(most)]
-    await until(lambda: len(feed._lines) == most)
+    await until(lambda: len(feed._connections) == most)
     reader, writer = await asyncio.open_connection("127.0.0.1", feed.port)
     with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
         await reader.readexactly(1)

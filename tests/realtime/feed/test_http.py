@@ -20,10 +20,10 @@ from core.errors import FeedError
 from realtime.config import FeedConfig
 from realtime.feed.client_messages import Identify
 from realtime.feed.endpoint import Endpoint, Tls
-from realtime.feed.http import Desk, Gate
+from realtime.feed.http import FeedStatus, HttpHandler
 from realtime.feed.server import Feed
 from realtime.feed.sink import FeedSink, tls_of
-from realtime.feed.throttle import Failures
+from realtime.feed.throttle import WrongTokens
 from realtime.feed.tokens import Tokens
 from tests.realtime.feed.feedside import LIMITS, asynchronous, connected, joined, publish_all, serving, until
 
@@ -194,7 +194,7 @@ async def test_there_is_a_bound_on_clients_and_it_is_said_why():
             with pytest.raises(Exception, match="HTTP 503"):
                 async with connected(feed):
                     pass
-        await until(lambda: not feed._dialogues)
+        await until(lambda: not feed._clients)
         async with joined(feed):
             pass
         assert feed.counts().refused == {503: 1}
@@ -244,14 +244,14 @@ async def test_with_a_certificate_any_address_is_served_and_spoken_to_by_tls_onl
 
 def test_away_from_loopback_the_counters_need_a_token_and_guessing_is_limited(tls):
     tokens, endpoint = Tokens.drawn(), Endpoint("192.0.2.7", 443, tls)
-    failures = Failures(1.0, 3, lambda: 0.0)
-    gate = Gate(
-        endpoint, tokens, failures, Desk(lambda: False, lambda: True, lambda: b"counters", None, True)
+    failures = WrongTokens(1.0, 3, lambda: 0.0)
+    http = HttpHandler(
+        endpoint, tokens, failures, FeedStatus(lambda: False, lambda: True, lambda: b"counters", None, True)
     )
 
     def status(authorization=None):
         headers = {"Host": "localhost", **({"Authorization": authorization} if authorization else {})}
-        refusal = gate._refusal(Request("/metrics", Headers(headers)), "198.51.100.1")
+        refusal = http._refusal(Request("/metrics", Headers(headers)), "198.51.100.1")
         return 200 if refusal is None else int(refusal[0])
 
     assert status(f"Bearer {tokens.view}") == 200

@@ -16,9 +16,9 @@ from core.media.source import available_s
 from core.testing import FakeClock
 from realtime.feed import ingest_source
 from realtime.feed.client_messages import Ingest, IngestStream
-from realtime.feed.close_codes import Close, Refusal
-from realtime.feed.ingest_frame import MAX_PIXELS, Frame, jpeg_size, read
-from realtime.feed.ingest_schedule import Schedule
+from realtime.feed.close_codes import CloseCode, Refusal
+from realtime.feed.ingest_frame import MAX_PIXELS, IngestFrame, jpeg_size, read
+from realtime.feed.ingest_schedule import PlayoutSchedule
 from realtime.feed.ingest_source import IngestSource
 
 SOUND = IngestStream("microphone", "audio", 16_000, "p1")
@@ -38,11 +38,11 @@ def source_of(*streams, clock=None, **options):
 
 
 def sound(number, t_s, payload=BLOCK, **options):
-    return Frame(0, number, round(t_s * 1e6), payload, **options).packed()
+    return IngestFrame(0, number, round(t_s * 1e6), payload, **options).to_bytes()
 
 
 def sight(number, t_s, payload=None, stream=1):
-    return Frame(stream, number, round(t_s * 1e6), payload or jpeg()).packed()
+    return IngestFrame(stream, number, round(t_s * 1e6), payload or jpeg()).to_bytes()
 
 
 def taken(source):
@@ -59,9 +59,9 @@ def taken(source):
 
 
 def test_a_frame_is_read_as_it_was_written_and_lies_as_documented():
-    frame = Frame(0, 7, 1_500_000, BLOCK, missing_before=True)
-    assert read(frame.packed(), BOTH) == frame
-    assert frame.packed()[:16] == struct.pack("<BBHIQ", 1, 0, 1, 7, 1_500_000)
+    frame = IngestFrame(0, 7, 1_500_000, BLOCK, missing_before=True)
+    assert read(frame.to_bytes(), BOTH) == frame
+    assert frame.to_bytes()[:16] == struct.pack("<BBHIQ", 1, 0, 1, 7, 1_500_000)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_frame_is_read_as_it_was_written_and_lies_as_documented():
         (b"", "no payload"),
         (sound(0, 0.0)[:16], "no payload"),
         (b"\x02" + sound(0, 0.0)[1:], "version"),
-        (Frame(2, 0, 0, BLOCK).packed(), "not announced"),
+        (IngestFrame(2, 0, 0, BLOCK).to_bytes(), "not announced"),
         (sound(0, 0.0)[:2] + b"\x02\x00" + sound(0, 0.0)[4:], "unknown flags"),
         (sound(0, 0.0) + b"x", "middle of a sample"),
         (sound(0, 0.0, bytes(32_002)), "longer than 1 s"),
@@ -81,7 +81,7 @@ def test_a_frame_is_read_as_it_was_written_and_lies_as_documented():
 def test_what_is_no_frame_is_refused_and_said_why(data, why):
     with pytest.raises(Refusal, match=why) as caught:
         read(data, BOTH)
-    assert caught.value.code is Close.BAD_MESSAGE
+    assert caught.value.code is CloseCode.BAD_MESSAGE
 
 
 def test_a_picture_that_would_fill_the_memory_is_refused_before_it_is_decoded():
@@ -114,7 +114,7 @@ def test_sound_and_pictures_come_out_where_the_client_said_they_belong():
         source.take(sound(number, number / 10))
         source.take(sight(number, number / 10))
         clock.advance(0.1)
-        while source._entries:
+        while source._queue:
             items.append(next(inputs))
             source.write(0.0, items[-1])
     source.finish()
@@ -155,7 +155,7 @@ def test_a_stream_that_falls_silent_is_a_device_that_is_lost_while_the_other_goe
         if number < 5:
             source.take(sight(number, number / 10))
         clock.advance(0.1)
-        while source._entries:
+        while source._queue:
             states.append(next(inputs))
             source.write(0.0, states[-1])
         if number == 30:
@@ -169,11 +169,11 @@ def test_a_stream_that_falls_silent_is_a_device_that_is_lost_while_the_other_goe
 @pytest.mark.parametrize(
     ("frames", "code"),
     [
-        ([sound(5, 0.0), sound(5, 0.1)], Close.BAD_MESSAGE),
-        ([sound(5, 0.0), sound(4, 0.1)], Close.BAD_MESSAGE),
-        ([sound(0, 3600.0)], Close.TOO_FAST),
-        ([sight(0, 2**63 / 1e6)], Close.TOO_FAST),
-        ([sound(n, 0.0, bytes(32_000)) for n in range(11)], Close.TOO_FAST),
+        ([sound(5, 0.0), sound(5, 0.1)], CloseCode.BAD_MESSAGE),
+        ([sound(5, 0.0), sound(4, 0.1)], CloseCode.BAD_MESSAGE),
+        ([sound(0, 3600.0)], CloseCode.TOO_FAST),
+        ([sight(0, 2**63 / 1e6)], CloseCode.TOO_FAST),
+        ([sound(n, 0.0, bytes(32_000)) for n in range(11)], CloseCode.TOO_FAST),
     ],
 )
 def test_numbers_that_go_back_and_sound_faster_than_speech_are_refused(frames, code):
@@ -192,9 +192,9 @@ def test_what_waits_is_bounded_and_what_is_left_out_is_counted_and_said():
         clock.now_s = number / 10
         source.take(sound(number, number / 10))
         source.take(sight(number, number / 10))
-    waiting = [entry.frame for entry in source._entries if entry.frame is not None]
-    assert sum(len(f.payload) for f in waiting if f.stream == 0) <= ingest_source.WAITING_S * 32_000
-    assert sum(f.stream == 1 for f in waiting) == ingest_source.WAITING_PICTURES
+    waiting = [entry.frame for entry in source._queue if entry.frame is not None]
+    assert sum(len(f.payload) for f in waiting if f.stream == 0) <= ingest_source.MAX_WAITING_S * 32_000
+    assert sum(f.stream == 1 for f in waiting) == ingest_source.MAX_WAITING_PICTURES
     newest = {ack.stream: ack for ack in acks}
     assert newest[0].dropped > 200
     assert newest[0].queued_s > 30
@@ -227,7 +227,7 @@ def test_a_damaged_picture_costs_itself_only():
 
 
 def test_what_comes_early_waits_and_jitter_does_not_move_the_schedule():
-    schedule = Schedule()
+    schedule = PlayoutSchedule()
     schedule.arrived(0.1, 100.0)
     assert schedule.now_s(100.0) == pytest.approx(0.1)
     for number in range(2, 400):
@@ -237,7 +237,7 @@ def test_what_comes_early_waits_and_jitter_does_not_move_the_schedule():
 
 @pytest.mark.parametrize("drift", [-0.01, 0.01])
 def test_clocks_that_drift_apart_are_followed_and_time_never_goes_back(drift):
-    schedule = Schedule()
+    schedule = PlayoutSchedule()
     before_s = 0.0
     for number in range(6000):
         clock_s = number / 10
@@ -262,7 +262,7 @@ payloads = (
     )
 )
 messages = st.builds(
-    lambda *parts: Frame(*parts).packed(),
+    lambda *parts: IngestFrame(*parts).to_bytes(),
     st.integers(0, 3), numbers, moments, payloads, st.booleans(),
 ) | st.binary(max_size=400)  # fmt: skip
 
@@ -289,5 +289,5 @@ def test_whatever_is_sent_is_taken_in_or_refused_and_what_comes_out_is_in_order(
             ended.append(item.stream)
         reached[item.stream] = max(position, available_s(item))
     assert sorted(ended) == ["camera", "microphone"]
-    assert max(reached.values()) <= clock.now_s * ingest_source.DRIFT + ingest_source.AHEAD_S
+    assert max(reached.values()) <= clock.now_s * ingest_source.DRIFT + ingest_source.MAX_AHEAD_S
     assert all(ack.dropped >= 0 and ack.queued_s >= 0 for ack in acks)

@@ -12,7 +12,7 @@ import pytest
 from core.events import PROTOCOL_VERSION, Event
 from core.wire import decode, encode
 from realtime.feed.client_messages import INGEST_PATH, STREAM_PATH, ClientMessage, Identify
-from realtime.feed.close_codes import Close
+from realtime.feed.close_codes import CloseCode
 from realtime.feed.codec import MAX_DEPTH, read_client, read_server, write
 from realtime.feed.limits import Limits
 from realtime.feed.server import DEFAULT_PORT
@@ -54,7 +54,7 @@ def test_the_other_examples_are_understood_as_well():
 
 def test_the_close_codes_are_those_of_the_program_with_their_meaning_and_advice():
     rows = dict(re.findall(r"^\| (\d{4}) \| (.*) \|$", TEXT, re.MULTILINE))
-    for code in Close:
+    for code in CloseCode:
         assert rows.pop(str(int(code))) == f"{code.meaning} | {code.advice}"
     assert set(rows) == {"1002", "1009"}
 

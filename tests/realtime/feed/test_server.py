@@ -17,7 +17,7 @@ from core.events import EmotionEstimate, Status, Transcript
 from core.testing import FakeClock
 from core.wire import decode, encode
 from realtime.feed.client_messages import Ping, Subscribe
-from realtime.feed.close_codes import Close
+from realtime.feed.close_codes import CloseCode
 from realtime.feed.server import Feed
 from realtime.feed.sink import FeedSink
 from tests.realtime.feed.feedside import (
@@ -184,7 +184,7 @@ async def test_a_number_of_another_run_or_of_the_future_is_refused(conversation,
             mine = client.identified["run"]
         async with watching(feed, resume=(run or mine, seq)) as client:
             assert (client.identified["type"], client.identified["code"]) == ("error", 4007)
-            assert await client.code() == Close.RESUME_REFUSED
+            assert await client.code() == CloseCode.RESUME_REFUSED
 
 
 @asynchronous
@@ -194,8 +194,8 @@ async def test_a_storm_of_reconnecting_clients_loses_no_final(conversation):
         publish_all(feed, conversation[:half])
         first = [await stack.enter_async_context(joined(feed)) for _ in range(60)]
         run = first[0].identified["run"]
-        for line in list(feed._dialogues):
-            line.transport.abort()
+        for connection in list(feed._clients):
+            connection.transport.abort()
         publish_all(feed, conversation[half:], half)
 
         async def back():
@@ -273,16 +273,16 @@ async def test_a_viewer_who_takes_nothing_for_too_long_is_disconnected_with_the_
         async with not_reading(feed) as stalled:
             for seq in range(1, 500):
                 feed.publish(replace(transcript, utterance=f"u{seq}"), seq)
-            line = next(iter(feed._dialogues))
-            await until(lambda: line.paused)
+            connection = next(iter(feed._clients))
+            await until(lambda: connection.paused)
             clock.advance(LIMITS.stall_s - 0.1)
             feed.tick()
-            assert not line.ended.done()
+            assert not connection.end_reason.done()
             clock.advance(0.2)
             feed.tick()
-            await until(line.ended.done)
+            await until(connection.end_reason.done)
             stalled.socket.transport.resume_reading()
-            assert await stalled.code() == Close.TOO_SLOW
+            assert await stalled.code() == CloseCode.TOO_SLOW
 
 
 # --- being there -------------------------------------------------------------------------------------
@@ -295,11 +295,11 @@ async def test_a_client_of_which_nothing_is_heard_is_asked_and_then_disconnected
         silent.socket.transport.pause_reading()
         clock.advance(LIMITS.ping_s + 0.1)
         feed.tick()
-        await until(lambda: sum(d._pinged_s is not None for d in feed._dialogues.values()) == 1)
+        await until(lambda: sum(d._ping_sent_s is not None for d in feed._clients.values()) == 1)
         clock.advance(LIMITS.pong_s + 0.1)
         feed.tick()
         silent.socket.transport.resume_reading()
-        assert await silent.code() == Close.SILENT
+        assert await silent.code() == CloseCode.SILENT
         await alive.say(Ping(1))
         assert (await alive.hear())["type"] == "pong"
 
@@ -331,8 +331,8 @@ async def test_at_the_end_viewers_receive_what_waits_and_are_sent_away(conversat
         slow.socket.transport.resume_reading()
         for each in (client, slow):
             messages, code = await each.rest()
-            assert (messages[-1]["type"], code) == ("end", Close.GOING_AWAY)
-        assert await stranger.code() == Close.GOING_AWAY
+            assert (messages[-1]["type"], code) == ("end", CloseCode.GOING_AWAY)
+        assert await stranger.code() == CloseCode.GOING_AWAY
         await closing_
     await feed.close()
     with pytest.raises(FeedError, match="not open"):
@@ -375,8 +375,8 @@ async def test_neither_words_of_the_conversation_nor_tokens_ever_reach_the_log(c
             await wrong.say(
                 '{"type":"identify","protocol":"1.0","token":"' + feed.tokens.view + '","colour":1}'
             )
-            assert await wrong.code() == Close.BAD_MESSAGE
-        await until(lambda: not feed._dialogues)
+            assert await wrong.code() == CloseCode.BAD_MESSAGE
+        await until(lambda: not feed._clients)
         assert repr(feed.tokens) == "Tokens()"
         for token in (feed.tokens.view, feed.tokens.control, feed.tokens.ingest):
             assert token not in caplog.text

@@ -8,7 +8,7 @@ import pytest
 
 from core.events import Status
 from realtime.feed.client_messages import Finish, Identify, Ingest, IngestStream
-from realtime.feed.close_codes import Close, Refusal
+from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.server_messages import Ack
 from tests.realtime.feed.feedside import asynchronous, connected, joined, serving, until, watching
 
@@ -23,7 +23,7 @@ class Sessions:
 
     def open(self, request, tell, over):
         if self.full:
-            raise Refusal(Close.TRY_AGAIN_LATER, "all sessions are taken.")
+            raise Refusal(CloseCode.TRY_AGAIN_LATER, "all sessions are taken.")
         session = Session(f"s{len(self.opened) + 1}", request, tell, over)
         self.feed.open_session(session.name)
         self.opened.append(session)
@@ -37,7 +37,7 @@ class Session:
 
     def frame(self, data):
         if data == b"bad":
-            raise Refusal(Close.BAD_MESSAGE, "the header has another version.")
+            raise Refusal(CloseCode.BAD_MESSAGE, "the header has another version.")
         self.frames.append(data)
 
     def finish(self):
@@ -57,7 +57,7 @@ async def test_a_client_with_the_right_to_it_begins_a_session_that_others_can_fo
         sessions.feed = feed
         async with connected(feed) as early:
             await early.say(Identify("1.0", feed.tokens.view))
-            assert await early.code() == Close.UNKNOWN_SESSION
+            assert await early.code() == CloseCode.UNKNOWN_SESSION
         async with (
             joined(feed, "ingest", url=feed.ingest_url, ingest=MICROPHONE) as client,
             joined(feed) as viewer,
@@ -77,10 +77,10 @@ async def test_a_client_with_the_right_to_it_begins_a_session_that_others_can_fo
             feed.publish(Status(1.0, "gap", "info", "The last words."), 1, "s1")
             await asyncio.to_thread(session.over)
             messages, code = await client.rest()
-            assert ([m["message"] for m in messages], code) == (["The last words."], Close.SESSION_OVER)
+            assert ([m["message"] for m in messages], code) == (["The last words."], CloseCode.SESSION_OVER)
             counted = feed.counts().sent
             feed.close_session("s1")
-            assert await viewer.code() == Close.SESSION_OVER
+            assert await viewer.code() == CloseCode.SESSION_OVER
             assert feed.counts().sent == counted > 0  # counters never go back
         assert session.ended == ["finish"]
 
@@ -92,19 +92,19 @@ async def test_a_session_whose_client_is_lost_is_told_so_and_bad_frames_end_the_
         sessions.feed = feed
         async with joined(feed, "ingest", url=feed.ingest_url, ingest=MICROPHONE) as client:
             await client.say(b"bad")
-            assert await client.code() == Close.BAD_MESSAGE
+            assert await client.code() == CloseCode.BAD_MESSAGE
         await until(lambda: sessions.opened[0].ended == ["lost"])
         sessions.full = True
         async with watching(feed, "ingest", url=feed.ingest_url, ingest=MICROPHONE) as client:
-            assert (client.identified["code"], await client.code()) == (1013, Close.TRY_AGAIN_LATER)
+            assert (client.identified["code"], await client.code()) == (1013, CloseCode.TRY_AGAIN_LATER)
 
 
 @pytest.mark.parametrize(
     ("right", "options", "said", "code"),
     [
-        ("control", {"ingest": MICROPHONE}, None, Close.FORBIDDEN),
-        ("ingest", {}, None, Close.BAD_MESSAGE),
-        ("ingest", {"ingest": MICROPHONE, "resume": ("r", 1)}, None, Close.OUT_OF_TURN),
+        ("control", {"ingest": MICROPHONE}, None, CloseCode.FORBIDDEN),
+        ("ingest", {}, None, CloseCode.BAD_MESSAGE),
+        ("ingest", {"ingest": MICROPHONE, "resume": ("r", 1)}, None, CloseCode.OUT_OF_TURN),
     ],
 )
 @asynchronous
@@ -124,11 +124,11 @@ async def test_audio_has_no_place_before_identification_nor_on_the_stream():
         sessions.feed = feed
         async with connected(feed, feed.ingest_url) as client:
             await client.say(b"frame")
-            assert await client.code() == Close.OUT_OF_TURN
+            assert await client.code() == CloseCode.OUT_OF_TURN
         async with connected(feed) as client:
             await client.say(b"frame")
-            assert await client.code() == Close.UNSUPPORTED_DATA
+            assert await client.code() == CloseCode.UNSUPPORTED_DATA
         async with joined(feed, "ingest", url=feed.ingest_url, ingest=MICROPHONE) as client:
             await client.say(Finish())
             await client.say(Finish())
-            assert await client.code() == Close.OUT_OF_TURN
+            assert await client.code() == CloseCode.OUT_OF_TURN

@@ -25,7 +25,7 @@ from realtime.config import resolve_as
 from realtime.consent.ledger import Ledger
 from realtime.feed.client import FeedClient
 from realtime.feed.client_messages import Ingest, IngestStream
-from realtime.feed.close_codes import Close, Refusal
+from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.ingest_client import IngestClient
 from realtime.runs.serve import run_serve
 from realtime.runs.serve_networks import SharedNetworks, once, one_at_a_time
@@ -151,7 +151,7 @@ async def test_pictures_and_sound_are_one_session_that_viewers_follow_and_may_ma
                 await send_sound(client, sound[number * BLOCK :][:BLOCK], number / 10)
                 image = np.full((48, 64, 3), 100 + number, np.uint8)
                 await client.picture(1, cv2.imencode(".jpg", image)[1].tobytes(), number / 10)
-                lane = sessions._running["s1"]._source._lanes[1]
+                lane = sessions._running["s1"]._source._states[1]
                 # more than 4 are not kept
                 await until(lambda lane=lane, number=number: lane.number == number and len(lane.pictures) < 3)
             async with FeedClient(feed.url, feed.tokens.control) as viewer:
@@ -161,7 +161,7 @@ async def test_pictures_and_sound_are_one_session_that_viewers_follow_and_may_ma
             await client.finish()
             events = await reading
         assert sessions.running == ()
-        assert feed._house.channels.names == ("s1",)  # it can still be read
+        assert feed._context.channels.names == ("s1",)  # it can still be read
     assert any("visual" in e.modalities for e in events if isinstance(e, EmotionEstimate))
     assert events[-1].reason == "finished"
 
@@ -173,7 +173,7 @@ async def test_no_more_sessions_than_there_are_places_and_a_place_is_free_again_
             reading = asyncio.create_task(all_told(client))
             with pytest.raises(Refusal) as caught:
                 await sender(feed, MICROPHONE).__aenter__()
-            assert caught.value.code is Close.TRY_AGAIN_LATER
+            assert caught.value.code is CloseCode.TRY_AGAIN_LATER
             await send_sound(client, voice(0.3, []))
             await client.finish()
             await reading
@@ -207,10 +207,10 @@ async def test_a_worker_that_breaks_costs_a_modality_and_a_bad_frame_its_own_ses
     async with sessions_served(hello, {**fakes.WORKERS, "transcribe": broken}) as (feed, sessions):
         async with sender(feed, MICROPHONE) as good, sender(feed, MICROPHONE) as bad:
             reading = [asyncio.create_task(all_told(each)) for each in (good, bad)]
-            await bad._say(b"\x09" * 20)
+            await bad._send_message(b"\x09" * 20)
             with pytest.raises(Refusal, match="another version") as caught:
                 await reading[1]
-            assert caught.value.code is Close.BAD_MESSAGE
+            assert caught.value.code is CloseCode.BAD_MESSAGE
             await send_sound(good, voice(2.0, [(0.3, 1.2)]))
             await good.finish()
             events = await reading[0]
@@ -224,7 +224,7 @@ async def test_when_the_server_ends_sessions_end_in_order(hello):
     async with sessions_served(hello) as (feed, sessions), sender(feed, MICROPHONE) as client:
         reading = asyncio.create_task(all_told(client))
         await send_sound(client, voice(1.0, [(0.1, 1.0)]))
-        await until(lambda: feed._house.channels.named("s1").run is not None)
+        await until(lambda: feed._context.channels.get("s1").run is not None)
         await sessions.close()
         events = await reading
     assert isinstance(events[-1], End)
@@ -247,7 +247,7 @@ async def test_streams_that_make_no_sense_are_refused_by_the_name_of_their_field
         said = {"type": "identify", "protocol": "1.0", "token": feed.tokens.ingest}
         await client.say(json.dumps({**said, "ingest": {"source": "x", "streams": streams}}))
         assert (await client.hear())["field"].endswith(field)
-        assert await client.code() == Close.BAD_MESSAGE
+        assert await client.code() == CloseCode.BAD_MESSAGE
         assert sessions.running == ()
 
 
@@ -393,7 +393,7 @@ async def test_consent_that_is_withdrawn_ends_the_session_and_leaves_neither_fil
             sessions._running["s1"].control.withdraw()
             events = await reading
         await until(lambda: not sessions.running)
-        channel = feed._house.channels.named("s1")
+        channel = feed._context.channels.get("s1")
         assert [message.kind for message in channel._history.snapshot()] == []
         assert permission.state == "given"  # another client may still send
         await asyncio.to_thread(permission.withdraw, "terminal")
