@@ -77,15 +77,15 @@ def measure(path: Path, rounds: int, config_path: Path) -> dict[str, Any]:
     from benchmarks.machine import cpu_s, peak_rss_mb
     from core.media.recording import RecordingSource
     from realtime.config import ReplayConfig
-    from realtime.runs.build import build_engine, hello, load_lanes
+    from realtime.runs.build import build_engine, hello, load_worker_threads
     from realtime.runs.export import checkpoint_folder, prepare
-    from realtime.session.replay import Session
+    from realtime.session.replay import ReplaySession
     from realtime.sources.pacing import Pace
 
     imported_s = time.perf_counter() - _STARTED_S
     config = ReplayConfig.from_yaml(config_path)
     spec, export = prepare(checkpoint_folder(config.checkpoint), lambda _: None)
-    lanes = load_lanes(spec, export, config)
+    threads = load_worker_threads(spec, export, config)
     sink, decoding, deciding = FirstEstimate(), Stopwatch(), Stopwatch()
     try:
         with LoopingSource(RecordingSource(path), rounds) as source:
@@ -95,10 +95,10 @@ def measure(path: Path, rounds: int, config_path: Path) -> dict[str, Any]:
             inputs = source.inputs
             source.inputs = lambda: decoding.stepped(inputs())  # type: ignore[method-assign]
             cpu_before_s, begun_s = cpu_s(), time.perf_counter()
-            end = Session(engine, lanes, sink, Pace(None)).run(source, hello(spec, config, source))
+            end = ReplaySession(engine, threads, sink, Pace(None)).run(source, hello(spec, config, source))
             wall_s, used_s = time.perf_counter() - begun_s, cpu_s() - cpu_before_s
     finally:
-        lanes.close()
+        threads.close()
     return {
         "stream_s": end.t_s,
         "wall_s": wall_s,
@@ -111,8 +111,8 @@ def measure(path: Path, rounds: int, config_path: Path) -> dict[str, Any]:
             "load_s": loaded_s - imported_s,
             "first_estimate_s": sink.first_estimate_s,
         },
-        "stages": _stages(lanes.timings.run_ms, lanes.timings.wait_ms, decoding, deciding),
-        "lanes": _lane_shares(lanes.timings.run_ms, wall_s),
+        "stages": _stages(threads.timings.run_ms, threads.timings.wait_ms, decoding, deciding),
+        "threads": _lane_shares(threads.timings.run_ms, wall_s),
         "events": sink.counts,
         "faults": list(end.faults),
     }

@@ -15,7 +15,7 @@ from core.labels import Purpose
 from core.policy import policy_of
 from realtime.consent.ledger import Decision, Entry, Ledger, Means
 from realtime.consent.notice import notice_for
-from realtime.consent.session_files import Traces
+from realtime.consent.session_files import SessionFiles
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class ConsentGate:
         self.policy = policy_of(purpose)
         self.ledger = ledger if ledger is not None else Ledger()
         self.session = session if session is not None else secrets.token_hex(4)
-        self.traces = Traces()
+        self.traces = SessionFiles()
         self._wall = wall
         self._lock = threading.Lock()
         self._state: State = "open"
@@ -111,7 +111,7 @@ class ConsentGate:
     def withdraw(self, means: Means) -> None:
         """Take consent back: stop everything, forget what is in memory, and write it down.
 
-        Files are deleted by whoever has them open, see `Traces.purge`. Without consent: does nothing.
+        Files are deleted by whoever has them open, see `SessionFiles.purge`. Without consent: does nothing.
 
         Raises:
             ConsentError: the ledger cannot be written; everything has been stopped.

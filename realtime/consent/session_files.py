@@ -10,7 +10,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 
-class Traces:
+class SessionFiles:
     """Files that the session writes, and memories of it. Only what is named here is ever deleted."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The head of a recorded run: what an engine needs to be built again as it was."""
+"""The header of a recorded run: what an engine needs to be built again as it was."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.spec import ModelSpec
 from core.wire import decode, encode
 
 
-def head_of(config: EngineConfig, spec: ModelSpec, hello: Hello) -> dict[str, str]:
+def header_of(config: EngineConfig, spec: ModelSpec, hello: Hello) -> dict[str, str]:
     """Everything, as text."""
     streams = [asdict(stream) for stream in hello.streams]
     return {
@@ -23,33 +23,35 @@ def head_of(config: EngineConfig, spec: ModelSpec, hello: Hello) -> dict[str, st
     }
 
 
-def streams_of(head: dict[str, str]) -> tuple[StreamInfo, ...]:
+def streams_from(header: dict[str, str]) -> tuple[StreamInfo, ...]:
     """The run's streams. Raises SourceError when they are not there."""
     try:
-        return tuple(StreamInfo(**stream) for stream in json.loads(head["streams"]))
+        return tuple(StreamInfo(**stream) for stream in json.loads(header["streams"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise SourceError(f"the recording's head is damaged ({error}).") from error
+        raise SourceError(f"the recording's header is damaged ({error}).") from error
 
 
-def purpose_of(head: dict[str, str]) -> str:
+def purpose_from(header: dict[str, str]) -> str:
     """What the run was for; runs of before there were purposes were personal. Raises SourceError."""
     try:
-        return str(json.loads(head["engine"]).get("purpose", "personal"))
+        return str(json.loads(header["engine"]).get("purpose", "personal"))
     except (KeyError, AttributeError, ValueError) as error:
-        raise SourceError(f"the recording's head is damaged ({error}).") from error
+        raise SourceError(f"the recording's header is damaged ({error}).") from error
 
 
-def engine_of(head: dict[str, str]) -> tuple[EngineConfig, ModelSpec]:
+def engine_from(header: dict[str, str]) -> tuple[EngineConfig, ModelSpec]:
     """Configuration and specification. Raises SourceError when they cannot be read."""
     try:
-        return EngineConfig.model_validate_json(head["engine"]), ModelSpec.model_validate_json(head["spec"])
+        return EngineConfig.model_validate_json(header["engine"]), ModelSpec.model_validate_json(
+            header["spec"]
+        )
     except (KeyError, ValueError) as error:
-        raise SourceError(f"the recording's head is damaged, or of another version ({error}).") from error
+        raise SourceError(f"the recording's header is damaged, or of another version ({error}).") from error
 
 
-def hello_of(head: dict[str, str]) -> Hello:
+def hello_from(header: dict[str, str]) -> Hello:
     """The run's first message. Raises SourceError when it is not there."""
-    event = decode(head.get("hello", "{}"))[0]
+    event = decode(header.get("hello", "{}"))[0]
     if not isinstance(event, Hello):
-        raise SourceError("the recording's head is damaged.")
+        raise SourceError("the recording's header is damaged.")
     return event

@@ -1,4 +1,4 @@
-"""Recorded live runs: read to the last whole chunk, as they were fed or as a recording like any other."""
+"""Recorded live runs, read to the last whole chunk: as they were fed, or as a recording like any other."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from core.inputs import EndOfStream, SourceInput
 from core.media.source import available_s
 from core.wire import decode
 from realtime.recording.codec import unpack
-from realtime.recording.header import streams_of
-from realtime.recording.recorder import FILE_NAME, HEAD, TAIL
+from realtime.recording.header import streams_from
+from realtime.recording.recorder import FILE_NAME, HEADER, TRAILER
 
 _NANOSECONDS: Final = 1_000_000_000
 BREAKS_OFF: Final = "the recording breaks off: the run was not ended in order."
@@ -29,7 +29,7 @@ _MOST_BYTES: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedInput:
     """One input and the stream second at which the engine was given it."""
 
     at_s: float
@@ -45,7 +45,7 @@ class RecordedRun:
     """A folder that `--record` wrote.
 
     Attributes:
-        head: what the recorder was given.
+        header: what the recorder was given.
         end: the run's last message, once `inputs` has come to its end; None when the run was killed.
 
     Raises:
@@ -55,15 +55,15 @@ class RecordedRun:
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE_NAME
         self.end: End | None = None
-        self.head: dict[str, str] = {}
+        self.header: dict[str, str] = {}
         for record in self._records():
-            if type(record).__name__ == "Metadata" and record.name == HEAD:
-                self.head = dict(record.metadata)
+            if type(record).__name__ == "Metadata" and record.name == HEADER:
+                self.header = dict(record.metadata)
                 break
-        if not self.head:
+        if not self.header:
             raise SourceError("holds no recorded run.", where=str(self._path), fix="Name another folder.")
 
-    def inputs(self) -> Iterator[Recorded]:
+    def inputs(self) -> Iterator[RecordedInput]:
         """All inputs in the order in which the engine was given them.
 
         A file that ends in the middle (the run was killed) is read up to its last whole chunk.
@@ -72,8 +72,8 @@ class RecordedRun:
         for record in self._records():
             name = type(record).__name__
             if name == "Message":
-                yield Recorded(record.log_time / _NANOSECONDS, unpack(record.data))
-            elif name == "Metadata" and record.name == TAIL:
+                yield RecordedInput(record.log_time / _NANOSECONDS, unpack(record.data))
+            elif name == "Metadata" and record.name == TRAILER:
                 event, _ = decode(record.metadata["end"])
                 self.end = event if isinstance(event, End) else None
 
@@ -119,7 +119,7 @@ class RecordedSource:
     def __init__(self, folder: Path) -> None:
         self._run = RecordedRun(folder)
         self.name = f"recorded run {folder.name}"
-        self.streams: tuple[StreamInfo, ...] = streams_of(self._run.head)
+        self.streams: tuple[StreamInfo, ...] = streams_from(self._run.header)
         self.duration_s: float | None = self._run.length_s()
         self.faults: list[str] = []
         self._closed = False

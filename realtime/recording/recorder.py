@@ -27,9 +27,9 @@ from realtime.sinks.base import unwritable
 log = logging.getLogger(__name__)
 
 FILE_NAME: Final = "inputs.mcap"
-HEAD: Final = "emotrack"
+HEADER: Final = "emotrack"
 """Name of the metadata record that comes first."""
-TAIL: Final = "emotrack.end"
+TRAILER: Final = "emotrack.end"
 """Name of the one that comes last, when the run was ended in order."""
 
 _CHUNK_BYTES: Final = 32_768
@@ -42,7 +42,7 @@ class Recorder:
 
     Args:
         folder: where; made if absent. An earlier recording in it is replaced.
-        head: what is needed to have the run again, as text: configuration, specification, streams.
+        header: what is needed to have the run again, as text: configuration, specification, streams.
         on_fault: told once, on the recorder's thread, when nothing more can be written.
         jpeg_quality: of pictures, 1 to 100.
 
@@ -53,7 +53,7 @@ class Recorder:
     def __init__(
         self,
         folder: Path,
-        head: dict[str, str],
+        header: dict[str, str],
         on_fault: Callable[[EmotrackError], None],
         *,
         jpeg_quality: int = 85,
@@ -73,7 +73,7 @@ class Recorder:
             self._file = self._path.open("wb")
         except OSError as error:
             raise unwritable(self._path, error) from error
-        self._writer = self._begin(head)
+        self._writer = self._begin(header)
         self._thread: threading.Thread | None = threading.Thread(
             target=self._write_all, name="recorder", daemon=True
         )
@@ -100,7 +100,7 @@ class Recorder:
             self._thread.join()
             self._thread = None
 
-    def _begin(self, head: dict[str, str]) -> Any:  # noqa: ANN401  (mcap is imported late)
+    def _begin(self, header: dict[str, str]) -> Any:  # noqa: ANN401  (mcap is imported late)
         from mcap.writer import CompressionType, IndexType, Writer
 
         # No indexes: they would be kept in memory until the end. No compression: pictures are JPEG already,
@@ -112,7 +112,7 @@ class Recorder:
             index_types=IndexType.NONE,
         )
         writer.start(profile="", library="emotrack")
-        writer.add_metadata(HEAD, head)
+        writer.add_metadata(HEADER, header)
         self._file.flush()
         return writer
 
@@ -122,7 +122,7 @@ class Recorder:
             while (entry := self._queue.get()) is not None:
                 self._write(*entry)
             if self._end is not None:
-                self._writer.add_metadata(TAIL, {"end": self._end})
+                self._writer.add_metadata(TRAILER, {"end": self._end})
             self._writer.finish()
             self._file.close()
         except OSError as error:

@@ -17,7 +17,7 @@ MAX_BINS: Final = 1024
 _ROUNDING: Final = 1e-6
 
 
-class Envelope:
+class DownsampledSeries:
     """Several values over time.
 
     Args:

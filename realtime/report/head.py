@@ -9,7 +9,7 @@ from realtime.report.delays import spread
 from realtime.report.markup import node
 from realtime.report.reading import Report
 from realtime.report.wording import began, guesses, length, percent, plural
-from realtime.sinks.base import purpose_said
+from realtime.sinks.base import purpose_text
 
 ENDED = {
     "finished": "finished",
@@ -25,7 +25,7 @@ def head(report: Report) -> Element:
         "began": began(hello),
         "length": f"{length(report.end_s)}, {_ended(report)}",
         "people": str(len(everybody(report))),
-        "purpose": purpose_said(hello).removeprefix("purpose: "),
+        "purpose": purpose_text(hello).removeprefix("purpose: "),
         "run": report.run,
     }
     listed = [node("div", node("dt", name), node("dd", text, dir="auto")) for name, text in facts.items()]

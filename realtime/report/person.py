@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core.events import EmotionEstimate, Hello
 from core.labels import MODALITIES
 from realtime.report.absence import NOT_SAID, Absences
-from realtime.report.downsampled_series import Array, Envelope
+from realtime.report.downsampled_series import Array, DownsampledSeries
 from realtime.report.shares import Shares
 
 SHORTEST_HOP_S: Final = 0.02
@@ -47,7 +47,7 @@ class Person:
         self.end_s = 0.0
         self._hop_s = max(hello.hop_s, SHORTEST_HOP_S)
         size = len(hello.labels)
-        self.curves = Envelope(size, 3 * size + len(MODALITIES) + 1, self._hop_s)
+        self.curves = DownsampledSeries(size, 3 * size + len(MODALITIES) + 1, self._hop_s)
 
     def add(self, estimate: EmotionEstimate, lacking: frozenset[str]) -> None:
         """Take in one estimate; `lacking` are fields of it that an older run did not write."""
@@ -106,7 +106,7 @@ class Series:
         abstained: (n,) share that abstained.
     """
 
-    def __init__(self, curves: Envelope, labels: int, hole_s: float) -> None:
+    def __init__(self, curves: DownsampledSeries, labels: int, hole_s: float) -> None:
         self.step_s = curves.step_s
         counts = curves.counts
         places = np.arange(len(counts))

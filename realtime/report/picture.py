@@ -20,7 +20,7 @@ from realtime.report.head import everybody
 from realtime.report.person import Person, Series
 from realtime.report.reading import Report
 from realtime.report.wording import GUESSES_SHORT, began, clock, length, percent, ticks
-from realtime.sinks.base import purpose_said
+from realtime.sinks.base import purpose_text
 from realtime.sinks.timeline_figure import COLOURS, FALLBACK, INK, QUIET
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def png(report: Report, people: list[Person]) -> bytes:
 def _head(figure: Figure, report: Report, shown: int, height_in: float) -> None:
     hello = report.hello
     people = len(everybody(report))
-    facts = [began(hello), length(report.end_s), f"people: {people}", purpose_said(hello)]
+    facts = [began(hello), length(report.end_s), f"people: {people}", purpose_text(hello)]
     facts += [f"checkpoint {hello.model.name}", f"Whisper {hello.whisper}", f"emotrack {hello.version}"]
     if people > shown:
         facts.append(f"shown: {shown}")

@@ -27,7 +27,7 @@ from core.workers.transcribe import Transcriber
 from core.workers.whisper import Whisper
 from realtime.config import TrackingConfig, WhisperConfig
 from realtime.runs.export import checkpoint_folder
-from realtime.session.worker_threads import Lanes, Run
+from realtime.session.worker_threads import Worker, WorkerThreads
 
 VOICE_FILE: Final = "silero_vad_16k_op15.onnx"
 FACE_FILE: Final = "face_detection_yunet_2023mar.onnx"
@@ -38,21 +38,21 @@ def load_voice() -> SileroVoice:
     return SileroVoice(locate("silero-vad") / VOICE_FILE)
 
 
-def load_lanes(spec: ModelSpec, export: Path, config: TrackingConfig) -> Lanes:
+def load_worker_threads(spec: ModelSpec, export: Path, config: TrackingConfig) -> WorkerThreads:
     """Load every network and start the threads that run them.
 
     Raises:
         WeightsError: a third-party weight was not pulled.
         ModelError: a network cannot be loaded.
     """
-    return Lanes(load_workers(spec, export, config).mapping)
+    return WorkerThreads(load_workers(spec, export, config).mapping)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedWorkers:
     """Kind of order -> who computes it; and the one worker that remembers something, the language."""
 
-    mapping: dict[WorkKind, Run]
+    mapping: dict[WorkKind, Worker]
     transcriber: Transcriber
 
 
@@ -71,7 +71,7 @@ def load_faces(spec: ModelSpec, config: TrackingConfig) -> FaceDetector:
 
 
 def load_workers(spec: ModelSpec, export: Path, config: TrackingConfig) -> LoadedWorkers:
-    """Load every network that the purpose leaves. Raises as `load_lanes` does."""
+    """Load every network that the purpose leaves. Raises as `load_worker_threads` does."""
     policy = policy_of(config.engine.purpose)
     with ThreadPoolExecutor(2) as pool:  # the recogniser takes as long to load as all others together
         loading = pool.submit(load_transcriber, config.whisper)
@@ -79,7 +79,7 @@ def load_workers(spec: ModelSpec, export: Path, config: TrackingConfig) -> Loade
         faces = load_faces(spec, config) if "faces" not in policy.forbidden else None
         workers = NetworkWorkers(networks.result())
         transcriber = loading.result()
-    mapping: dict[WorkKind, Run] = {
+    mapping: dict[WorkKind, Worker] = {
         "transcribe": transcriber.run,
         "encode_visual": workers.encode_visual,
         "encode_audio": workers.encode_audio,

@@ -19,21 +19,20 @@ from core.spec import ModelSpec
 from core.work import WorkKind, WorkResult
 from realtime.consent.gate import ConsentGate
 from realtime.consent.keys import WITHDRAW_KEYS, withdrawable
-from realtime.consent.session_files import Traces
+from realtime.consent.session_files import SessionFiles
 from realtime.consent.terminal import ask
 from realtime.live_config import LiveConfig
-from realtime.recording.header import head_of
+from realtime.recording.header import header_of
 from realtime.recording.recorder import FILE_NAME, Recorder
 from realtime.runs.build import LoadedWorkers, build_engine, hello, load_transcriber, load_workers
 from realtime.runs.control import LiveControl
 from realtime.runs.export import checkpoint_folder, prepare
-from realtime.runs.malloc import steady_heap
-from realtime.runs.sinks import interruptible, open_outputs, purged, tell
-from realtime.runs.smaller_whisper import smaller_of, with_what_is_there
+from realtime.runs.malloc import limit_malloc_arenas
+from realtime.runs.sinks import delete_session_files, interruptible, open_sinks, tell
 from realtime.runs.supervision import Supervision
+from realtime.runs.whisper_fallback import WhisperFallback, fallback_config, with_available_fallback
 from realtime.session.live import LiveSession, TimedSource
-from realtime.session.whisper_fallback import TwoSizes
-from realtime.session.worker_threads import Lanes, Run
+from realtime.session.worker_threads import Worker, WorkerThreads
 from realtime.sinks.base import FanOut
 from realtime.sources.pacing import PacedSource
 
@@ -82,46 +81,46 @@ def run_live(
     """
     if config.engine.deterministic:
         raise ConfigError("a live run cannot be deterministic.", where="engine.deterministic")
-    steady_heap()
+    limit_malloc_arenas()
     gate = None if play is not None else ConsentGate(config.engine.purpose)
     with ExitStack() as stack:
         if gate is not None:
             ask(gate, consent, sys.stdin, sys.stderr, "window" if supervised else "option")
-            stack.callback(_settle, gate)  # last of all: files are closed by then
+            stack.callback(_delete_if_withdrawn, gate)  # last of all: files are closed by then
         interrupted = threading.Event()
         announce = _supervision(interrupted, gate, config) if supervised else None
         source = stack.enter_context(_open(config, play, gate))
-        config = with_what_is_there(config)
+        config = with_available_fallback(config)
         spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
         spec = spec.at(config.operating_point)
         loaded = load_workers(spec, export, config)
         control = LiveControl(interrupted)
         control.gate = gate
         traces = None if gate is None else gate.traces
-        sinks = open_outputs(config, control, console=console, pace=1.0, traces=traces, announce=announce)
+        sinks = open_sinks(config, control, console=console, pace=1.0, traces=traces, announce=announce)
         stack.callback(sinks.close)
         stack.enter_context(interruptible(interrupted))
-        streams = owned(source.streams)
+        streams = with_person(source.streams)
         greeting = replace(hello(spec, config, source), streams=streams, capturing=gate is not None)
         recorder = _open_recorder(config, spec, greeting, control, traces)
         if recorder is not None:
             stack.callback(recorder.close)
         session = LiveSession(
             build_engine(config.engine, spec, source, streams),
-            _lanes_of(_workers(loaded, config)),
+            _thread_starter(_workers(loaded, config)),
             control.before(sinks),
             interrupted,
             tape=recorder,
             seconds=config.seconds,
             muted=["audio" if modality == "audio" else "video" for modality in muted],
-            purge=lambda: _purged(sinks, recorder, traces),
+            purge=lambda: _delete_files(sinks, recorder, traces),
         )
-        stack.callback(session.lanes.close, CLOSE_S)
+        stack.callback(session.threads.close, CLOSE_S)
         control.session = session
         if gate is not None:
             gate.on_withdrawal(session.withdraw)
             stack.enter_context(withdrawable(gate))
-            tell(sign(source.streams, gate))
+            tell(capture_notice(source.streams, gate))
         end = session.run(source, greeting)
         if recorder is not None:
             recorder.finish(end)
@@ -139,7 +138,7 @@ def _supervision(
     return partial(supervision.announce, config=config.feed)
 
 
-def owned(streams: tuple[StreamInfo, ...]) -> tuple[StreamInfo, ...]:
+def with_person(streams: tuple[StreamInfo, ...]) -> tuple[StreamInfo, ...]:
     """The streams; the other side's sound without the other side's faces belongs to "them" as a whole."""
     strangers = any(stream.kind == "video" and stream.person is None for stream in streams)
     return tuple(
@@ -148,7 +147,7 @@ def owned(streams: tuple[StreamInfo, ...]) -> tuple[StreamInfo, ...]:
     )
 
 
-def sign(streams: tuple[StreamInfo, ...], gate: ConsentGate) -> str:
+def capture_notice(streams: tuple[StreamInfo, ...], gate: ConsentGate) -> str:
     """What stands in the terminal while people are captured."""
     names = ", ".join(stream.name for stream in streams)
     only = f"; withheld: {' and '.join(gate.policy.withheld)}" if gate.policy.withheld else ""
@@ -158,15 +157,15 @@ def sign(streams: tuple[StreamInfo, ...], gate: ConsentGate) -> str:
     )
 
 
-def _purged(sinks: FanOut, recorder: Recorder | None, traces: Traces | None) -> str:
+def _delete_files(sinks: FanOut, recorder: Recorder | None, traces: SessionFiles | None) -> str:
     """Deletes what the run has written while the feed is still there to say so."""
     assert traces is not None, "only a run with consent can be withdrawn"
     if recorder is not None:
         recorder.close()
-    return purged(traces, sinks)
+    return delete_session_files(traces, sinks)
 
 
-def _settle(gate: ConsentGate) -> None:
+def _delete_if_withdrawn(gate: ConsentGate) -> None:
     """At the end: what a session without consent has written is deleted."""
     if gate.state == "withdrawn":
         left = gate.traces.purge()
@@ -186,26 +185,26 @@ def _open(config: LiveConfig, play: Path | None, gate: ConsentGate | None) -> Ti
     return open_sources(config.sources, gate)
 
 
-def _workers(loaded: LoadedWorkers, config: LiveConfig) -> dict[WorkKind, Run]:
+def _workers(loaded: LoadedWorkers, config: LiveConfig) -> dict[WorkKind, Worker]:
     """All workers; the one for words with its smaller fellow, where there is one."""
-    smaller = smaller_of(config)
+    smaller = fallback_config(config)
     if smaller is None:
         return loaded.mapping
     small = load_transcriber(smaller)
-    return {**loaded.mapping, "transcribe": TwoSizes(loaded.transcriber, lambda: small).run}
+    return {**loaded.mapping, "transcribe": WhisperFallback(loaded.transcriber, lambda: small).run}
 
 
-def _lanes_of(
-    workers: dict[WorkKind, Run],
-) -> Callable[[Callable[[WorkResult], None], Callable[[], float]], Lanes]:
-    def open_lanes(deliver: Callable[[WorkResult], None], stamp: Callable[[], float]) -> Lanes:
-        return Lanes(workers, deliver=deliver, stamp=stamp, finals_first=True)
+def _thread_starter(
+    workers: dict[WorkKind, Worker],
+) -> Callable[[Callable[[WorkResult], None], Callable[[], float]], WorkerThreads]:
+    def start_threads(deliver: Callable[[WorkResult], None], stamp: Callable[[], float]) -> WorkerThreads:
+        return WorkerThreads(workers, deliver=deliver, stamp=stamp, finals_first=True)
 
-    return open_lanes
+    return start_threads
 
 
 def _open_recorder(
-    config: LiveConfig, spec: ModelSpec, greeting: Hello, control: LiveControl, traces: Traces | None
+    config: LiveConfig, spec: ModelSpec, greeting: Hello, control: LiveControl, traces: SessionFiles | None
 ) -> Recorder | None:
     if config.record is None:
         return None
@@ -218,7 +217,7 @@ def _open_recorder(
             t_s = control.session.now_s()
             control.session.say(Status(t_s, "record_failed", "error", "the recording cannot be written"))
 
-    return Recorder(config.record, head_of(config.engine, spec, greeting), report)
+    return Recorder(config.record, header_of(config.engine, spec, greeting), report)
 
 
 def _exit_code(end: End) -> int:

@@ -11,7 +11,7 @@ _M_ARENA_MAX: Final = -8
 ARENAS: Final = 2
 
 
-def steady_heap() -> bool:
+def limit_malloc_arenas() -> bool:
     """Keep glibc from giving every thread a heap of its own, whose holes are never given back.
 
     A run has a dozen threads that take and return arrays of all sizes. With a heap for each, memory goes on

@@ -14,7 +14,7 @@ from core.workers.whisper_language import LanguageState
 from realtime.config import NetworksConfig, ReplayConfig, WhisperConfig
 from realtime.runs.build import LoadedWorkers, load_voice, load_workers
 from realtime.runs.export import prepare
-from realtime.session.worker_threads import Run
+from realtime.session.worker_threads import Worker
 
 WEIGHTS = ("silero-vad", "yunet", "minilm", "whisper-base")
 """Third-party weights that the stages need beside the recogniser's."""
@@ -33,7 +33,7 @@ class OfflineStages:
     voice: SileroVoice
 
     @property
-    def workers(self) -> dict[WorkKind, Run]:
+    def workers(self) -> dict[WorkKind, Worker]:
         """Kind of order -> who computes it."""
         return self.loaded.mapping
 

@@ -12,13 +12,13 @@ from core.media.source import Source
 from core.policy import Policy, policy_of, settled
 from realtime.config import ReplayConfig
 from realtime.feed.control import RunControl
-from realtime.recording.header import purpose_of
+from realtime.recording.header import purpose_from
 from realtime.recording.recorded_inputs import RecordedRun, RecordedSource, is_recorded_run
 from realtime.recording.recorder import FILE_NAME
-from realtime.runs.build import build_engine, hello, load_lanes, load_voice
+from realtime.runs.build import build_engine, hello, load_voice, load_worker_threads
 from realtime.runs.export import checkpoint_folder, prepare
-from realtime.runs.sinks import interruptible, open_outputs, tell
-from realtime.session.replay import Session
+from realtime.runs.sinks import interruptible, open_sinks, tell
+from realtime.session.replay import ReplaySession
 from realtime.sources.pacing import Pace
 
 FAILED_EXIT_CODE = 4
@@ -43,27 +43,27 @@ def run_replay(path: Path, config: ReplayConfig, *, console: bool) -> int:
         EmotrackError: the run cannot begin.
     """
     recorded = _recorded_policy(path)
-    config = _purposed(config, recorded)
+    config = _with_purpose(config, recorded)
     policy = policy_of(config.engine.purpose)
     if is_recorded_run(path) and recorded is not None and recorded.withheld == policy.withheld:
-        return _exit_code(_have_again(RecordedRun(path), config, console=console))
+        return _exit_code(_rerun(RecordedRun(path), config, console=console))
     with _open(path, policy) as source:
         spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
         spec = spec.at(config.operating_point)  # after the export, which is the same for every point
-        lanes = load_lanes(spec, export, config)
+        threads = load_worker_threads(spec, export, config)
         interrupted = threading.Event()
         control = RunControl(interrupted)
         pace = Pace.parse(config.source.pace)
-        sinks = open_outputs(config, control, console=console, pace=pace.factor)
+        sinks = open_sinks(config, control, console=console, pace=pace.factor)
         try:
             with interruptible(interrupted):
                 engine = build_engine(config.engine, spec, source)
-                session = Session(engine, lanes, control.before(sinks), pace, interrupted)
+                session = ReplaySession(engine, threads, control.before(sinks), pace, interrupted)
                 end = session.run(source, hello(spec, config, source))
                 interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)
         finally:
             sinks.close()
-            lanes.close()
+            threads.close()
     return _exit_code(end)
 
 
@@ -78,10 +78,10 @@ def _open(path: Path, policy: Policy) -> Source:
 def _recorded_policy(path: Path) -> Policy | None:
     """The policy under which a run was recorded; None for other recordings."""
     folder = path.parent if path.name == FILE_NAME else path
-    return policy_of(purpose_of(RecordedRun(folder).head)) if is_recorded_run(folder) else None
+    return policy_of(purpose_from(RecordedRun(folder).header)) if is_recorded_run(folder) else None
 
 
-def _purposed(config: ReplayConfig, recorded: Policy | None) -> ReplayConfig:
+def _with_purpose(config: ReplayConfig, recorded: Policy | None) -> ReplayConfig:
     """The configuration for a recording: what was recorded at work, say, is never for anything else.
 
     Raises:
@@ -96,21 +96,21 @@ def _purposed(config: ReplayConfig, recorded: Policy | None) -> ReplayConfig:
     return config.model_copy(update={"engine": engine})
 
 
-def _have_again(recorded: RecordedRun, config: ReplayConfig, *, console: bool) -> End:
+def _rerun(recorded: RecordedRun, config: ReplayConfig, *, console: bool) -> End:
     """A live run once more; no network is needed but the one for voices."""
-    from realtime.recording.header import engine_of, hello_of
-    from realtime.session.rerun import Reenactment
+    from realtime.recording.header import engine_from, hello_from
+    from realtime.session.rerun import Rerun
 
-    engine_config, spec = engine_of(recorded.head)
-    greeting = hello_of(recorded.head)
+    engine_config, spec = engine_from(recorded.header)
+    greeting = hello_from(recorded.header)
     interrupted = threading.Event()
     control = RunControl(interrupted)
     pace = Pace.parse(config.source.pace)
-    sinks = open_outputs(config, control, console=console, pace=pace.factor)
+    sinks = open_sinks(config, control, console=console, pace=pace.factor)
     try:
         with interruptible(interrupted):
             engine = Engine(engine_config, spec, load_voice(), greeting.streams)
-            end = Reenactment(engine, control.before(sinks), pace, interrupted).run(recorded, greeting)
+            end = Rerun(engine, control.before(sinks), pace, interrupted).run(recorded, greeting)
             interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)
     finally:
         sinks.close()

@@ -18,11 +18,11 @@ from realtime.feed.server import Feed
 from realtime.feed.sink import tls_of, tokens_of
 from realtime.runs.build import hello
 from realtime.runs.export import checkpoint_folder, prepare
-from realtime.runs.malloc import steady_heap
+from realtime.runs.malloc import limit_malloc_arenas
 from realtime.runs.serve_networks import SharedNetworks
 from realtime.runs.serve_sessions import Sessions
 from realtime.runs.sinks import tell
-from realtime.runs.smaller_whisper import with_what_is_there
+from realtime.runs.whisper_fallback import with_available_fallback
 from realtime.serve_config import ServeConfig
 from realtime.sources.memory import MemorySource
 
@@ -46,12 +46,12 @@ def run_serve(config: ServeConfig, *, consent: str | None = None) -> int:
         raise ConfigError("a live session cannot be deterministic.", where="engine.deterministic")
     if not config.feed.enabled:
         raise ConfigError("a server without its feed serves nothing.", where="feed.enabled")
-    steady_heap()
+    limit_malloc_arenas()
     permission = ConsentGate(config.engine.purpose)
     ask(permission, consent, sys.stdin, sys.stderr)
     spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
     spec = spec.at(config.operating_point)
-    config = with_what_is_there(config)
+    config = with_available_fallback(config)
     sessions = open_sessions(config, spec, SharedNetworks.load(spec, export, config), permission)
     with withdrawable(permission):
         asyncio.run(_serve(config, sessions))

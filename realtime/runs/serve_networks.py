@@ -19,9 +19,8 @@ from core.workers.networks import NetworkWorkers
 from core.workers.whisper import Whisper
 from realtime.live_config import LiveTrackingConfig
 from realtime.runs.build import load_checkpoint, load_faces, load_voice, load_whisper, transcriber_of
-from realtime.runs.smaller_whisper import smaller_of
-from realtime.session.whisper_fallback import TwoSizes
-from realtime.session.worker_threads import Run
+from realtime.runs.whisper_fallback import WhisperFallback, fallback_config
+from realtime.session.worker_threads import Worker
 
 T = TypeVar("T")
 
@@ -39,7 +38,7 @@ class SessionNetworks(Protocol):
         """The voice network, which remembers nothing."""
         ...
 
-    def workers(self) -> dict[WorkKind, Run]:
+    def workers(self) -> dict[WorkKind, Worker]:
         """Kind of order -> who computes it, for one session."""
         ...
 
@@ -59,7 +58,7 @@ class SharedNetworks:
 
     spec: ModelSpec
     config: LiveTrackingConfig
-    encoders: Mapping[WorkKind, Run]
+    encoders: Mapping[WorkKind, Worker]
     whisper: Whisper
     voice: SileroVoice
     smaller: Callable[[], Whisper] | None = None
@@ -72,31 +71,31 @@ class SharedNetworks:
             networks = NetworkWorkers(load_checkpoint(spec, export, config))
             if "faces" not in policy_of(config.engine.purpose).forbidden:
                 load_faces(spec, config)  # sessions load their own; whether it is there has to be known now
-            encoders: dict[WorkKind, Run] = {
+            encoders: dict[WorkKind, Worker] = {
                 "encode_visual": one_at_a_time(networks.encode_visual),
                 "encode_audio": one_at_a_time(networks.encode_audio),
                 "encode_text": one_at_a_time(networks.encode_text),
                 "fuse": one_at_a_time(networks.fuse),
             }
-            smaller = smaller_of(config)
+            smaller = fallback_config(config)
             late = None if smaller is None else once(partial(load_whisper, smaller))
             return cls(spec, config, encoders, loading.result(), load_voice(), late)
 
-    def workers(self) -> dict[WorkKind, Run]:
+    def workers(self) -> dict[WorkKind, Worker]:
         """Kind of order -> who computes it, for one session."""
         policy = policy_of(self.config.engine.purpose)
-        workers: dict[WorkKind, Run] = {**self.encoders, "transcribe": self._transcribe()}
+        workers: dict[WorkKind, Worker] = {**self.encoders, "transcribe": self._transcribe()}
         if "faces" not in policy.forbidden:
             workers["faces"] = load_faces(self.spec, self.config).run
         return policy.permitted(workers)
 
-    def _transcribe(self) -> Run:
+    def _transcribe(self) -> Worker:
         """The recogniser for one session, with the memory of its language."""
         transcriber = transcriber_of(self.whisper, self.config.whisper, self.voice)
-        load, smaller = self.smaller, smaller_of(self.config)
+        load, smaller = self.smaller, fallback_config(self.config)
         if load is None or smaller is None:
             return transcriber.run
-        return TwoSizes(transcriber, once(lambda: transcriber_of(load(), smaller, self.voice))).run
+        return WhisperFallback(transcriber, once(lambda: transcriber_of(load(), smaller, self.voice))).run
 
 
 def once(make: Callable[[], T]) -> Callable[[], T]:
@@ -113,11 +112,11 @@ def once(make: Callable[[], T]) -> Callable[[], T]:
     return get
 
 
-def one_at_a_time(run: Run) -> Run:
+def one_at_a_time(run: Worker) -> Worker:
     """The same for many threads: some back ends compute into buffers that they have once."""
     lock = threading.Lock()
 
-    def guarded(payload: Any) -> Outcome:  # noqa: ANN401  (as `Run` has it)
+    def guarded(payload: Any) -> Outcome:  # noqa: ANN401  (as `Worker` has it)
         with lock:
             return run(payload)
 

@@ -18,12 +18,12 @@ from realtime.feed.ingest_source import IngestSource
 from realtime.feed.server import Feed
 from realtime.feed.server_messages import Ack
 from realtime.runs.control import LiveControl
-from realtime.runs.live import owned
+from realtime.runs.live import with_person
 from realtime.runs.serve_networks import SessionNetworks
-from realtime.runs.sinks import purged
+from realtime.runs.sinks import delete_session_files
 from realtime.serve_config import ServeConfig
 from realtime.session.live import LiveSession
-from realtime.session.worker_threads import Lanes
+from realtime.session.worker_threads import WorkerThreads
 from realtime.sinks.base import FanOut, Sink
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class ServedSession:
     @property
     def streams(self) -> tuple[StreamInfo, ...]:
         """What the client sends."""
-        return owned(self._source.streams)
+        return with_person(self._source.streams)
 
     @property
     def source(self) -> str:
@@ -158,25 +158,25 @@ class ServedSession:
     def _play(self, networks: SessionNetworks, greeting: Hello, sinks: FanOut) -> None:
         workers = networks.workers()
 
-        def open_lanes(deliver: Callable[[WorkResult], None], stamp: Callable[[], float]) -> Lanes:
-            return Lanes(workers, deliver=deliver, stamp=stamp, finals_first=True)
+        def start_threads(deliver: Callable[[WorkResult], None], stamp: Callable[[], float]) -> WorkerThreads:
+            return WorkerThreads(workers, deliver=deliver, stamp=stamp, finals_first=True)
 
         engine = Engine(self._config.engine, networks.spec, networks.voice, greeting.streams)
         sink = self.control.before(sinks)
         session = LiveSession(
             engine,
-            open_lanes,
+            start_threads,
             sink,
             self._interrupted,
             tape=self._source,
-            purge=lambda: purged(self._gate.traces, sinks),
+            purge=lambda: delete_session_files(self._gate.traces, sinks),
         )
         self.control.session = session
         self._gate.on_withdrawal(session.withdraw)
         try:
             session.run(self._source, greeting)
         finally:
-            session.lanes.close(CLOSE_S)
+            session.threads.close(CLOSE_S)
 
     def _report(self, name: str, error: EmotrackError) -> None:
         level = logging.DEBUG if isinstance(error, FeedError) else logging.ERROR

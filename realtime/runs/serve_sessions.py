@@ -11,7 +11,7 @@ from dataclasses import asdict
 from core.errors import ConsentError, SinkError
 from core.events import Hello
 from realtime.consent.gate import ConsentGate
-from realtime.consent.session_files import Traces
+from realtime.consent.session_files import SessionFiles
 from realtime.feed.client_messages import Ingest
 from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.server import Feed
@@ -107,7 +107,7 @@ class Sessions:
         except ConsentError as error:
             raise Refusal(CloseCode.TRY_AGAIN_LATER, "nobody has agreed to be captured.") from error
 
-    def _sinks(self, session: ServedSession, feed: Feed, traces: Traces) -> dict[str, Sink]:
+    def _sinks(self, session: ServedSession, feed: Feed, traces: SessionFiles) -> dict[str, Sink]:
         traces.memory(lambda: feed.forget(session.name))
         sinks: dict[str, Sink] = {"feed": ChannelSink(feed, session.name)}
         out = self._config.run.out

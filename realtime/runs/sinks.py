@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from core.errors import EmotrackError
 from realtime.config import TrackingConfig
-from realtime.consent.session_files import Traces
+from realtime.consent.session_files import SessionFiles
 from realtime.feed.targets import ControlTarget
 from realtime.sinks.base import FanOut, Sink, unwritable
 from realtime.sinks.registry import RUN_FILES, RUN_FOLDER, open_sink
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOKED_AT: Final = ("feed", "console")
+DISPLAY_SINKS: Final = ("feed", "console")
 """Sinks that keep nothing on the disk."""
 
 
-def open_outputs(
+def open_sinks(
     config: TrackingConfig,
     control: ControlTarget,
     *,
     console: bool,
     pace: float | None,
-    traces: Traces | None = None,
+    traces: SessionFiles | None = None,
     announce: Callable[[FeedSink], None] | None = None,
 ) -> FanOut:
     """Every sink that the configuration asks for.
@@ -71,7 +71,7 @@ def open_outputs(
     return FanOut(sinks, _report)
 
 
-def open_run_folder(out: Path, config: TrackingConfig, traces: Traces | None = None) -> dict[str, Sink]:
+def open_run_folder(out: Path, config: TrackingConfig, traces: SessionFiles | None = None) -> dict[str, Sink]:
     """Every sink that writes into a run's folder, and the configuration beside. Raises SinkError."""
     if traces is not None:
         for name in (*RUN_FILES, "config.yaml"):
@@ -84,9 +84,9 @@ def open_run_folder(out: Path, config: TrackingConfig, traces: Traces | None = N
     return sinks
 
 
-def purged(traces: Traces, sinks: FanOut) -> str:
+def delete_session_files(traces: SessionFiles, sinks: FanOut) -> str:
     """Close the files of a session, delete them, and say so in one clause; feed and terminal stay open."""
-    sinks.keep_only(LOOKED_AT)
+    sinks.keep_only(DISPLAY_SINKS)
     left = traces.purge()
     many = traces.deleted != 1
     files = f"{traces.deleted} files of this session were" if many else "1 file of this session was"

@@ -15,7 +15,7 @@ OPENING_S: Final = 30.0
 """How long one may take to be opened: on a busy machine that is long."""
 
 
-class RollCall:
+class DeviceCheck:
     """Hears which devices answer.
 
     Args:

@@ -19,11 +19,11 @@ from core.events import EmotionEstimate, End, Event, Hello, Status
 from core.inputs import AudioChunk, EndOfStream, SourceInput, Tick, VideoFrame
 from core.media.source import Source, available_s
 from core.work import Failed, Work, WorkResult
-from realtime.session.device_check import RollCall
+from realtime.session.device_check import DeviceCheck
 from realtime.session.mailbox import Mailbox
 from realtime.session.muting import Muting
-from realtime.session.run_summary import Reason, Tally
-from realtime.session.worker_threads import Lanes
+from realtime.session.run_summary import EndReason, RunSummary
+from realtime.session.worker_threads import WorkerThreads
 from realtime.sinks.base import Sink
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class LiveSession:
 
     Args:
         engine: decides; not deterministic.
-        open_lanes: makes the lanes that deliver to the given function and stamp with the given clock.
+        start_threads: makes the threads that deliver to the given function and stamp with the given clock.
         sink: takes the events, numbered from 0.
         interrupted: set it (from a signal handler, say) to end the run in order.
         tape: keeps the inputs, if any.
@@ -88,7 +88,7 @@ class LiveSession:
     def __init__(
         self,
         engine: Engine,
-        open_lanes: Callable[[Callable[[WorkResult], None], Callable[[], float]], Lanes],
+        start_threads: Callable[[Callable[[WorkResult], None], Callable[[], float]], WorkerThreads],
         sink: Sink,
         interrupted: threading.Event | None = None,
         *,
@@ -111,20 +111,20 @@ class LiveSession:
         self._mailbox = Mailbox(clock)
         self._now_s: Callable[[], float] = lambda: 0.0
         self._behind_s: Callable[[], float] = lambda: 0.0
-        self._lanes = open_lanes(self._mailbox.put, self.now_s)
-        self._tally = Tally()
+        self._threads = start_threads(self._mailbox.put, self.now_s)
+        self._summary = RunSummary()
         self._open: dict[str, float] = {}
         self._fed = threading.Event()
         self._broken: str | None = None
         self._withdrawn = threading.Event()
-        self._muting, self._roll_call = Muting(()), RollCall(())
+        self._muting, self._device_check = Muting(()), DeviceCheck(())
         self._next_tick_s = self._next_measure_s = self._oldest_s = 0.0
         self._seq = 0
 
     @property
-    def lanes(self) -> Lanes:
+    def threads(self) -> WorkerThreads:
         """The threads that compute."""
-        return self._lanes
+        return self._threads
 
     def say(self, status: Status) -> None:
         """Let a status appear in the run, from any thread."""
@@ -150,7 +150,7 @@ class LiveSession:
         """Play `source` until it ends or the run is interrupted; hello first, the returned end last."""
         self._open = {stream.name: 0.0 for stream in source.streams}
         self._muting = Muting(source.streams)
-        self._roll_call = RollCall(source.streams)
+        self._device_check = DeviceCheck(source.streams)
         for kind in self._muted:
             self.mute(kind, muted=True)
         pump = threading.Thread(target=self._feed_from, args=(source,), name="pump", daemon=True)
@@ -170,7 +170,7 @@ class LiveSession:
             message = f"consent was withdrawn: {self._purge()}"
             self._emit(Status(self._now_s(), "consent", "warning", message, value="withdrawn"))
         reason = self._reason()
-        end = self._tally.end(self._engine.now_s, reason, [*source.faults, *self._losses()])
+        end = self._summary.end(self._engine.now_s, reason, [*source.faults, *self._losses()])
         self._emit(end)
         return end
 
@@ -188,8 +188,10 @@ class LiveSession:
             self._fed.set()
 
     def _is_over(self) -> bool:
-        if self._broken is None and self._roll_call.failed(self._now_s()):
-            self._broken = f"no device can be used: {self._roll_call.reasons()}. `emotrack doctor` says more."
+        if self._broken is None and self._device_check.failed(self._now_s()):
+            self._broken = (
+                f"no device can be used: {self._device_check.reasons()}. `emotrack doctor` says more."
+            )
         late = self._seconds is not None and self._now_s() >= self._seconds
         told = self._interrupted.is_set() or self._withdrawn.is_set()
         return late or self._broken is not None or told
@@ -210,10 +212,10 @@ class LiveSession:
             self._push(Tick(max(0.0, now_s - TICK_LAG_S)))
         if now_s >= self._next_measure_s:
             self._next_measure_s = now_s + MEASURE_S
-            ages_s = {**self._lanes.ages_s(), "input": self._oldest_s, "capture": self._behind_s()}
+            ages_s = {**self._threads.ages_s(), "input": self._oldest_s, "capture": self._behind_s()}
             self._oldest_s = 0.0
             self._push(QueueAges(now_s, ages_s))
-            self._give_up(self._lanes.give_up(GIVE_UP_S), f"within {GIVE_UP_S:.0f} s")
+            self._give_up(self._threads.give_up(GIVE_UP_S), f"within {GIVE_UP_S:.0f} s")
 
     def _take(self, item: Input | Event) -> None:
         if isinstance(item, Status):
@@ -225,7 +227,7 @@ class LiveSession:
 
     def _take_source(self, item: SourceInput) -> None:
         self._note_progress(item)
-        self._roll_call.note(item)
+        self._device_check.note(item)
         passed = self._muting.passed(item)
         if isinstance(passed, AudioChunk):
             passed = _quantised(passed)
@@ -267,13 +269,13 @@ class LiveSession:
             for item in taken:
                 self._take(item)
             late = self._clock() >= limit_s
-            self._give_up(self._lanes.give_up_hung(HUNG_S), f"within {HUNG_S:.0f} s at the end of the run")
+            self._give_up(self._threads.give_up_hung(HUNG_S), f"within {HUNG_S:.0f} s at the end of the run")
             when = "before the end of the run" if late else f"within {FINISH_S:.0f} s"
-            self._give_up(self._lanes.give_up(0.0 if late else FINISH_S), when)
-            if late and not taken and not any(self._lanes.ages_s().values()):
+            self._give_up(self._threads.give_up(0.0 if late else FINISH_S), when)
+            if late and not taken and not any(self._threads.ages_s().values()):
                 return
 
-    def _reason(self) -> Reason:
+    def _reason(self) -> EndReason:
         if self._interrupted.is_set() or self._withdrawn.is_set():
             return "interrupted"
         return "finished" if self._broken is None else "failed"
@@ -295,12 +297,12 @@ class LiveSession:
             self._tape.write(at_s, item)
         for output in self._engine.push(item):
             if isinstance(output, Work):
-                self._lanes.submit(output)
+                self._threads.submit(output)
             else:
                 self._emit(stamped(output, at_s))
 
     def _emit(self, event: Event) -> None:
-        self._tally.count(event)
+        self._summary.count(event)
         self._sink.write(event, self._seq)
         self._seq += 1
 

@@ -14,8 +14,8 @@ from core.events import End, Event, Hello
 from core.inputs import EndOfStream, SourceInput
 from core.media.source import Source, available_s
 from core.work import Work
-from realtime.session.run_summary import Reason, Tally
-from realtime.session.worker_threads import Lanes
+from realtime.session.run_summary import EndReason, RunSummary
+from realtime.session.worker_threads import WorkerThreads
 from realtime.sinks.base import Sink
 from realtime.sources.pacing import Pace, Pacer, paced
 
@@ -25,12 +25,12 @@ MAX_BACKLOG: Final = 256
 """Inputs that may lie before a waiting engine (about 5 s); then the source is held back."""
 
 
-class Session:
+class ReplaySession:
     """One run from hello to end.
 
     Args:
         engine: decides.
-        lanes: compute.
+        threads: compute.
         sink: takes the events, numbered from 0.
         pace: how fast the source is played.
         interrupted: set it (from a signal handler, say) to end the run early and in order.
@@ -40,20 +40,20 @@ class Session:
     def __init__(
         self,
         engine: Engine,
-        lanes: Lanes,
+        threads: WorkerThreads,
         sink: Sink,
         pace: Pace,
         interrupted: threading.Event | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
-        self._lanes = lanes
+        self._threads = threads
         self._sink = sink
         self._interrupted = interrupted if interrupted is not None else threading.Event()
         self._pacer = Pacer(pace, clock, sleep=self._serve, interrupted=self._interrupted)
         self._open: dict[str, float] = {}
         self._seq = 0
-        self._tally = Tally()
+        self._summary = RunSummary()
 
     def run(self, source: Source, hello: Hello) -> End:
         """Play `source` to its end; says `hello` first and the returned `End` last.
@@ -66,13 +66,13 @@ class Session:
         reason, faults = self._play(source)
         self._finish_streams()
         self._work_off()
-        end = self._tally.end(self._engine.now_s, reason, [*source.faults, *faults])
+        end = self._summary.end(self._engine.now_s, reason, [*source.faults, *faults])
         self._emit(end)
         return end
 
     # -- inputs ---------------------------------------------------------------------------------------
 
-    def _play(self, source: Source) -> tuple[Reason, list[str]]:
+    def _play(self, source: Source) -> tuple[EndReason, list[str]]:
         try:
             self._carry_all(paced(source.inputs(), self._pacer))
         except SourceError as error:
@@ -108,19 +108,19 @@ class Session:
 
     def _serve(self, timeout_s: float | None) -> None:
         """Wait up to `timeout_s` (None: as long as it takes) for a result, and take all in that there are."""
-        result = self._lanes.result(timeout_s)
+        result = self._threads.result(timeout_s)
         while result is not None:
             self._carry(self._engine.push(result))
-            result = self._lanes.result(0.0)
+            result = self._threads.result(0.0)
 
     def _carry(self, outputs: Iterable[Event | Work]) -> None:
         for output in outputs:
             if isinstance(output, Work):
-                self._lanes.submit(output)
+                self._threads.submit(output)
             else:
                 self._emit(output)
 
     def _emit(self, event: Event) -> None:
-        self._tally.count(event)
+        self._summary.count(event)
         self._sink.write(event, self._seq)
         self._seq += 1

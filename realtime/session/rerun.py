@@ -12,12 +12,12 @@ from core.media.source import available_s
 from core.work import Failed, Work, WorkResult
 from realtime.recording.recorded_inputs import BREAKS_OFF, RecordedRun
 from realtime.session.live import stamped
-from realtime.session.run_summary import Reason, Tally
+from realtime.session.run_summary import EndReason, RunSummary
 from realtime.sinks.base import Sink
 from realtime.sources.pacing import Pace, Pacer
 
 
-class Reenactment:
+class Rerun:
     """Feeds an engine what another was fed. Nothing is computed but voice activity: results are recorded.
 
     Args:
@@ -36,7 +36,7 @@ class Reenactment:
         self._pacer = Pacer(pace, interrupted=self._interrupted)
         self._open: dict[str, float] = {}
         self._owed: set[int] = set()
-        self._tally = Tally()
+        self._summary = RunSummary()
         self._seq = 0
 
     def run(self, recorded: RecordedRun, hello: Hello) -> End:
@@ -48,8 +48,8 @@ class Reenactment:
         end = recorded.end
         if end is None or self._interrupted.is_set():
             broken = not self._interrupted.is_set()
-            reason: Reason = "failed" if broken else "interrupted"
-            end = self._tally.end(self._engine.now_s, reason, [BREAKS_OFF] if broken else [])
+            reason: EndReason = "failed" if broken else "interrupted"
+            end = self._summary.end(self._engine.now_s, reason, [BREAKS_OFF] if broken else [])
         self._emit(end)
         return end
 
@@ -83,6 +83,6 @@ class Reenactment:
                 self._emit(stamped(output, at_s))
 
     def _emit(self, event: Event) -> None:
-        self._tally.count(event)
+        self._summary.count(event)
         self._sink.write(event, self._seq)
         self._seq += 1

@@ -8,13 +8,13 @@ from typing import Final, Literal
 
 from core.events import EmotionEstimate, End, Event, Status, Utterance
 
-Reason = Literal["finished", "interrupted", "failed"]
+EndReason = Literal["finished", "interrupted", "failed"]
 
 _MOST_FAULTS: Final = 100
 
 
 @dataclass(slots=True)
-class Tally:
+class RunSummary:
     """Counts the events of one run.
 
     Attributes:
@@ -37,7 +37,7 @@ class Tally:
         elif isinstance(event, Status) and event.level == "error" and len(self.faults) < _MOST_FAULTS:
             self.faults[event.message] = None
 
-    def end(self, t_s: float, reason: Reason, faults: Iterable[str]) -> End:
+    def end(self, t_s: float, reason: EndReason, faults: Iterable[str]) -> End:
         """The last message; faults of the source come before those of the networks."""
         everything = tuple(dict.fromkeys([*faults, *self.faults]))
         return End(t_s, reason, self.utterances, self.estimates, self.finals, everything)

@@ -1,4 +1,4 @@
-"""Lanes: the threads on which work orders are computed.
+"""The threads on which work orders are computed.
 
 Each kind of work has its lane, each lane is one thread and computes in the order of the orders. So a slow
 recogniser never delays a face, and workers that remember something (the language of the conversation)
@@ -31,7 +31,7 @@ LANES: Final[Mapping[WorkKind, str]] = {
     "fuse": "sound",
 }
 
-Run = Callable[[Any], Outcome]
+Worker = Callable[[Any], Outcome]
 """Computes one payload of the kind that the worker is for."""
 
 _KEPT: Final = 20_000
@@ -68,7 +68,7 @@ class _Waiting:
     queued_at_s: float = field(compare=False)
 
 
-class Lanes:
+class WorkerThreads:
     """Computes orders on threads of its own.
 
     Args:
@@ -82,7 +82,7 @@ class Lanes:
 
     def __init__(
         self,
-        workers: Mapping[WorkKind, Run],
+        workers: Mapping[WorkKind, Worker],
         clock: Callable[[], float] = time.perf_counter,
         *,
         deliver: Callable[[WorkResult], None] | None = None,

@@ -32,7 +32,7 @@ class Sink(Protocol):
         ...
 
 
-def purpose_said(hello: Hello) -> str:
+def purpose_text(hello: Hello) -> str:
     """What a run is for, and what is withheld for that, as every export says it."""
     withheld = f"; withheld: {', '.join(hello.withheld)}" if hello.withheld else ""
     return f"purpose: {hello.purpose}{withheld}"

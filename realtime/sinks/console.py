@@ -11,7 +11,7 @@ from rich.text import Text
 
 from core.errors import SinkError
 from core.events import EmotionEstimate, End, Event, Hello, Status, Transcript
-from realtime.sinks.base import purpose_said
+from realtime.sinks.base import purpose_text
 from realtime.sinks.console_view import View, clean, clock, draw, status_line, summary, transcript_line
 
 REFRESH_S = 0.1
@@ -107,7 +107,7 @@ class ConsoleSink:
         match event:
             case Hello():
                 self._print(f"{event.source}  whisper {event.whisper}  {event.model.name}")
-                self._print(purpose_said(event))
+                self._print(purpose_text(event))
                 if self._page:
                     self._print(self._page)
             case Transcript(final=True, text=text) if text:

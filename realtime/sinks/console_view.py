@@ -23,7 +23,7 @@ from core.events import (
     Utterance,
 )
 from core.labels import EMOTIONS, MODALITIES
-from realtime.sinks.base import purpose_said
+from realtime.sinks.base import purpose_text
 
 COLOURS = dict(
     zip(EMOTIONS, ("red", "green", "magenta", "yellow", "blue", "cyan", "white"), strict=True),
@@ -196,7 +196,7 @@ def _header(view: View, speed: str, page: str | None) -> Text:
         parts.append((end.reason, "bold green" if end.reason == "finished" else "bold red"))
     parts.append((page or "", "underline"))
     if hello is not None:
-        parts.append((purpose_said(hello), "bold yellow" if hello.withheld else "dim"))
+        parts.append((purpose_text(hello), "bold yellow" if hello.withheld else "dim"))
         parts += [(f"whisper {clean(hello.whisper)}", "dim"), (clean(hello.model.name), "dim")]
     line = _line("")
     for text, style in parts:

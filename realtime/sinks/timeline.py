@@ -7,7 +7,7 @@ from pathlib import Path
 from core.errors import SinkError
 from core.events import Event, Hello
 from realtime.sinks.base import unwritable
-from realtime.sinks.timeline_data import Story
+from realtime.sinks.timeline_data import TimelineData
 
 
 class TimelineSink:
@@ -22,7 +22,7 @@ class TimelineSink:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "timeline.png"
-        self._story: Story | None = None
+        self._data: TimelineData | None = None
         self._closed = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -31,11 +31,11 @@ class TimelineSink:
             raise unwritable(self._path, error) from error
 
     def write(self, event: Event, seq: int) -> None:
-        """Take one event into the story."""
+        """Take one event into the data."""
         if isinstance(event, Hello):
-            self._story = Story(event)
-        elif self._story is not None:
-            self._story.tell(event)
+            self._data = TimelineData(event)
+        elif self._data is not None:
+            self._data.add(event)
 
     def close(self) -> None:
         """Draw. Closing again does nothing.
@@ -47,12 +47,12 @@ class TimelineSink:
             return
         self._closed = True
         try:
-            if self._story is None:
+            if self._data is None:
                 self._path.unlink(missing_ok=True)  # the run never began
                 return
             from realtime.sinks.timeline_figure import png
 
-            self._path.write_bytes(png(self._story))
+            self._path.write_bytes(png(self._data))
         except OSError as error:
             raise unwritable(self._path, error) from error
         except ImportError as error:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core.events import EmotionEstimate, Event, Hello, Status, Transcript, Utterance
 from core.labels import MODALITIES
-from realtime.report.downsampled_series import Envelope
+from realtime.report.downsampled_series import DownsampledSeries
 
 Array = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ MAX_BINS: Final = 1400
 PIXELS: Final = 2000
 """What begins closer together than the run's length divided by this cannot be told apart in the picture."""
 MAX_SPEECH: Final = 4000
-MAX_TROUBLES: Final = 4000
+MAX_WARNINGS: Final = 4000
 MAX_CHARACTERS: Final = 800
 """Two lines of words over the picture's whole width."""
 STILL_CHANGING: Final = 100
@@ -56,7 +56,7 @@ class Curve:
         self.number = 0
         self.end_s = 0.0
         self._hop_s = hop_s
-        self._bins: Envelope | None = None
+        self._bins: DownsampledSeries | None = None
 
     def __len__(self) -> int:
         """The bins that hold something."""
@@ -72,7 +72,7 @@ class Curve:
         """
         values = np.array([*probabilities, *present], np.float32)
         if self._bins is None:
-            self._bins = Envelope(0, len(values), self._hop_s, MAX_BINS)
+            self._bins = DownsampledSeries(0, len(values), self._hop_s, MAX_BINS)
         self._bins.add(t_s, values[:0], values)
         self.number += 1
         self.end_s = max(self.end_s, t_s)
@@ -98,13 +98,13 @@ class Curve:
 
 
 @dataclass
-class Story:
-    """What the picture is drawn from. `troubles_s`: times of warnings and errors."""
+class TimelineData:
+    """What the picture is drawn from. `warning_times_s`: times of warnings and errors."""
 
     hello: Hello
     curves: dict[str, Curve] = field(default_factory=dict)
     speech: dict[str, Speech] = field(default_factory=dict)
-    troubles_s: list[float] = field(default_factory=list)
+    warning_times_s: list[float] = field(default_factory=list)
     _room: int = MAX_SPEECH
 
     @property
@@ -113,7 +113,7 @@ class Story:
         curves = (curve.end_s for curve in self.curves.values())
         return max([1.0, *curves, *(speech.t1_s for speech in self.speech.values())])
 
-    def tell(self, event: Event) -> None:
+    def add(self, event: Event) -> None:
         """Take in one event."""
         match event:
             case EmotionEstimate(final=True, utterance=str(utterance)) if utterance in self.speech:
@@ -130,9 +130,9 @@ class Story:
             case Transcript():
                 self._speech(event.utterance, event).text = event.text[:MAX_CHARACTERS]
             case Status(level="warning" | "error"):
-                self.troubles_s.append(event.t_s)
-                if len(self.troubles_s) > MAX_TROUBLES:
-                    self._thin_troubles()
+                self.warning_times_s.append(event.t_s)
+                if len(self.warning_times_s) > MAX_WARNINGS:
+                    self._thin_warnings()
 
     def _speech(self, utterance: str, event: Utterance | Transcript) -> Speech:
         if utterance not in self.speech and len(self.speech) >= self._room:
@@ -159,7 +159,7 @@ class Story:
         self.speech = kept | {name: self.speech[name] for name in changing}
         self._room = max(MAX_SPEECH, len(self.speech) + STILL_CHANGING)
 
-    def _thin_troubles(self) -> None:
+    def _thin_warnings(self) -> None:
         """Keep at most one for each pixel."""
-        pixel_s = max(self.end_s, *self.troubles_s) / PIXELS
-        self.troubles_s = sorted({int(t_s / pixel_s): t_s for t_s in self.troubles_s}.values())
+        pixel_s = max(self.end_s, *self.warning_times_s) / PIXELS
+        self.warning_times_s = sorted({int(t_s / pixel_s): t_s for t_s in self.warning_times_s}.values())

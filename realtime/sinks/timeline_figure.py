@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from core.labels import MODALITIES
 from realtime.report.downsampled_series import runs
-from realtime.sinks.base import purpose_said
+from realtime.sinks.base import purpose_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from realtime.sinks.timeline_data import Speech, Story
+    from realtime.sinks.timeline_data import Speech, TimelineData
 
 Array = NDArray[np.float64]
 
@@ -50,24 +50,24 @@ INK: Final = "#222222"
 QUIET: Final = "#8A8A8A"
 
 
-def png(story: Story) -> bytes:
-    """Draw the story."""
-    people = sorted(story.curves, key=lambda person: -story.curves[person].number)[:MAX_PEOPLE]
-    people += [p for p in dict.fromkeys(s.person for s in story.speech.values()) if p not in story.curves]
+def png(data: TimelineData) -> bytes:
+    """Draw the data."""
+    people = sorted(data.curves, key=lambda person: -data.curves[person].number)[:MAX_PEOPLE]
+    people += [p for p in dict.fromkeys(s.person for s in data.speech.values()) if p not in data.curves]
     people = sorted(people[:MAX_PEOPLE])
-    end_s = story.end_s
+    end_s = data.end_s
     width_in = float(np.clip(9.0 + end_s / 40.0, 12.0, 26.0))
-    panel_in = 0.3 * len(story.hello.labels) + 1.5
+    panel_in = 0.3 * len(data.hello.labels) + 1.5
     height_in = 1.5 + max(len(people), 1) * panel_in
     figure = Figure(figsize=(width_in, height_in), dpi=100, facecolor="white")
     FigureCanvasAgg(figure)
-    _head(figure, story, height_in)
+    _head(figure, data, height_in)
     grid = figure.add_gridspec(
         max(len(people), 1), 1, left=1.25 / width_in, right=1 - 0.35 / width_in,
         top=1 - 0.95 / height_in, bottom=0.5 / height_in, hspace=0.16,
     )  # fmt: skip
     for index, person in enumerate(people):
-        _person(figure, grid[index], story, person, end_s, last=index == len(people) - 1)
+        _person(figure, grid[index], data, person, end_s, last=index == len(people) - 1)
     if not people:
         figure.text(0.5, 0.4, "No one was seen or heard in this run.", ha="center", color=QUIET)
     buffer = io.BytesIO()
@@ -77,12 +77,12 @@ def png(story: Story) -> bytes:
     return buffer.getvalue()
 
 
-def _head(figure: Figure, story: Story, height_in: float) -> None:
-    hello = story.hello
+def _head(figure: Figure, data: TimelineData, height_in: float) -> None:
+    hello = data.hello
     left = 0.15 / figure.get_size_inches()[0]
     top = 1 - 0.32 / height_in
     title = f"{hello.source}    checkpoint {hello.model.name}    Whisper {hello.whisper}"
-    title += f"    {purpose_said(hello)}"
+    title += f"    {purpose_text(hello)}"
     figure.text(left, top, title, fontsize=12, color=INK, weight="bold", parse_math=False)
     handles = [
         Patch(facecolor=QUIET, alpha=0.3, label="probability"),
@@ -91,7 +91,7 @@ def _head(figure: Figure, story: Story, height_in: float) -> None:
         Patch(facecolor="#E4E9EC", label="modality used"),
         Patch(facecolor="white", edgecolor="#9A9A9A", hatch="////", label="modality missing"),
     ]
-    if story.troubles_s:
+    if data.warning_times_s:
         handles.append(Patch(facecolor="#B00020", label="warning"))
     figure.legend(
         handles=handles, loc="upper left", bbox_to_anchor=(left, 1 - 0.42 / height_in), ncol=len(handles),
@@ -99,8 +99,8 @@ def _head(figure: Figure, story: Story, height_in: float) -> None:
     )  # fmt: skip
 
 
-def _person(figure: Figure, slot: Any, story: Story, person: str, end_s: float, *, last: bool) -> None:  # noqa: ANN401
-    rows = slot.subgridspec(3, 1, height_ratios=[0.3 * len(story.hello.labels), 0.62, 0.36], hspace=0.06)
+def _person(figure: Figure, slot: Any, data: TimelineData, person: str, end_s: float, *, last: bool) -> None:  # noqa: ANN401
+    rows = slot.subgridspec(3, 1, height_ratios=[0.3 * len(data.hello.labels), 0.62, 0.36], hspace=0.06)
     curves, words, presence = (figure.add_subplot(rows[i]) for i in range(3))
     for axes in (curves, words, presence):
         axes.set_xlim(0, end_s)
@@ -108,16 +108,16 @@ def _person(figure: Figure, slot: Any, story: Story, person: str, end_s: float, 
         for spine in axes.spines.values():
             spine.set_visible(False)
     across = curves.get_xaxis_transform()
-    curves.vlines(story.troubles_s, 0, 1, transform=across, color="#B00020", linewidth=0.8)
+    curves.vlines(data.warning_times_s, 0, 1, transform=across, color="#B00020", linewidth=0.8)
     curves.set_title(person, loc="left", fontsize=10, weight="bold", color=INK, pad=3)
-    if person in story.curves:
-        times_s, probabilities, present = story.curves[person].points()
-        _curves(curves, times_s, probabilities, story)
+    if person in data.curves:
+        times_s, probabilities, present = data.curves[person].points()
+        _curves(curves, times_s, probabilities, data)
         _presence(presence, times_s, present)
     else:
         curves.set_yticks([])
         presence.set_yticks([])
-    spoken = [speech for speech in story.speech.values() if speech.person == person]
+    spoken = [speech for speech in data.speech.values() if speech.person == person]
     _words(words, spoken, end_s, figure.get_size_inches()[0] - 1.6)
     if last:
         presence.tick_params(labelbottom=True)
@@ -125,12 +125,12 @@ def _person(figure: Figure, slot: Any, story: Story, person: str, end_s: float, 
     presence.xaxis.set_major_formatter(FuncFormatter(lambda t_s, _: f"{int(t_s) // 60}:{int(t_s) % 60:02d}"))
 
 
-def _curves(axes: Axes, times_s: Array, probabilities: Array, story: Story) -> None:
-    labels = story.hello.labels
+def _curves(axes: Axes, times_s: Array, probabilities: Array, data: TimelineData) -> None:
+    labels = data.hello.labels
     bottoms = [ROW_PITCH * (len(labels) - 1 - row) for row in range(len(labels))]
     for row, (label, bottom) in enumerate(zip(labels, bottoms, strict=True)):
         values = probabilities[:, row]
-        threshold = story.hello.thresholds.get(label, 0.5)
+        threshold = data.hello.thresholds.get(label, 0.5)
         colour = COLOURS.get(label, FALLBACK[row % len(FALLBACK)])
         axes.fill_between(times_s, bottom, bottom + values, color=colour, alpha=0.28, linewidth=0)
         strong = np.where(values >= threshold, values, np.nan)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from core.events import Event, Hello, Transcript
-from realtime.sinks.base import TextFile, purpose_said
+from realtime.sinks.base import TextFile, purpose_text
 
 HEADER: Final = "WEBVTT\n"
 
@@ -39,7 +39,7 @@ class WebVttSink:
             SinkError: it cannot be written.
         """
         if isinstance(event, Hello):
-            note = f"\nNOTE {purpose_said(event)}\n"
+            note = f"\nNOTE {purpose_text(event)}\n"
             self._head += note
             self._file.append(note)
         if not isinstance(event, Transcript) or not event.final or not event.text.strip():

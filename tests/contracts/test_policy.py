@@ -21,7 +21,7 @@ from realtime.config import resolve, resolve_as
 from realtime.feed.client import FeedClient
 from realtime.feed.client_messages import Ingest, IngestStream, Mute
 from realtime.feed.ingest_client import IngestClient
-from realtime.recording.header import head_of
+from realtime.recording.header import header_of
 from realtime.recording.recorder import FILE_NAME, Recorder
 from realtime.runs.serve import open_sessions
 from realtime.runs.serve_networks import SharedNetworks
@@ -246,7 +246,7 @@ def record(folder: Path, purpose: str) -> None:
 
     source = MemorySource([], streams=streams)
     greeting = hello(spec, ReplayConfig(engine=EngineConfig(purpose=purpose)), source)
-    recorder = Recorder(folder, head_of(config, spec, greeting), lambda error: pytest.fail(str(error)))
+    recorder = Recorder(folder, header_of(config, spec, greeting), lambda error: pytest.fail(str(error)))
     player = fakes.Player(Engine(EngineConfig(deterministic=False), spec, fakes.ScriptedVoice(), streams))
     push = player.push
 
@@ -310,18 +310,18 @@ def test_pictures_reach_no_recording_at_work(hello):
     inputs = merged(
         ended(chunks(voice(2.0, [(0.3, 1.5)])), "audio", 2.0), ended(frames(0.0, 2.0, 1), "video", 2.0)
     )
-    from realtime.session.worker_threads import Lanes
+    from realtime.session.worker_threads import WorkerThreads
 
     session = LiveSession(
         engine,
-        lambda deliver, stamp: Lanes(fakes.WORKERS, deliver=deliver, stamp=stamp),
+        lambda deliver, stamp: WorkerThreads(fakes.WORKERS, deliver=deliver, stamp=stamp),
         ListSink(),
         tape=Tape(),
     )
     try:
         session.run(_Playing(MemorySource(inputs, streams=BOTH)), hello)
     finally:
-        session.lanes.close()
+        session.threads.close()
     assert "AudioChunk" in kept
     assert "VideoFrame" not in kept
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from core.inputs import SourceInput
 from core.media.source import available_s
 from realtime.session.live import LiveSession
-from realtime.session.worker_threads import Lanes
+from realtime.session.worker_threads import WorkerThreads
 from realtime.sources.memory import MemorySource
 from tests.core import fakes
 from tests.core.conversations import LIVE, engine
@@ -66,7 +66,9 @@ def session_of(source, sink, *, workers=None, clock=None, **options) -> LiveSess
     clocks = {} if clock is None else {"clock": clock}
 
     def lanes(deliver, stamp):
-        return Lanes(workers or fakes.WORKERS, deliver=deliver, stamp=stamp, finals_first=True, **clocks)
+        return WorkerThreads(
+            workers or fakes.WORKERS, deliver=deliver, stamp=stamp, finals_first=True, **clocks
+        )
 
     session = LiveSession(engine(source.streams, LIVE), lanes, sink, **clocks, **options)
     source.session = session
@@ -80,7 +82,7 @@ def play_live(source, hello, **options):
     try:
         end = session.run(source, hello)
     finally:
-        session.lanes.close()
+        session.threads.close()
     assert sink.events[-1] is end
     assert sink.seqs == list(range(len(sink.events)))
     return sink.events, end

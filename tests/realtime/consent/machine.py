@@ -13,7 +13,7 @@ import pytest
 from core.engine.engine import Engine
 from core.engine.scheduler import OrderDesk
 from core.work import WorkKind
-from realtime.session.worker_threads import Lanes
+from realtime.session.worker_threads import WorkerThreads
 from realtime.sources.device_items import Block, Opened, Picture
 from realtime.sources.driver import Port
 from tests.core import fakes
@@ -86,7 +86,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Machine:
     }.items():
         monkeypatch.setattr(f"realtime.sources.open.{name}", driver)
     _networks(machine, monkeypatch)
-    ordered, built, lanes = OrderDesk.order, Engine.__init__, Lanes.__init__
+    ordered, built, lanes = OrderDesk.order, Engine.__init__, WorkerThreads.__init__
 
     def order(desk, kind, payload, now_s):
         number = ordered(desk, kind, payload, now_s)
@@ -97,13 +97,13 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Machine:
         built(engine, *arguments)
         machine.engines.append(engine)
 
-    def open_lanes(self, workers, *arguments, **options):
+    def start_threads(self, workers, *arguments, **options):
         machine.workers |= set(workers)
         lanes(self, workers, *arguments, **options)
 
     monkeypatch.setattr(OrderDesk, "order", order)
     monkeypatch.setattr(Engine, "__init__", build)
-    monkeypatch.setattr(Lanes, "__init__", open_lanes)
+    monkeypatch.setattr(WorkerThreads, "__init__", start_threads)
     return machine
 
 
@@ -131,4 +131,4 @@ def _networks(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("realtime.runs.build.load_faces", faces)
     monkeypatch.setattr("realtime.runs.serve_networks.load_faces", faces)
     monkeypatch.setattr("realtime.runs.replay.load_voice", fakes.ScriptedVoice)
-    monkeypatch.setattr("realtime.runs.smaller_whisper.is_ready", lambda _: False)
+    monkeypatch.setattr("realtime.runs.whisper_fallback.is_ready", lambda _: False)

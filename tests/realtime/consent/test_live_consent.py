@@ -15,7 +15,7 @@ from core.events import End, Hello, Status
 from realtime.consent.gate import ConsentGate
 from realtime.consent.ledger import Ledger
 from realtime.live_config import LiveConfig
-from realtime.runs.live import sign
+from realtime.runs.live import capture_notice
 from realtime.session.live import LiveSession
 from realtime.sources.config import SourcesConfig
 from realtime.sources.open import open_sources
@@ -123,7 +123,7 @@ def test_a_recording_that_is_played_captures_nobody_so_nobody_is_asked(machine, 
 
 def test_the_sign_names_devices_purpose_and_what_is_withheld(tmp_path):
     gate = agreed("workplace", ledger=Ledger(tmp_path / "consent.jsonl"))
-    line = sign((), gate)
+    line = capture_notice((), gate)
     assert "Purpose: workplace; withheld: audio and visual." in line
     assert "Ctrl-C ends" in line
 
@@ -189,7 +189,7 @@ def test_nothing_that_was_captured_is_looked_at_kept_or_said_after_withdrawal(he
     try:
         end = session.run(source, hello)
     finally:
-        session.lanes.close()
+        session.threads.close()
     assert len(tape.items) <= counts[0][0] + 1  # one that was under way
     after = sink.events[counts[0][1] :]
     assert [type(event) for event in after[-2:]] == [Status, End]

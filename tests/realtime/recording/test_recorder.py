@@ -1,4 +1,4 @@
-"""Recorded runs: exact, readable after a crash, and the same when they are had again."""
+"""RecordedInput runs: exact, readable after a crash, and the same when they are had again."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from core.events import End
 from core.inputs import AudioChunk, ClockState, DeviceState, EndOfStream, Gap, Tick, VideoFrame
 from core.work import Failed, Work, WorkResult
 from realtime.recording.codec import pack, unpack
-from realtime.recording.header import engine_of, head_of, hello_of, streams_of
+from realtime.recording.header import engine_from, header_of, hello_from, streams_from
 from realtime.recording.recorded_inputs import RecordedRun, RecordedSource, is_recorded_run
 from realtime.recording.recorder import FILE_NAME, Recorder
 from realtime.session import live
-from realtime.session.rerun import Reenactment
+from realtime.session.rerun import Rerun
 from realtime.sources.pacing import Pace
 from tests.core import fakes
 from tests.core.conversations import BOTH, LIVE, engine
@@ -133,10 +133,12 @@ def test_a_record_that_claims_too_much_or_something_else_is_refused(text):
 def record(folder: Path, hello, inputs, faults=None):
     """A live run on fakes, recorded."""
     source, sink = ScriptedSource(inputs), ListSink()
-    tape = Recorder(folder, head_of(LIVE, fakes.spec(), hello), (faults if faults is not None else []).append)
+    tape = Recorder(
+        folder, header_of(LIVE, fakes.spec(), hello), (faults if faults is not None else []).append
+    )
     session = session_of(source, sink, tape=tape)
     end = session.run(source, hello)
-    session.lanes.close()
+    session.threads.close()
     tape.finish(end)
     return sink.events
 
@@ -147,11 +149,11 @@ def conversation():
 
 def again(folder: Path):
     recorded = RecordedRun(folder)
-    config, spec = engine_of(recorded.head)
+    config, spec = engine_from(recorded.header)
     assert spec == fakes.spec()
     sink = ListSink()
-    hello = hello_of(recorded.head)
-    Reenactment(engine(hello.streams, config), sink, Pace(None)).run(recorded, hello)
+    hello = hello_from(recorded.header)
+    Rerun(engine(hello.streams, config), sink, Pace(None)).run(recorded, hello)
     return sink.events
 
 
@@ -166,7 +168,7 @@ def test_it_is_also_a_recording_like_any_other(hello, tmp_path):
     inputs = conversation()
     record(tmp_path, hello, inputs)
     with RecordedSource(tmp_path) as source:
-        assert source.streams == streams_of(RecordedRun(tmp_path).head) == BOTH
+        assert source.streams == streams_from(RecordedRun(tmp_path).header) == BOTH
         given = list(source.inputs())
         assert source.faults == []
     heard = np.concatenate([i.samples for i in given if isinstance(i, AudioChunk)])
@@ -178,8 +180,8 @@ def test_it_is_also_a_recording_like_any_other(hello, tmp_path):
 def whole(tmp_path_factory):
     """A recording's bytes."""
     folder = tmp_path_factory.mktemp("whole")
-    head = {"streams": "[]", "engine": "", "spec": "", "hello": ""}
-    tape = Recorder(folder, head, lambda error: None)
+    header = {"streams": "[]", "engine": "", "spec": "", "hello": ""}
+    tape = Recorder(folder, header, lambda error: None)
     for k in range(200):
         tape.write(k / 10, AudioChunk("me", 1_600 * k, np.full(1_600, k / 256, np.float32)))
     tape.finish(End(20.0, "finished", 0, 0, 0))
@@ -226,8 +228,8 @@ import numpy as np
 from core.inputs import AudioChunk
 from pathlib import Path
 from realtime.recording.recorder import Recorder
-head = {"streams": "[]", "engine": "", "spec": "", "hello": ""}
-tape = Recorder(Path(sys.argv[1]), head, print)
+header = {"streams": "[]", "engine": "", "spec": "", "hello": ""}
+tape = Recorder(Path(sys.argv[1]), header, print)
 rng = np.random.default_rng(0)
 for k in range(300):
     samples = (rng.integers(-9000, 9000, 1600) / 32768).astype(np.float32)
@@ -289,8 +291,8 @@ def test_a_folder_that_cannot_be_made_is_said_at_once(tmp_path):
 
 
 def test_when_the_disk_is_slow_pictures_are_left_out_and_sound_is_not(tmp_path):
-    head = {"streams": "[]", "engine": "", "spec": "", "hello": ""}
-    tape = Recorder(tmp_path, head, lambda error: None)
+    header = {"streams": "[]", "engine": "", "spec": "", "hello": ""}
+    tape = Recorder(tmp_path, header, lambda error: None)
     image = np.zeros((600, 800, 3), np.uint8)
     for k in range(400):
         tape.write(k / 10, VideoFrame("camera", k / 10, image))

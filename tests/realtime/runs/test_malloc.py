@@ -7,8 +7,8 @@ import pytest
 
 _MANY = """
 import ctypes, re, threading
-from realtime.runs.malloc import ARENAS, steady_heap
-assert steady_heap()
+from realtime.runs.malloc import ARENAS, limit_malloc_arenas
+assert limit_malloc_arenas()
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 def take():

@@ -37,7 +37,7 @@ def loaded_for(monkeypatch):
         raise Loaded(found)
 
     monkeypatch.setattr(replay, "prepare", lambda *_: (whole, Path()))
-    monkeypatch.setattr(replay, "load_lanes", load)
+    monkeypatch.setattr(replay, "load_worker_threads", load)
     monkeypatch.setattr(replay, "_open", lambda *_: nullcontext())
 
     def run(*assignments: str):

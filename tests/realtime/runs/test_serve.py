@@ -30,10 +30,10 @@ from realtime.feed.ingest_client import IngestClient
 from realtime.runs.serve import run_serve
 from realtime.runs.serve_networks import SharedNetworks, once, one_at_a_time
 from realtime.runs.serve_sessions import Sessions
-from realtime.runs.smaller_whisper import with_what_is_there
+from realtime.runs.whisper_fallback import with_available_fallback
 from realtime.serve_config import ServeConfig, SessionsConfig
-from realtime.session.replay import Session
-from realtime.session.worker_threads import Lanes
+from realtime.session.replay import ReplaySession
+from realtime.session.worker_threads import WorkerThreads
 from realtime.sources.memory import MemorySource
 from realtime.sources.pacing import Pace
 from tests.core import fakes
@@ -97,13 +97,13 @@ def finals(events):
 def replayed(inputs, streams, hello):
     """What a replay of the same inputs says."""
     sink = ListSink()
-    lanes = Lanes(fakes.WORKERS)
+    threads = WorkerThreads(fakes.WORKERS)
     try:
-        Session(engine(streams, EngineConfig()), lanes, sink, Pace(None)).run(
+        ReplaySession(engine(streams, EngineConfig()), threads, sink, Pace(None)).run(
             MemorySource(inputs, streams=streams), hello
         )
     finally:
-        lanes.close()
+        threads.close()
     return sink.events
 
 
@@ -356,11 +356,11 @@ def test_sessions_share_one_smaller_recogniser_that_is_loaded_when_the_first_fal
 def test_the_ladder_of_a_session_has_the_step_only_where_the_smaller_one_was_pulled(
     monkeypatch, pulled, size, usable
 ):
-    monkeypatch.setattr("realtime.runs.smaller_whisper.is_ready", lambda weight: pulled)
-    config = with_what_is_there(ServeConfig.from_mapping({"whisper": {"size": size}}, where="test"))
+    monkeypatch.setattr("realtime.runs.whisper_fallback.is_ready", lambda weight: pulled)
+    config = with_available_fallback(ServeConfig.from_mapping({"whisper": {"size": size}}, where="test"))
     assert config.engine.load.small_whisper is usable
     assert (config.whisper.smaller is not None) is usable
-    same = with_what_is_there(ServeConfig.from_mapping({"whisper": {"size": "tiny.en"}}, where="test"))
+    same = with_available_fallback(ServeConfig.from_mapping({"whisper": {"size": "tiny.en"}}, where="test"))
     assert not same.engine.load.small_whisper
 
 

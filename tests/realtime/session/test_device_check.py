@@ -7,7 +7,7 @@ import pytest
 
 from core.events import StreamInfo
 from core.inputs import AudioChunk, DeviceState, VideoFrame
-from realtime.session.device_check import OPENING_S, WAIT_S, RollCall
+from realtime.session.device_check import OPENING_S, WAIT_S, DeviceCheck
 
 STREAMS = (StreamInfo("me", "audio", "me"), StreamInfo("camera", "video", "me"))
 
@@ -17,7 +17,7 @@ def lost(stream: str, reason: str = "unplugged") -> DeviceState:
 
 
 def test_when_no_device_answers_in_time_the_run_has_failed_and_says_why():
-    call = RollCall(STREAMS)
+    call = DeviceCheck(STREAMS)
     for stream in ("me", "camera"):
         assert not call.failed(WAIT_S + 1)
         call.note(lost(stream))
@@ -31,7 +31,7 @@ def test_when_no_device_answers_in_time_the_run_has_failed_and_says_why():
     [AudioChunk("me", 0, np.zeros(1, np.float32)), VideoFrame("camera", 0.0, np.zeros((1, 1, 3), np.uint8))],
 )
 def test_one_device_that_has_ever_worked_is_enough(answer):
-    call = RollCall(STREAMS)
+    call = DeviceCheck(STREAMS)
     call.note(answer)
     for stream in ("me", "camera"):
         call.note(lost(stream))
@@ -39,7 +39,7 @@ def test_one_device_that_has_ever_worked_is_enough(answer):
 
 
 def test_a_device_that_is_being_opened_gets_more_time():
-    call = RollCall(STREAMS)
+    call = DeviceCheck(STREAMS)
     call.note(lost("camera"))
     call.note(lost("me", "starting"))
     assert not call.failed(WAIT_S)
@@ -49,4 +49,4 @@ def test_a_device_that_is_being_opened_gets_more_time():
 
 
 def test_a_run_without_streams_waits_for_nobody():
-    assert not RollCall(()).failed(1_000.0)
+    assert not DeviceCheck(()).failed(1_000.0)

@@ -13,7 +13,7 @@ from core.errors import SourceError
 from core.events import EmotionEstimate, End, Hello, Status, StreamInfo, Transcript, Utterance
 from core.inputs import AudioChunk, DeviceState, Gap
 from core.work import Transcribe
-from realtime.runs.live import owned
+from realtime.runs.live import with_person
 from realtime.session import live
 from tests.core import fakes
 from tests.core.fakes import chunks, frames, merged, voice
@@ -143,7 +143,7 @@ def test_what_is_muted_never_reaches_the_engine(hello):
 
     source.pause_at = mute
     end = session.run(source, hello)
-    session.lanes.close()
+    session.threads.close()
     assert end.utterances == 2
     assert [s.value for s in of(sink.events, Status) if s.code == "modality_missing"] == ["muted"]
     heard = np.concatenate([i.samples for i in fed if isinstance(i, AudioChunk)])
@@ -167,7 +167,7 @@ def test_words_that_hang_are_given_up_and_the_final_estimate_still_comes(hello, 
     )
     end = session.run(source, hello)
     release.set()
-    session.lanes.close()
+    session.threads.close()
     check(sink.events)
     assert end.finals == 1
     final = next(e for e in of(sink.events, EmotionEstimate) if e.final)
@@ -198,7 +198,7 @@ def test_at_the_end_a_recogniser_that_hangs_is_waited_for_five_seconds_and_no_lo
     end = session.run(source, hello)
     waited_s = clock() - pressed_s[0]
     release.set()
-    session.lanes.close()
+    session.threads.close()
     check(sink.events)
     assert (end.reason, end.finals) == ("interrupted", 1)
     assert next(e for e in of(sink.events, EmotionEstimate) if e.final).modalities == ("audio",)
@@ -235,8 +235,8 @@ def test_samples_lie_on_a_grid_of_sixteen_bits_so_that_a_recording_is_exact(hell
 def test_the_other_sides_sound_alone_is_one_person_and_with_faces_it_is_paired_with_them():
     sound, me = StreamInfo("them", "audio"), StreamInfo("camera", "video", "me")
     faces = StreamInfo("screen", "video")
-    assert owned((sound, me)) == (replace(sound, person="them"), me)
-    assert owned((sound, me, faces)) == (sound, me, faces)
+    assert with_person((sound, me)) == (replace(sound, person="them"), me)
+    assert with_person((sound, me, faces)) == (sound, me, faces)
 
 
 def test_an_end_follows_even_when_the_run_is_interrupted_before_anything_came(hello):

@@ -13,8 +13,8 @@ from core.events import EmotionEstimate, End, Hello, Transcript, Utterance
 from core.inputs import AudioChunk, VideoFrame
 from core.testing import FakeClock, rechunk
 from core.work import Failed, Work, WorkResult
-from realtime.session.replay import MAX_BACKLOG, Session
-from realtime.session.worker_threads import Lanes
+from realtime.session.replay import MAX_BACKLOG, ReplaySession
+from realtime.session.worker_threads import WorkerThreads
 from realtime.sources.memory import MemorySource
 from realtime.sources.pacing import Pace
 from tests.core import fakes
@@ -39,8 +39,8 @@ class ListSink:
         pass
 
 
-class PatientLanes:
-    """Lanes without threads: an order is answered while the session waits, `slowness_s` after it came."""
+class PatientWorkers:
+    """Stands for `WorkerThreads` without threads: orders are answered while the session waits."""
 
     def __init__(self, clock, slowness_s=0.0, compute=fakes.compute):
         self.clock, self.slowness_s, self.compute = clock, slowness_s, compute
@@ -67,12 +67,12 @@ def conversation():
     return merged(sound, frames(0.0, DURATION_S, 1, (60, 0, 0)))
 
 
-def run(source, hello, lanes=None, *, pace="max", interrupted=None, clock=None):
+def run(source, hello, threads=None, *, pace="max", interrupted=None, clock=None):
     clock = clock or FakeClock()
     sink = ListSink()
-    session = Session(
+    session = ReplaySession(
         engine(source.streams),
-        lanes or PatientLanes(clock),
+        threads or PatientWorkers(clock),
         sink,
         Pace.parse(pace),
         interrupted,
@@ -99,12 +99,12 @@ def test_hello_comes_first_the_end_last_and_in_between_what_the_engine_says(hell
 @pytest.mark.parametrize("seed", [1, 2])
 def test_on_real_threads_the_events_are_the_same_however_the_input_is_cut(hello, seed):
     expected, _ = run(MemorySource(conversation()), hello)
-    lanes = Lanes(fakes.WORKERS)
+    threads = WorkerThreads(fakes.WORKERS)
     try:
         pieces = list(rechunk(conversation(), np.random.default_rng(seed)))
-        events, _ = run(MemorySource(pieces, streams=BOTH), hello, lanes)
+        events, _ = run(MemorySource(pieces, streams=BOTH), hello, threads)
     finally:
-        lanes.close()
+        threads.close()
     assert lines(events) == lines(expected)
 
 
@@ -117,8 +117,8 @@ def test_in_real_time_inputs_are_given_when_they_are_due(hello):
 
 def test_workers_slower_than_the_stream_delay_the_run_and_change_nothing(hello):
     clock = FakeClock()
-    lanes = PatientLanes(clock, slowness_s=0.8)
-    events, _ = run(MemorySource(conversation()), hello, lanes, pace="realtime", clock=clock)
+    threads = PatientWorkers(clock, slowness_s=0.8)
+    events, _ = run(MemorySource(conversation()), hello, threads, pace="realtime", clock=clock)
     assert clock.now_s > DURATION_S
     assert lines(events) == lines(run(MemorySource(conversation()), hello)[0])
 
@@ -172,7 +172,7 @@ def test_faults_of_the_networks_are_told_at_the_end_once_each(hello):
         return Failed("encode_text: out of order") if work.kind == "encode_text" else fakes.compute(work)
 
     clock = FakeClock()
-    _, end = run(MemorySource(conversation()), hello, PatientLanes(clock, compute=broken), clock=clock)
+    _, end = run(MemorySource(conversation()), hello, PatientWorkers(clock, compute=broken), clock=clock)
     assert end.faults == ("encode_text: out of order",)
     assert end.reason == "finished"
 
@@ -187,7 +187,7 @@ def test_while_the_engine_waits_the_source_is_held_back_and_nothing_is_dropped(h
                 ahead.append(session._engine.backlog)
                 yield item
 
-    class OnlyWhenAsked(PatientLanes):
+    class OnlyWhenAsked(PatientWorkers):
         """Answers only a session that waits as long as it takes."""
 
         def result(self, timeout_s=0.0):
@@ -198,7 +198,7 @@ def test_while_the_engine_waits_the_source_is_held_back_and_nothing_is_dropped(h
 
     inputs = merged(chunks(voice(40.0, [(1.0, 2.0)])), frames(0.0, 40.0, 1))
     source, sink, clock = Counting(inputs), ListSink(), FakeClock()
-    session = Session(engine(), OnlyWhenAsked(clock), sink, Pace(None), clock=clock)
+    session = ReplaySession(engine(), OnlyWhenAsked(clock), sink, Pace(None), clock=clock)
     session.run(source, hello)
     assert max(ahead) <= MAX_BACKLOG + 8
     assert answered[0] < len(given)

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from core.events import EmotionEstimate, Hello, Status, Transcript, Utterance
 from realtime.sinks.timeline import TimelineSink
-from realtime.sinks.timeline_data import MAX_BINS, MAX_CHARACTERS, MAX_SPEECH, MAX_TROUBLES, Curve, Story
+from realtime.sinks.timeline_data import (
+    MAX_BINS,
+    MAX_CHARACTERS,
+    MAX_SPEECH,
+    MAX_WARNINGS,
+    Curve,
+    TimelineData,
+)
 
 
 def picture(folder, events):
@@ -118,38 +125,38 @@ def long_run(hello, conversation, hours):
             yield Status(shift_s + tenth, "gap", "warning", "A gap.")
 
 
-def kept(story):
-    """How many values and characters the story holds."""
+def kept(data):
+    """How many values and characters the data holds."""
     return {
-        "bins": sum(len(curve) for curve in story.curves.values()),
-        "speech": len(story.speech),
-        "characters": sum(len(speech.text) for speech in story.speech.values()),
-        "troubles": len(story.troubles_s),
+        "bins": sum(len(curve) for curve in data.curves.values()),
+        "speech": len(data.speech),
+        "characters": sum(len(speech.text) for speech in data.speech.values()),
+        "warnings": len(data.warning_times_s),
     }
 
 
 def test_three_hours_keep_no_more_than_the_picture_can_show(hello, conversation):
-    story = Story(hello)
+    data = TimelineData(hello)
     for event in long_run(hello, conversation, hours=3):
-        story.tell(event)
-    left = kept(story)
+        data.add(event)
+    left = kept(data)
     assert left["bins"] <= 2 * MAX_BINS
     assert left["speech"] <= MAX_SPEECH
     assert left["characters"] <= MAX_SPEECH * MAX_CHARACTERS
-    assert left["troubles"] <= MAX_TROUBLES
-    assert story.end_s == pytest.approx(3 * 3600, abs=12)
-    assert {speech.person for speech in story.speech.values()} == {"p1", "p2"}
+    assert left["warnings"] <= MAX_WARNINGS
+    assert data.end_s == pytest.approx(3 * 3600, abs=12)
+    assert {speech.person for speech in data.speech.values()} == {"p1", "p2"}
 
 
 def test_utterances_that_begin_in_one_pixel_become_one_and_the_newest_keep_their_words(hello):
-    story = Story(hello)
+    data = TimelineData(hello)
     for number in range(20_000):
         t_s = number * 1.0
-        story.tell(Utterance(f"u{number}", "p1", t_s, t_s + 0.9, ended_by="pause", final=True))
-        story.tell(
+        data.add(Utterance(f"u{number}", "p1", t_s, t_s + 0.9, ended_by="pause", final=True))
+        data.add(
             Transcript(f"u{number}", "p1", t_s, t_s + 0.9, f"words {number}", (), "", "en", 0, final=True)
         )
-    spans = sorted(story.speech.values(), key=lambda speech: speech.t0_s)
+    spans = sorted(data.speech.values(), key=lambda speech: speech.t0_s)
     assert len(spans) <= MAX_SPEECH
     assert spans[-1].text == "words 19999"
     covered_s = sum(speech.t1_s - speech.t0_s for speech in spans)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.work import Transcribe
-from realtime.session.whisper_fallback import TwoSizes
+from realtime.runs.whisper_fallback import WhisperFallback
 
 
 def recogniser(name: str, language: str | None = None, knows: tuple[str, ...] = ("en", "de")):
@@ -17,7 +17,7 @@ def recogniser(name: str, language: str | None = None, knows: tuple[str, ...] = 
 
 def test_the_small_one_is_not_asked_for_before_it_is_needed():
     asked = []
-    both = TwoSizes(recogniser("large", "en"), lambda: asked.append("small") or recogniser("small"))
+    both = WhisperFallback(recogniser("large", "en"), lambda: asked.append("small") or recogniser("small"))
     both.run(Transcribe("u1", 0, np.zeros(16, np.float32), final=True, small=False))
     assert not asked
     both.run(Transcribe("u1", 0, np.zeros(16, np.float32), final=True, small=True))
@@ -34,5 +34,5 @@ def test_the_small_one_is_not_asked_for_before_it_is_needed():
     ],
 )
 def test_the_small_one_answers_only_when_it_may_and_can(small, language, answered_by):
-    both = TwoSizes(recogniser("large", language), lambda: recogniser("small", knows=("en",)))
+    both = WhisperFallback(recogniser("large", language), lambda: recogniser("small", knows=("en",)))
     assert both.run(Transcribe("u1", 0, np.zeros(16, np.float32), final=True, small=small)) == answered_by
