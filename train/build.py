@@ -19,11 +19,10 @@ from train.cross_fitting import cross_fit
 from train.data.token_set import TokenSet
 from train.data.training_data import Paths, TrainingData, read_training_data
 from train.encoder_plan import wants_encoders
-from train.first_stage import first_stage
 from train.fusion.fit import Fitted
 from train.parallel import join_world, leave_world
 from train.progress import RunLog
-from train.second_stage import calibration_weights, train_network
+from train.stages import calibration_weights, first_stage, train_network
 
 logger = logging.getLogger(__name__)
 

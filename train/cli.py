@@ -183,8 +183,8 @@ def matrix(
 
     from core.weights import fetch
     from train.encoding.corpus import EncodingContext
-    from train.evaluation.evaluate import prepare_split
     from train.evaluation.matrix import cross_corpus, table
+    from train.evaluation.prepared_split import prepare_split
 
     def prepared(folder: Path, name: str) -> PreparedSplit:
         context = EncodingContext(folder, _cache(cache), fetch, lambda: folder)

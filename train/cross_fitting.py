@@ -31,7 +31,7 @@ from train.fusion.fit import Fitted
 from train.fusion.learner import Figures
 from train.parallel import World
 from train.progress import RunLog
-from train.second_stage import calibration_weights, train_network, validator
+from train.stages import calibration_weights, train_network, validator
 
 Name = TypeVar("Name", bound=str)
 

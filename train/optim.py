@@ -1,4 +1,4 @@
-"""What every training shares: optimiser, schedule, moving average, the best weights so far, the device."""
+"""What every training shares: loss, optimiser, schedule, moving average, best weights, device."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from train.corpora.base import Example
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -90,3 +92,17 @@ def device_of(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(name)
+
+
+def masked_bce(logits: Tensor, target: Tensor, available: Tensor) -> Tensor:
+    """Mean binary cross entropy over the available labels. All (B, C); `available` bool."""
+    loss = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    weight = available.to(loss.dtype)
+    return (loss * weight).sum() / weight.sum().clamp(min=1)
+
+
+def label_tensors(examples: list[Any]) -> tuple[Tensor, Tensor]:
+    """(B, C) float targets and (B, C) bool availability of examples."""
+    rows: list[Example] = examples
+    target = torch.stack([torch.from_numpy(row.labels.target) for row in rows])
+    return target, torch.stack([torch.from_numpy(row.labels.available) for row in rows])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -122,3 +124,21 @@ def draw_curves(losses: list[tuple[int, float]], history: list[dict[str, float]]
     right.set(xlabel="step", ylabel="validation")
     right.legend(fontsize=7)
     figure.savefig(path, dpi=110)
+
+
+class JsonLog:
+    """Lines of JSON, appended to a file and printed, each with the seconds since the start."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._start = time.monotonic()
+
+    def write(self, **values: object) -> None:
+        """Append one line."""
+        rounded = {k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}
+        line = json.dumps({"seconds": round(time.monotonic() - self._start, 1), **rounded})
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()

@@ -33,7 +33,7 @@ from train.encoding.corpus import EncodingContext, tokens_of
 from train.evaluation.inference import evaluation_windows, outputs_of
 from train.parallel import World
 from train.progress import RunLog
-from train.second_stage import train_network
+from train.stages import train_network
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,8 +19,7 @@ from typing import Final
 from core.errors import SourceError
 from train.corpora.base import Split, TextExample, assert_disjoint
 from train.corpora.label_space import DEFAULT, LabelSpace
-from train.corpora.tables import table
-from train.corpora.votes import shares_of
+from train.corpora.tables import shares_of, table
 
 NAME: Final = "emotionlines"
 SPLITS: Final[dict[str, Split]] = {"train": "train", "dev": "validation", "test": "test"}

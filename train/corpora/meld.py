@@ -22,8 +22,7 @@ from train.corpora.base import Example, TextExample, assert_disjoint
 from train.corpora.emotionlines import SPLITS, repaired
 from train.corpora.label_space import DEFAULT, LabelSpace
 from train.corpora.recordings import RecordingExample, SplitRule, by_source
-from train.corpora.tables import table
-from train.corpora.votes import shares_of
+from train.corpora.tables import shares_of, table
 
 NAME: Final = "meld"
 _Row = dict[str, str]

@@ -20,7 +20,7 @@ from train.encoder_plan import cutting_checkpoint, encoder_specs
 from train.encoding.corpus import EncodingContext, RecordingWork, tokens_of
 from train.encoding.features import Locate
 from train.raw.corpus import raw_set
-from train.raw.preset import raw_specs, vocabulary_of
+from train.raw.vocabulary import raw_specs, vocabulary_of
 
 
 @dataclass(frozen=True, slots=True)

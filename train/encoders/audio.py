@@ -24,11 +24,11 @@ from core.encoders.silero import SileroVoice
 from core.encoders.weight_files import write_tensors
 from train.encoders.audio_data import FOLDERS, Clip, View, pad_tokens, read_clips, view_of
 from train.encoders.moment_readout import solve_statistics
-from train.encoders.optimisation import JsonLog, masked_bce
 from train.encoders.peer_training import PeerSizes, new_peer, set_statistics
 from train.encoders.resume import TrainingState
 from train.encoders.scores import uar
-from train.optim import BestWeights, MovingAverage, device_of, optimiser, warm_up_and_cosine
+from train.optim import BestWeights, MovingAverage, device_of, masked_bce, optimiser, warm_up_and_cosine
+from train.progress import JsonLog
 
 
 class AudioTraining(Strict):

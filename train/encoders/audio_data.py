@@ -1,4 +1,4 @@
-"""Clips of acted speech, ready for the audio encoder's training.
+"""Clips of acted speech, cut into the audio encoder's inputs as live: blocks on a grid with left context.
 
 Legend: N clips, W inputs of 2 s, P positions, D = 512, C = 7 labels.
 """
@@ -14,16 +14,72 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.encoders.audio import AudioEncoder
-from core.encoders.log_mel import INPUT_SAMPLES
+from core.encoders.audio import POOLED, AudioEncoder
+from core.encoders.log_mel import BLOCK_SAMPLES, HOP, INPUT_SAMPLES, WINDOW, mel_filters
 from core.encoders.silero import SileroVoice
-from core.inputs import SAMPLE_RATE
+from core.inputs import SAMPLE_RATE, Samples
 from train.corpora import cremad, emodb, ravdess
 from train.corpora.base import ClipExample, Target, assert_disjoint
 from train.corpora.sound import read_samples, speech_span
-from train.encoders.blocks_of_speech import Blocks, cut
-from train.encoders.torch_log_mel import log_mel
 from train.encoders.voice_augmentation import augment
+
+
+def log_mel(samples: Tensor) -> Tensor:
+    """The live log-mel (`core.encoders.log_mel`) on a device: (B, n) float samples -> (B, 80, n / 160)."""
+    window = torch.hann_window(WINDOW, device=samples.device)
+    spectrum = torch.stft(samples, WINDOW, HOP, window=window, return_complex=True, pad_mode="reflect")
+    power = spectrum[..., :-1].abs().square()
+    filters = torch.from_numpy(mel_filters()).to(samples)
+    mel = (filters @ power).clamp(min=1e-10).log10()
+    floor = mel.amax(dim=(-2, -1), keepdim=True) - 8.0
+    return (torch.maximum(mel, floor) + 4.0) / 4.0
+
+
+TOKEN_S = POOLED * 0.02
+"""Seconds per audio token."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blocks:
+    """Inputs of one utterance.
+
+    Attributes:
+        samples: (n, 32000) float32: blocks with their context.
+        newest: tokens that each of them gives.
+        times_s: (n * newest,) float32, middles of the tokens since the utterance's start.
+        spoken: (n * newest,) bool: the token lies within the utterance.
+    """
+
+    samples: NDArray[np.float32]
+    newest: int
+    times_s: NDArray[np.float32]
+    spoken: NDArray[np.bool_]
+
+
+def cut(samples: Samples, span: tuple[int, int], offset: int, block_samples: int = BLOCK_SAMPLES) -> Blocks:
+    """Cut the utterance `span` out of a recording.
+
+    Args:
+        samples: (n,) the whole recording; before and after it there is silence.
+        span: first and one past the last sample of the utterance.
+        offset: place of the grid, in samples; live it is 0 on the stream's clock.
+        block_samples: new samples per block; live 0.5 s. Longer ones are cheaper to train on.
+    """
+    start, end = span
+    first = (start - offset) // block_samples
+    last = -(-(end - offset) // block_samples)
+    padded = np.concatenate(
+        [np.zeros(INPUT_SAMPLES, np.float32), samples, np.zeros(INPUT_SAMPLES, np.float32)]
+    )
+    begins = offset + np.arange(first, last) * block_samples
+    ends = begins + block_samples + INPUT_SAMPLES  # places in `padded`
+    inputs = np.stack([padded[at - INPUT_SAMPLES : at] for at in ends])
+    newest = round(block_samples / SAMPLE_RATE / TOKEN_S)
+    within = (np.arange(newest) + 0.5) * TOKEN_S
+    times = (begins[:, None] / SAMPLE_RATE + within - start / SAMPLE_RATE).reshape(-1)
+    spoken = (times > 0) & (times < (end - start) / SAMPLE_RATE)
+    return Blocks(inputs, newest, times.astype(np.float32), spoken)
+
 
 FOLDERS = {ravdess: "ravdess_speech", emodb: "emodb"}
 

@@ -1,17 +1,67 @@
-"""`emotrack train encoder CONFIG`: one command per modality, from corpora to the weights of a checkpoint."""
+"""One encoder with its peer, from corpora to weights: the verb, and going on with an interrupted run."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from core.config_base import Strict, read_mapping, with_overrides
+from core.errors import ConfigError
 from core.labels import Modality
 from core.weights import fetch
-from train.encoders.audio import AudioTraining
-from train.encoders.one import Recipe, train_one
-from train.encoders.text import TextTraining
-from train.encoders.visual import VisualTraining
+from train.encoders.audio import AudioTraining, train_audio
+from train.encoders.text import TextTraining, train_text
+from train.encoders.visual import VisualTraining, train_visual
+
+Recipe = TextTraining | AudioTraining | VisualTraining
+
+
+def train_one(
+    modality: Modality, recipe: Recipe, data: Path, out: Path, locate: Callable[[str], Path]
+) -> dict[str, float]:
+    """Train the encoder of one modality.
+
+    Args:
+        modality: which.
+        recipe: how; of that modality.
+        data: folder of the corpora.
+        out: gets the weights and a log; made if absent. Holds the state of an interrupted run.
+        locate: finds third-party weights.
+
+    Returns:
+        Figures on validation and test parts.
+
+    Raises:
+        ConfigError: an interrupted run in `out` had another recipe.
+        SourceError: a corpus is not there.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    _check_same_recipe(modality, recipe, out)
+    if isinstance(recipe, TextTraining):
+        return train_text(recipe, data, locate("minilm"), out)
+    if isinstance(recipe, AudioTraining):
+        voice = locate("silero-vad") / "silero_vad_16k_op15.onnx"
+        return train_audio(recipe, data, locate("whisper-base"), voice, out)
+    return train_visual(recipe, data, out)
+
+
+def _check_same_recipe(modality: Modality, recipe: Recipe, out: Path) -> None:
+    """Write the recipe down, or compare it with that of the run that is gone on with."""
+    path = out / f"{modality}_recipe.json"
+    mine = recipe.model_dump(mode="json")
+    if path.is_file() and (out / f"{modality}_state.pt").is_file():
+        theirs = json.loads(path.read_text(encoding="utf-8"))
+        differing = sorted(k for k in mine.keys() | theirs.keys() if mine.get(k) != theirs.get(k))
+        if differing:
+            raise ConfigError(
+                f"an interrupted training had another recipe (differing: {', '.join(differing)}).",
+                where=str(path),
+                fix=f"Go on with the same recipe, or remove {modality}_state.pt to start anew.",
+            )
+    path.write_text(json.dumps(mine, indent=1) + "\n", encoding="utf-8")
+
 
 _PLAIN: Final[dict[Modality, type[Recipe]]] = {
     "text": TextTraining,

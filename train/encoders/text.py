@@ -23,13 +23,12 @@ from core.encoders.weight_files import write_tensors
 from core.labels import EMOTIONS
 from train.corpora import brighter, goemotions, xed
 from train.corpora.base import TextExample, assert_disjoint
-from train.encoders.corpus_bias import CorpusBias
-from train.encoders.optimisation import JsonLog, label_tensors, masked_bce
-from train.encoders.peer_training import PeerSizes, new_peer
+from train.encoders.peer_training import CorpusBias, PeerSizes, new_peer
 from train.encoders.resume import TrainingState
 from train.encoders.scores import choose_thresholds, macro_f1
 from train.encoders.spoken import spoken, word_times
-from train.optim import MovingAverage, device_of, optimiser, warm_up_and_cosine
+from train.optim import MovingAverage, device_of, label_tensors, masked_bce, optimiser, warm_up_and_cosine
+from train.progress import JsonLog
 
 CORPORA = (goemotions, xed, brighter)
 

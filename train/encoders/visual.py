@@ -28,10 +28,10 @@ from core.models.peers import Peer
 from train.corpora import ferplus
 from train.corpora.base import INDEX, FaceExample, assert_disjoint
 from train.encoders.face_augmentation import augment, mix_up
-from train.encoders.optimisation import JsonLog, label_tensors, masked_bce
 from train.encoders.peer_training import PeerSizes, new_peer, random_times, set_statistics
 from train.encoders.resume import TrainingState
-from train.optim import MovingAverage, device_of, optimiser, warm_up_and_cosine
+from train.optim import MovingAverage, device_of, label_tensors, masked_bce, optimiser, warm_up_and_cosine
+from train.progress import JsonLog
 
 
 class VisualTraining(Strict):

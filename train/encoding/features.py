@@ -29,7 +29,7 @@ from core.window import Tokens
 from train.corpora.base import ClipExample, Example, FaceExample, TextExample
 from train.corpora.sound import read_samples, speech_span
 from train.data.token_set import Ragged, Timing, TokenSet, load_tokens, save_tokens
-from train.encoders.blocks_of_speech import cut
+from train.encoders.audio_data import cut
 from train.encoders.face_augmentation import augment
 from train.encoders.spoken import spoken
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from core.encoders.log_mel import INPUT_SAMPLES, log_mel, padded_block
-from train.encoders.torch_log_mel import log_mel as torch_log_mel
+from train.encoders.audio_data import log_mel as torch_log_mel
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from core.errors import ConfigError, SourceError
 from core.labels import EMOTIONS
 from train.corpora import emotionlines, meld
 from train.corpora.base import assert_disjoint
-from train.corpora.votes import shares_of
+from train.corpora.tables import shares_of
 
 MELD_COLUMNS = (
     "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime"

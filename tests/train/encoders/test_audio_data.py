@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.encoders.log_mel import BLOCK_SAMPLES, INPUT_SAMPLES
 from core.inputs import SAMPLE_RATE
 from train.encoders import face_augmentation, voice_augmentation
-from train.encoders.blocks_of_speech import cut
+from train.encoders.audio_data import cut
 from train.encoders.spoken import spoken, word_times
 
 

@@ -20,13 +20,12 @@ from tests.train.tiny_corpora import write_faces
 from train.corpora.base import TextExample, labels_of
 from train.encoders import text
 from train.encoders.command import train_encoder
-from train.encoders.corpus_bias import CorpusBias
-from train.encoders.optimisation import JsonLog, masked_bce
-from train.encoders.peer_training import PeerSizes, new_peer
+from train.encoders.peer_training import CorpusBias, PeerSizes, new_peer
 from train.encoders.scores import choose_thresholds, macro_f1, uar
 from train.encoders.text import TextTraining
 from train.encoders.visual import Faces, VisualTraining, face_figures, train_network
-from train.optim import MovingAverage
+from train.optim import MovingAverage, masked_bce
+from train.progress import JsonLog
 from train.raw.vocabulary import learn_vocabulary
 
 SMALL = PeerSizes(width=16, heads=2, layers=1, feedforward=16)

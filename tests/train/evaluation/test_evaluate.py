@@ -16,7 +16,7 @@ from train.calibration.stage import PATTERNS, calibrate
 from train.calibration.teacher import identity_calibration, make_teacher, measure_reliability
 from train.config import read_config
 from train.data.window_augmentation import WindowAugmentation
-from train.evaluation.evaluate import evaluate
+from train.evaluation.judge_checkpoint import evaluate
 from train.evaluation.model_card import model_card
 from train.evaluation.tables import label_table, main_table
 from train.fusion.batches import BatchConfig, BatchMaker

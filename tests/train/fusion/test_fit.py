@@ -111,7 +111,8 @@ SCRIPT = """
             print("step", step, flush=True)
     torch.manual_seed(5)
     out = Path(sys.argv[1])
-    teacher = Teacher(torch.zeros(7), torch.ones(3, 7), torch.zeros(3, 7), torch.ones(3, 7), torch.zeros(3, 7))
+    nothing, one = torch.zeros(3, 7), torch.ones(3, 7)
+    teacher = Teacher(torch.zeros(7), one, nothing, one, nothing)
     sets = [corpus("paired", ("text", "audio", "visual")).part("train")]
     fitted = fit(
         network(dropout=0.0), BatchMaker(sets, SHAPES, BatchConfig(), WindowAugmentation(), 0), teacher,

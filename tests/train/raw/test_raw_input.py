@@ -21,9 +21,9 @@ from tests.train.raw.recordings import COLOURS, WORDS, write_corpus
 from train.corpora.base import FaceExample, TextExample, labels_of
 from train.corpora.registry import read_corpus
 from train.raw.corpus import raw_set
-from train.raw.preset import raw_specs, vocabulary_of
 from train.raw.reading import read_stretches
 from train.raw.rows import RawRows, StoredFrames
+from train.raw.vocabulary import raw_specs, vocabulary_of
 
 
 @pytest.fixture(scope="module")

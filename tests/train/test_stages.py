@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from core.errors import ConfigError
-from train import first_stage as stage
+from train import stages
 from train.config import read_config
-from train.encoders import one
+from train.encoders import command
 from train.encoders.visual import VisualTraining
 from train.encoding.features import ENCODER_FILES
 
@@ -29,16 +29,16 @@ def trained(monkeypatch):
         (out / ENCODER_FILES[modality]).write_bytes(b"x")
         (out / f"peer_{modality}.safetensors").write_bytes(b"x")
 
-    monkeypatch.setattr(stage, "train_one", train_one)
+    monkeypatch.setattr(stages, "train_one", train_one)
     return done
 
 
 def test_missing_encoders_are_trained_once_and_finished_ones_not_again(trained, tmp_path):
     config = read_config(PRESETS / "default.yaml", [])
-    stage.first_stage(config, tmp_path, tmp_path / "encoders", Path)
+    stages.first_stage(config, tmp_path, tmp_path / "encoders", Path)
     assert trained == ["text", "audio", "visual"]
     (tmp_path / "encoders" / "peer_audio.safetensors").unlink()  # as if it had been killed there
-    stage.first_stage(config, tmp_path, tmp_path / "encoders", Path)
+    stages.first_stage(config, tmp_path, tmp_path / "encoders", Path)
     assert trained == ["text", "audio", "visual", "audio"]
 
 
@@ -60,12 +60,12 @@ def test_a_recipe_of_another_modality_is_refused(tmp_path):
 
 
 def test_going_on_with_another_recipe_is_refused_and_a_finished_one_may_be_repeated(monkeypatch, tmp_path):
-    monkeypatch.setattr(one, "train_visual", lambda recipe, data, out: {"epochs": float(recipe.epochs)})
-    assert one.train_one("visual", VisualTraining(epochs=3), tmp_path, tmp_path, Path) == {"epochs": 3.0}
+    monkeypatch.setattr(command, "train_visual", lambda recipe, data, out: {"epochs": float(recipe.epochs)})
+    assert command.train_one("visual", VisualTraining(epochs=3), tmp_path, tmp_path, Path) == {"epochs": 3.0}
     assert json.loads((tmp_path / "visual_recipe.json").read_text())["epochs"] == 3
     (tmp_path / "visual_state.pt").write_bytes(b"interrupted")
     with pytest.raises(ConfigError, match=r"differing: epochs"):
-        one.train_one("visual", VisualTraining(epochs=4), tmp_path, tmp_path, Path)
-    one.train_one("visual", VisualTraining(epochs=3), tmp_path, tmp_path, Path)
+        command.train_one("visual", VisualTraining(epochs=4), tmp_path, tmp_path, Path)
+    command.train_one("visual", VisualTraining(epochs=3), tmp_path, tmp_path, Path)
     (tmp_path / "visual_state.pt").unlink()
-    one.train_one("visual", VisualTraining(epochs=4), tmp_path, tmp_path, Path)
+    command.train_one("visual", VisualTraining(epochs=4), tmp_path, tmp_path, Path)

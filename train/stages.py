@@ -1,17 +1,19 @@
-"""The second stage of training: peers and fusion on token sets, judged on validation parts."""
+"""The first two stages of training: encoders with their peers, then peers and fusion on token sets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.labels import Modality
+from core.labels import MODALITIES, Modality
 from core.models.fusion import EmotionNet
 from core.window import TokenShape
 from train.calibration.teacher import equal_reliability, make_teacher, measure_reliability
 from train.config import TrainingConfig
 from train.data.token_set import TokenSet
 from train.data.training_data import Paths, TrainingData
+from train.encoders.command import Recipe, train_one
+from train.encoding.features import ENCODER_FILES, Locate
 from train.evaluation.inference import evaluation_windows, outputs_of
 from train.fusion.batches import BatchMaker
 from train.fusion.fit import Fitted, fit
@@ -20,6 +22,34 @@ from train.fusion.learner import Figures, Validate
 from train.metrics import presence, ranking
 from train.parallel import World
 from train.progress import RunLog
+
+
+def first_stage(config: TrainingConfig, data: Path, folder: Path, locate: Locate) -> None:
+    """Train every encoder whose files are not in `folder` yet; an interrupted one goes on by itself.
+
+    Args:
+        config: the preset; its `text`, `audio` and `visual`.
+        data: folder with the corpora.
+        folder: where encoders and peers are written.
+        locate: finds third-party weights.
+    """
+    for modality in missing_encoders(folder, peers=config.peers == "first_stage"):
+        recipes: dict[Modality, Recipe] = {
+            "text": config.text,
+            "audio": config.audio,
+            "visual": config.visual,
+        }
+        train_one(modality, recipes[modality], data, folder, locate)
+
+
+def missing_encoders(folder: Path, *, peers: bool) -> list[Modality]:
+    """Modalities whose encoder, or peer where peers are wanted, is not in the folder."""
+    return [
+        m
+        for m in MODALITIES
+        if not (folder / ENCODER_FILES[m]).is_file()
+        or (peers and not (folder / f"peer_{m}.safetensors").is_file())
+    ]
 
 
 def train_network(
