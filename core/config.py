@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from pydantic import Field
 
 from core.config_base import Strict
@@ -76,15 +74,29 @@ class EstimateConfig(Strict):
     hysteresis: float = Field(0.08, ge=0, lt=0.5)
 
 
-def _limits() -> dict[str, float]:
-    return {"words": 2.5, "sight": 0.6, "sound": 0.6, "input": 0.5, "capture": 0.5}
+class QueueLimits(Strict):
+    """Age in seconds of each queue's oldest entry above which the machine does not keep up.
+
+    Attributes:
+        words: orders for transcription.
+        sight: orders for face detection and visual tokens.
+        sound: orders for audio tokens.
+        input: what the sources delivered and the engine has not taken in.
+        capture: what the devices hold ready and the sources have not fetched.
+    """
+
+    words: float = Field(2.5, gt=0)
+    sight: float = Field(0.6, gt=0)
+    sound: float = Field(0.6, gt=0)
+    input: float = Field(0.5, gt=0)
+    capture: float = Field(0.5, gt=0)
 
 
 class LoadConfig(Strict):
     """When a live run leaves something out to keep up (`core.engine.load_shedding`).
 
     Attributes:
-        limit_s: queue -> age of its oldest entry above which the machine does not keep up.
+        limit_s: age of each queue's oldest entry above which the machine does not keep up.
         down_after_s: how long an age must be above its limit before a step down.
         settle_s: time between two steps down, for the first to have an effect.
         urgent: multiple of a limit above which the next step down does not wait for that.
@@ -92,10 +104,9 @@ class LoadConfig(Strict):
         up_after_s: how long there must be room before a step up, at least.
         relapse_s: a step up must last this long, and twice its wait; else the next has to wait twice as long.
         patience_s: ... but never longer than this.
-        small_whisper: there is a smaller recogniser to fall back to.
     """
 
-    limit_s: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=_limits)
+    limit_s: QueueLimits = QueueLimits()
     down_after_s: float = Field(0.75, gt=0)
     settle_s: float = Field(2.0, gt=0)
     urgent: float = Field(2.0, gt=1)
@@ -103,18 +114,28 @@ class LoadConfig(Strict):
     up_after_s: float = Field(10.0, gt=0)
     relapse_s: float = Field(30.0, gt=0)
     patience_s: float = Field(300.0, gt=0)
-    small_whisper: bool = False
 
 
-def _latency() -> dict[WorkKind, float]:
-    return {
-        "transcribe": 0.5,
-        "faces": 0.1,
-        "encode_visual": 0.05,
-        "encode_audio": 0.1,
-        "encode_text": 0.05,
-        "fuse": 0.05,
-    }
+class LatencyConfig(Strict):
+    """Stream seconds after which a deterministic run takes a result in, for each kind of work."""
+
+    transcribe: float = Field(0.5, ge=0, le=60)
+    faces: float = Field(0.1, ge=0, le=60)
+    encode_visual: float = Field(0.05, ge=0, le=60)
+    encode_audio: float = Field(0.1, ge=0, le=60)
+    encode_text: float = Field(0.05, ge=0, le=60)
+    fuse: float = Field(0.05, ge=0, le=60)
+
+    def of(self, kind: WorkKind) -> float:
+        """Stream seconds allowed for one kind of work."""
+        return {
+            "transcribe": self.transcribe,
+            "faces": self.faces,
+            "encode_visual": self.encode_visual,
+            "encode_audio": self.encode_audio,
+            "encode_text": self.encode_text,
+            "fuse": self.fuse,
+        }[kind]
 
 
 class EngineConfig(Strict):
@@ -134,4 +155,4 @@ class EngineConfig(Strict):
     estimates: EstimateConfig = EstimateConfig()
     load: LoadConfig = LoadConfig()
     deterministic: bool = True
-    latency_s: dict[WorkKind, float] = Field(default_factory=_latency)
+    latency_s: LatencyConfig = LatencyConfig()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -134,6 +135,11 @@ class TrainingConfig(Strict):
         for name in self.corpora:
             if name not in CORPORA:
                 raise ValueError(f"there is no corpus {name!r}; known: {', '.join(CORPORA)}")
+        unknown = [name for name in self.pairing.corpora if name not in self.corpora]
+        if unknown:
+            near = difflib.get_close_matches(unknown[0], self.corpora, n=1)
+            hint = f": did you mean {near[0]}?" if near else f"; it uses {', '.join(self.corpora)}"
+            raise ValueError(f"pairing.corpora weighs {unknown[0]!r}, which is no corpus of the preset{hint}")
         if self.folds and (self.peers != "fresh" or self.optimisation.patience):
             raise ValueError("folds train from nothing to the end: set peers to fresh and patience to 0")
         beside = set(self.linear_start) - set(self.sizes.statistics)

@@ -64,6 +64,7 @@ class Engine:
         spec: the checkpoint's specification.
         network: speech probability of a frame.
         streams: the source's streams.
+        smaller_whisper: the run has a smaller recogniser to fall back to under load.
     """
 
     def __init__(
@@ -72,6 +73,8 @@ class Engine:
         spec: ModelSpec,
         network: VoiceNetwork,
         streams: tuple[StreamInfo, ...],
+        *,
+        smaller_whisper: bool = False,
     ) -> None:
         options = spec.encoders["audio"].options
         blocks = AudioBlocks(
@@ -90,7 +93,9 @@ class Engine:
             sight=_sight(streams, config),
             estimator=Estimator.create(config.estimates, spec.labels, spec.calibration.thresholds),
             faces=FaceTokens(KEEP_S),
-            load=LoadLadder(config.load, _steps(streams, config, desk.policy)),
+            load=LoadLadder(
+                config.load, _steps(streams, config, desk.policy, smaller_whisper=smaller_whisper)
+            ),
         )
         self._network = network
         self._schedule_hop()
@@ -288,14 +293,16 @@ def _sight(streams: tuple[StreamInfo, ...], config: EngineConfig) -> dict[str, S
     return branches
 
 
-def _steps(streams: tuple[StreamInfo, ...], config: EngineConfig, policy: Policy) -> tuple[LoadStep, ...]:
+def _steps(
+    streams: tuple[StreamInfo, ...], config: EngineConfig, policy: Policy, *, smaller_whisper: bool
+) -> tuple[LoadStep, ...]:
     """The load steps that make a difference for these streams; words stay where there is nothing else."""
     kinds = {stream.kind for stream in streams}
     heard, seen = "audio" in kinds, "video" in kinds and policy.allows("visual")
     possible = {
         LoadStep.FEWER_FACES: seen,
         LoadStep.NO_PARTIALS: heard and config.transcript.partials,
-        LoadStep.SMALL_WHISPER: heard and config.load.small_whisper,
+        LoadStep.SMALL_WHISPER: heard and smaller_whisper,
         LoadStep.NO_TEXT: heard and policy.allows("audio"),
         LoadStep.AUDIO_ONLY: seen and policy.allows("audio"),
     }

@@ -133,7 +133,7 @@ class LoadLadder:
 
     def pressure(self, ages_s: Mapping[str, float]) -> float:
         """The largest age as a multiple of its limit; a queue without a limit counts for nothing."""
-        limits = self.config.limit_s
+        limits = self.config.limit_s.model_dump()
         return max((age / limits[queue] for queue, age in ages_s.items() if queue in limits), default=0.0)
 
     def _note(self, t_s: float, pressure: float) -> None:

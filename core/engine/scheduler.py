@@ -58,7 +58,7 @@ class OrderDesk:
         """
         self.policy.check(kind, payload)
         self._count += 1
-        due_s = now_s + self.config.latency_s[kind]
+        due_s = now_s + self.config.latency_s.of(kind)
         self.timeline.expect(self._count, microseconds(due_s))
         self.issued.append(Work(self._count, kind, payload, now_s, due_s))
         return self._count

@@ -12,14 +12,17 @@ from core.spec import ModelSpec
 from core.wire import decode, encode
 
 
-def header_of(config: EngineConfig, spec: ModelSpec, hello: Hello) -> dict[str, str]:
-    """Everything, as text."""
+def header_of(
+    config: EngineConfig, spec: ModelSpec, hello: Hello, *, smaller_whisper: bool = False
+) -> dict[str, str]:
+    """Everything that an engine was built from, as text; see `core.engine.engine.Engine`."""
     streams = [asdict(stream) for stream in hello.streams]
     return {
         "engine": config.model_dump_json(),
         "spec": spec.model_dump_json(),
         "hello": encode(hello, 0),
         "streams": json.dumps(streams),
+        "smaller_whisper": json.dumps(smaller_whisper),
     }
 
 
@@ -42,11 +45,22 @@ def purpose_from(header: dict[str, str]) -> str:
 def engine_from(header: dict[str, str]) -> tuple[EngineConfig, ModelSpec]:
     """Configuration and specification. Raises SourceError when they cannot be read."""
     try:
-        return EngineConfig.model_validate_json(header["engine"]), ModelSpec.model_validate_json(
-            header["spec"]
-        )
-    except (KeyError, ValueError) as error:
+        engine = json.loads(header["engine"])
+        engine.get("load", {}).pop("small_whisper", None)  # where it stood before it had its own entry
+        config = EngineConfig.model_validate_json(json.dumps(engine))
+        return config, ModelSpec.model_validate_json(header["spec"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SourceError(f"the recording's header is damaged, or of another version ({error}).") from error
+
+
+def smaller_whisper_from(header: dict[str, str]) -> bool:
+    """Whether the run had a smaller recogniser to fall back to. Raises SourceError when it cannot be read."""
+    try:
+        if "smaller_whisper" in header:
+            return bool(json.loads(header["smaller_whisper"]))
+        return bool(json.loads(header["engine"]).get("load", {}).get("small_whisper", False))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise SourceError(f"the recording's header is damaged ({error}).") from error
 
 
 def hello_from(header: dict[str, str]) -> Hello:

@@ -92,10 +92,16 @@ def load_workers(spec: ModelSpec, export: Path, config: TrackingConfig) -> Loade
 
 
 def build_engine(
-    config: EngineConfig, spec: ModelSpec, source: Source, streams: tuple[StreamInfo, ...] | None = None
+    config: EngineConfig,
+    spec: ModelSpec,
+    source: Source,
+    streams: tuple[StreamInfo, ...] | None = None,
+    *,
+    smaller_whisper: bool = False,
 ) -> Engine:
-    """An engine for the streams of a source, or for `streams`."""
-    return Engine(config, spec, load_voice(), source.streams if streams is None else streams)
+    """An engine for the streams of a source, or for `streams`. Raises WeightsError as `load_voice` does."""
+    known = source.streams if streams is None else streams
+    return Engine(config, spec, load_voice(), known, smaller_whisper=smaller_whisper)
 
 
 def hello(spec: ModelSpec, config: TrackingConfig, source: Source) -> Hello:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from core.errors import ConfigError, EmotrackError
-from core.events import End, Hello, Status, StreamInfo
+from core.events import End, Status, StreamInfo
 from core.policy import policy_of
-from core.spec import ModelSpec
 from core.work import WorkKind, WorkResult
+from realtime.config import WhisperConfig
 from realtime.consent.gate import ConsentGate
 from realtime.consent.keys import WITHDRAW_KEYS, withdrawable
 from realtime.consent.session_files import SessionFiles
@@ -30,7 +30,7 @@ from realtime.runs.export import checkpoint_folder, prepare
 from realtime.runs.malloc import limit_malloc_arenas
 from realtime.runs.sinks import delete_session_files, interruptible, open_sinks, tell
 from realtime.runs.supervision import Supervision
-from realtime.runs.whisper_fallback import WhisperFallback, fallback_config, with_available_fallback
+from realtime.runs.whisper_fallback import WhisperFallback, fallback_config
 from realtime.session.live import LiveSession, TimedSource
 from realtime.session.worker_threads import Worker, WorkerThreads
 from realtime.sinks.base import FanOut
@@ -90,7 +90,7 @@ def run_live(
         interrupted = threading.Event()
         announce = _supervision(interrupted, gate, config) if supervised else None
         source = stack.enter_context(_open(config, play, gate))
-        config = with_available_fallback(config)
+        fallback = fallback_config(config)
         spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
         spec = spec.at(config.operating_point)
         loaded = load_workers(spec, export, config)
@@ -102,12 +102,13 @@ def run_live(
         stack.enter_context(interruptible(interrupted))
         streams = with_person(source.streams)
         greeting = replace(hello(spec, config, source), streams=streams, capturing=gate is not None)
-        recorder = _open_recorder(config, spec, greeting, control, traces)
+        header = header_of(config.engine, spec, greeting, smaller_whisper=fallback is not None)
+        recorder = _open_recorder(config, header, control, traces)
         if recorder is not None:
             stack.callback(recorder.close)
         session = LiveSession(
-            build_engine(config.engine, spec, source, streams),
-            _thread_starter(_workers(loaded, config)),
+            build_engine(config.engine, spec, source, streams, smaller_whisper=fallback is not None),
+            _thread_starter(_workers(loaded, fallback)),
             control.before(sinks),
             interrupted,
             tape=recorder,
@@ -185,12 +186,11 @@ def _open(config: LiveConfig, play: Path | None, gate: ConsentGate | None) -> Ti
     return open_sources(config.sources, gate)
 
 
-def _workers(loaded: LoadedWorkers, config: LiveConfig) -> dict[WorkKind, Worker]:
-    """All workers; the one for words with its smaller fellow, where there is one."""
-    smaller = fallback_config(config)
-    if smaller is None:
+def _workers(loaded: LoadedWorkers, fallback: WhisperConfig | None) -> dict[WorkKind, Worker]:
+    """All workers; the recogniser with a smaller one to fall back to, where there is one."""
+    if fallback is None:
         return loaded.mapping
-    small = load_transcriber(smaller)
+    small = load_transcriber(fallback)
     return {**loaded.mapping, "transcribe": WhisperFallback(loaded.transcriber, lambda: small).run}
 
 
@@ -204,7 +204,7 @@ def _thread_starter(
 
 
 def _open_recorder(
-    config: LiveConfig, spec: ModelSpec, greeting: Hello, control: LiveControl, traces: SessionFiles | None
+    config: LiveConfig, header: dict[str, str], control: LiveControl, traces: SessionFiles | None
 ) -> Recorder | None:
     if config.record is None:
         return None
@@ -217,7 +217,7 @@ def _open_recorder(
             t_s = control.session.now_s()
             control.session.say(Status(t_s, "record_failed", "error", "the recording cannot be written"))
 
-    return Recorder(config.record, header_of(config.engine, spec, greeting), report)
+    return Recorder(config.record, header, report)
 
 
 def _exit_code(end: End) -> int:

@@ -98,7 +98,7 @@ def _with_purpose(config: ReplayConfig, recorded: Policy | None) -> ReplayConfig
 
 def _rerun(recorded: RecordedRun, config: ReplayConfig, *, console: bool) -> End:
     """A live run once more; no network is needed but the one for voices."""
-    from realtime.recording.header import engine_from, hello_from
+    from realtime.recording.header import engine_from, hello_from, smaller_whisper_from
     from realtime.session.rerun import Rerun
 
     engine_config, spec = engine_from(recorded.header)
@@ -109,7 +109,13 @@ def _rerun(recorded: RecordedRun, config: ReplayConfig, *, console: bool) -> End
     sinks = open_sinks(config, control, console=console, pace=pace.factor)
     try:
         with interruptible(interrupted):
-            engine = Engine(engine_config, spec, load_voice(), greeting.streams)
+            engine = Engine(
+                engine_config,
+                spec,
+                load_voice(),
+                greeting.streams,
+                smaller_whisper=smaller_whisper_from(recorded.header),
+            )
             end = Rerun(engine, control.before(sinks), pace, interrupted).run(recorded, greeting)
             interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)
     finally:

@@ -22,7 +22,6 @@ from realtime.runs.malloc import limit_malloc_arenas
 from realtime.runs.serve_networks import SharedNetworks
 from realtime.runs.serve_sessions import Sessions
 from realtime.runs.sinks import tell
-from realtime.runs.whisper_fallback import with_available_fallback
 from realtime.serve_config import ServeConfig
 from realtime.sources.memory import MemorySource
 
@@ -51,7 +50,6 @@ def run_serve(config: ServeConfig, *, consent: str | None = None) -> int:
     ask(permission, consent, sys.stdin, sys.stderr)
     spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
     spec = spec.at(config.operating_point)
-    config = with_available_fallback(config)
     sessions = open_sessions(config, spec, SharedNetworks.load(spec, export, config), permission)
     with withdrawable(permission):
         asyncio.run(_serve(config, sessions))

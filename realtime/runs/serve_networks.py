@@ -38,6 +38,11 @@ class SessionNetworks(Protocol):
         """The voice network, which remembers nothing."""
         ...
 
+    @property
+    def falls_back(self) -> bool:
+        """Whether there is a smaller recogniser to fall back to."""
+        ...
+
     def workers(self) -> dict[WorkKind, Worker]:
         """Kind of order -> who computes it, for one session."""
         ...
@@ -81,6 +86,11 @@ class SharedNetworks:
             late = None if smaller is None else once(partial(load_whisper, smaller))
             return cls(spec, config, encoders, loading.result(), load_voice(), late)
 
+    @property
+    def falls_back(self) -> bool:
+        """Whether there is a smaller recogniser to fall back to."""
+        return self.smaller is not None
+
     def workers(self) -> dict[WorkKind, Worker]:
         """Kind of order -> who computes it, for one session."""
         policy = policy_of(self.config.engine.purpose)
@@ -92,9 +102,10 @@ class SharedNetworks:
     def _transcribe(self) -> Worker:
         """The recogniser for one session, with the memory of its language."""
         transcriber = transcriber_of(self.whisper, self.config.whisper, self.voice)
-        load, smaller = self.smaller, fallback_config(self.config)
-        if load is None or smaller is None:
+        load = self.smaller
+        if load is None:
             return transcriber.run
+        smaller = self.config.whisper.model_copy(update={"language": None})
         return WhisperFallback(transcriber, once(lambda: transcriber_of(load(), smaller, self.voice))).run
 
 

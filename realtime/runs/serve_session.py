@@ -161,7 +161,13 @@ class ServedSession:
         def start_threads(deliver: Callable[[WorkResult], None], stamp: Callable[[], float]) -> WorkerThreads:
             return WorkerThreads(workers, deliver=deliver, stamp=stamp, finals_first=True)
 
-        engine = Engine(self._config.engine, networks.spec, networks.voice, greeting.streams)
+        engine = Engine(
+            self._config.engine,
+            networks.spec,
+            networks.voice,
+            greeting.streams,
+            smaller_whisper=networks.falls_back,
+        )
         sink = self.control.before(sinks)
         session = LiveSession(
             engine,

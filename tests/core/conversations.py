@@ -30,9 +30,9 @@ class Conversation:
         return engine(self.streams, config)
 
 
-def engine(streams: tuple[StreamInfo, ...] = BOTH, config: EngineConfig = CONFIG) -> Engine:
+def engine(streams: tuple[StreamInfo, ...] = BOTH, config: EngineConfig = CONFIG, **options) -> Engine:
     """An engine on fakes."""
-    return Engine(config, fakes.spec(), fakes.ScriptedVoice(), streams)
+    return Engine(config, fakes.spec(), fakes.ScriptedVoice(), streams, **options)
 
 
 tenths = st.integers(1, 20).map(lambda n: n / 10)

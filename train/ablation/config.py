@@ -14,6 +14,9 @@ from train.config import TrainingConfig, read_config
 Answer = Literal["fusion", "late average", "best peer"]
 Figure = Literal["accuracy", "macro_f1", "micro_f1"]
 
+_SET_HERE: Final = ("optimisation.seed", "optimisation.save_every", "folds")
+"""Keys of a preset that an ablation sets itself: flags that named them would say nothing."""
+
 _DATA_KEYS: Final = ("corpora", "labels", "inputs", "vocabulary", "views", "max_tokens", "recogniser")
 """Keys of a preset that an ablation must not touch: all variants learn from the same tokens."""
 
@@ -65,6 +68,10 @@ class AblationConfig(Strict):
         both = set(self.variants) & set(self.not_applicable)
         if both:
             raise ValueError(f"{', '.join(sorted(both))} cannot both run and be not applicable")
+        flags = [*self.shared, *(flag for variant in self.variants.values() for flag in variant.flags)]
+        idle = [flag for flag in flags if flag.partition("=")[0].strip() in _SET_HERE]
+        if idle:
+            raise ValueError(f"the flag {idle[0]!r} would be overwritten: an ablation sets that key itself")
         return self
 
     @property

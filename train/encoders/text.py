@@ -33,12 +33,20 @@ from train.progress import JsonLog
 CORPORA = (goemotions, xed, brighter)
 
 
+class TextShares(Strict):
+    """How often the training part of each corpus is seen per epoch: 1.5 = once, and half of it again."""
+
+    goemotions: float = Field(1.0, ge=0)
+    xed: float = Field(0.6, ge=0)
+    brighter: float = Field(3.0, ge=0)
+
+
 class TextTraining(Strict):
     """How the text encoder and peer are trained.
 
     Attributes:
         epochs, batch, rate, peer_rate, weight_decay, average: of the training.
-        shares: corpus -> how often its training part is seen per epoch (1.5 = once, and half of it again).
+        shares: how often the training part of each corpus is seen per epoch.
         spoken: share of the texts that lose their punctuation.
         limit: use only so many training texts (0 = all), for a quick try.
         peer: sizes of the peer.
@@ -51,7 +59,7 @@ class TextTraining(Strict):
     peer_rate: float = Field(5e-4, gt=0)
     weight_decay: float = Field(0.02, ge=0)
     average: float = Field(0.997, ge=0, lt=1)
-    shares: dict[str, float] = Field(default_factory=lambda: {"goemotions": 1.0, "xed": 0.6, "brighter": 3.0})
+    shares: TextShares = TextShares()
     spoken: float = Field(0.25, ge=0, le=1)
     limit: int = Field(0, ge=0)
     peer: PeerSizes = PeerSizes()
@@ -126,7 +134,8 @@ def _fit(
     rng = random.Random(config.seed)
     generator = torch.Generator().manual_seed(config.seed)
     train = [example for example in examples if example.split == "train"]
-    count = sum(round(config.shares[c.NAME] * sum(e.corpus == c.NAME for e in train)) for c in CORPORA)
+    shares = config.shares.model_dump()
+    count = sum(round(shares[c.NAME] * sum(e.corpus == c.NAME for e in train)) for c in CORPORA)
     count = min(count, config.limit or count)
     rates = [(model.encoder, config.rate), (model.peer, config.peer_rate), (model.corpus, 1e-2)]
     optim = optimiser(rates, weight_decay=config.weight_decay)
@@ -173,9 +182,10 @@ def _epoch(
 ) -> Iterator[list[TextExample]]:
     """Batches of texts of similar length, in random order."""
     chosen: list[TextExample] = []
+    shares = config.shares.model_dump()
     for corpus in CORPORA:
         rows = [example for example in train if example.corpus == corpus.NAME]
-        wanted = round(config.shares[corpus.NAME] * len(rows))
+        wanted = round(shares[corpus.NAME] * len(rows))
         while wanted > 0:
             order = torch.randperm(len(rows), generator=generator)[:wanted]
             chosen += [rows[i] for i in order]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -44,7 +45,7 @@ class BatchConfig(Strict):
     one_missing: float = Field(0.35, ge=0)
     two_missing: float = Field(0.15, ge=0)
     join: bool = True
-    corpora: dict[str, float] = Field(default_factory=dict)
+    corpora: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     even_modalities: bool = True
 
     @property

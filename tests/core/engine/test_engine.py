@@ -211,10 +211,10 @@ def test_stream_time_stands_still_until_an_order_that_is_due_is_answered():
     player = Player(engine((VIDEO,)), np.random.default_rng(0), eagerness=0.0)
     player.feed(frames(0.0, 2.0, 1))
     assert player.engine.waiting
-    assert player.engine.now_s <= CONFIG.latency_s["faces"]
+    assert player.engine.now_s <= CONFIG.latency_s.faces
     assert player.engine.backlog >= 15
     player.deliver()
-    assert player.engine.now_s > CONFIG.latency_s["faces"]
+    assert player.engine.now_s > CONFIG.latency_s.faces
 
 
 def test_a_live_run_does_not_wait_for_results():

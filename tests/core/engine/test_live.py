@@ -150,10 +150,7 @@ def test_words_under_way_when_words_are_given_up_still_become_final():
 
 
 def test_a_small_recogniser_is_asked_for_by_its_step_only():
-    config = EngineConfig.from_mapping(
-        {"deterministic": False, "load": {"small_whisper": True}}, where="test"
-    )
-    player = Player(engine((AUDIO,), config))
+    player = Player(engine((AUDIO,), LIVE, smaller_whisper=True))
     player.feed(talk(3.0, [(0.5, 1.5)])[:-1])
     overload(player, LoadStep.SMALL_WHISPER)
     player.feed(chunks(voice(3.0, [(0.5, 1.5)]), start=48_000))

@@ -48,14 +48,14 @@ def test_every_step_leaves_out_what_the_one_above_leaves_out_and_is_explained():
 
 
 def test_young_queues_change_nothing():
-    assert watch(LoadLadder(CONFIG), 0.9 * CONFIG.limit_s["words"], 600.0) == []
+    assert watch(LoadLadder(CONFIG), 0.9 * CONFIG.limit_s.words, 600.0) == []
 
 
 def test_one_old_measurement_is_no_reason_and_a_lasting_age_is():
     ladder = LoadLadder(CONFIG)
     assert not ladder.observe(QueueAges(0.0, {"words": 9.0}))
     assert not ladder.observe(QueueAges(0.25, {"words": 0.1}))
-    changes = watch(ladder, 1.2 * CONFIG.limit_s["words"], 20.0, t0_s=1.0)
+    changes = watch(ladder, 1.2 * CONFIG.limit_s.words, 20.0, t0_s=1.0)
     assert [step for _, step in changes] == list(LoadStep)[1:]
     assert changes[0][0] == pytest.approx(1.0 + CONFIG.down_after_s)
     apart = [b - a for (a, _), (b, _) in itertools.pairwise(changes)]
@@ -63,7 +63,7 @@ def test_one_old_measurement_is_no_reason_and_a_lasting_age_is():
 
 
 def test_ages_far_above_the_limit_do_not_wait_for_the_last_step_to_show_an_effect():
-    changes = watch(LoadLadder(CONFIG), 3 * CONFIG.limit_s["words"], 20.0)
+    changes = watch(LoadLadder(CONFIG), 3 * CONFIG.limit_s.words, 20.0)
     assert changes[-1][0] <= 5 * CONFIG.down_after_s + STEP_S
 
 
@@ -80,7 +80,7 @@ def test_between_room_and_overload_nothing_changes():
     ladder = LoadLadder(CONFIG)
     watch(ladder, 9.0, 2.0)
     step = ladder.step
-    assert watch(ladder, 0.75 * CONFIG.limit_s["words"], 1_000.0, t0_s=10.0) == []
+    assert watch(ladder, 0.75 * CONFIG.limit_s.words, 1_000.0, t0_s=10.0) == []
     assert ladder.step is step > LoadStep.FULL
 
 
@@ -204,7 +204,7 @@ def test_at_a_steady_speed_ages_settle_below_the_limits_and_changes_become_rare(
     late = [t for t, _ in machine.changes if t > 300.0]
     assert len(late) <= 8
     settled = machine.oldest_s[-len(machine.oldest_s) // 2 :]
-    over = sum(age > CONFIG.limit_s["words"] * 1.5 for age in settled)
+    over = sum(age > CONFIG.limit_s.words * 1.5 for age in settled)
     assert over < 0.1 * len(settled)
 
 

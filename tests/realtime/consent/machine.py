@@ -93,8 +93,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Machine:
         machine.orders.add(kind)
         return number
 
-    def build(engine, *arguments):
-        built(engine, *arguments)
+    def build(engine, *arguments, **options):
+        built(engine, *arguments, **options)
         machine.engines.append(engine)
 
     def start_threads(self, workers, *arguments, **options):

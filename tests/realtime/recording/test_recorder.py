@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -19,7 +20,13 @@ from core.events import End
 from core.inputs import AudioChunk, ClockState, DeviceState, EndOfStream, Gap, Tick, VideoFrame
 from core.work import Failed, Work, WorkResult
 from realtime.recording.codec import pack, unpack
-from realtime.recording.header import engine_from, header_of, hello_from, streams_from
+from realtime.recording.header import (
+    engine_from,
+    header_of,
+    hello_from,
+    smaller_whisper_from,
+    streams_from,
+)
 from realtime.recording.recorded_inputs import RecordedRun, RecordedSource, is_recorded_run
 from realtime.recording.recorder import FILE_NAME, Recorder
 from realtime.session import live
@@ -162,6 +169,24 @@ def test_a_recorded_run_is_had_again_with_the_same_events_stamps_and_ticks_inclu
     assert is_recorded_run(tmp_path)
     assert lines(again(tmp_path)[1:]) == lines(said[1:])
     assert lines(again(tmp_path)) == lines(again(tmp_path))
+
+
+@pytest.mark.parametrize("smaller", [True, False])
+def test_the_header_says_whether_there_was_a_smaller_recogniser(hello, smaller):
+    header = header_of(LIVE, fakes.spec(), hello, smaller_whisper=smaller)
+    assert smaller_whisper_from(header) is smaller
+    assert engine_from(header) == (LIVE, fakes.spec())
+
+
+@pytest.mark.parametrize("smaller", [True, False])
+def test_a_run_that_was_recorded_with_it_in_its_configuration_is_still_read(hello, smaller):
+    header = header_of(LIVE, fakes.spec(), hello)
+    del header["smaller_whisper"]
+    values = json.loads(header["engine"])
+    values["load"]["small_whisper"] = smaller
+    header["engine"] = json.dumps(values)
+    assert smaller_whisper_from(header) is smaller
+    assert engine_from(header) == (LIVE, fakes.spec())
 
 
 def test_it_is_also_a_recording_like_any_other(hello, tmp_path):

@@ -30,7 +30,7 @@ from realtime.feed.ingest_client import IngestClient
 from realtime.runs.serve import run_serve
 from realtime.runs.serve_networks import SharedNetworks, once, one_at_a_time
 from realtime.runs.serve_sessions import Sessions
-from realtime.runs.whisper_fallback import with_available_fallback
+from realtime.runs.whisper_fallback import fallback_config
 from realtime.serve_config import ServeConfig, SessionsConfig
 from realtime.session.replay import ReplaySession
 from realtime.session.worker_threads import WorkerThreads
@@ -52,6 +52,7 @@ class Networks:
     """Fakes in place of networks."""
 
     spec = fakes.spec()
+    falls_back = False
 
     def __init__(self, workers=None):
         self._workers = workers or fakes.WORKERS
@@ -353,15 +354,16 @@ def test_sessions_share_one_smaller_recogniser_that_is_loaded_when_the_first_fal
 
 
 @pytest.mark.parametrize(("pulled", "size", "usable"), [(True, "base", True), (False, "base", False)])
-def test_the_ladder_of_a_session_has_the_step_only_where_the_smaller_one_was_pulled(
+def test_there_is_a_smaller_recogniser_only_where_one_was_pulled_and_it_is_another_one(
     monkeypatch, pulled, size, usable
 ):
     monkeypatch.setattr("realtime.runs.whisper_fallback.is_ready", lambda weight: pulled)
-    config = with_available_fallback(ServeConfig.from_mapping({"whisper": {"size": size}}, where="test"))
-    assert config.engine.load.small_whisper is usable
-    assert (config.whisper.smaller is not None) is usable
-    same = with_available_fallback(ServeConfig.from_mapping({"whisper": {"size": "tiny.en"}}, where="test"))
-    assert not same.engine.load.small_whisper
+    config = ServeConfig.from_mapping({"whisper": {"size": size, "language": "en"}}, where="test")
+    smaller = fallback_config(config)
+    assert (smaller is not None) is usable
+    assert smaller is None or (smaller.size, smaller.language) == ("tiny.en", None)
+    assert fallback_config(ServeConfig.from_mapping({"whisper": {"size": "tiny.en"}}, where="test")) is None
+    assert fallback_config(ServeConfig.from_mapping({"whisper": {"smaller": None}}, where="test")) is None
 
 
 def test_the_shipped_file_shows_every_key_with_its_default_and_begins_with_its_command():
