@@ -14,7 +14,7 @@ from core.errors import SourceError, WeightsError
 from core.version import VERSION
 from core.weights import catalogue, is_ready
 from realtime.sources.config import SourcesConfig
-from realtime.sources.device_test import Trial, try_devices
+from realtime.sources.device_test import DeviceTestResult, run_device_test
 from realtime.sources.devices import Device, list_devices
 from realtime.sources.live import LiveSource
 from realtime.sources.open import CAMERA, ME, SCREEN, THEM, open_sources
@@ -122,45 +122,45 @@ def examine_devices(
         source = open_sources(usable)
     if opening is not None:
         opening(source)
-    trials = try_devices(source, duration_s)
-    yield from (judge(trial) for trial in trials.values())
+    results = run_device_test(source, duration_s)
+    yield from (judge(result) for result in results.values())
 
 
-def judge(trial: Trial) -> Check:
+def judge(result: DeviceTestResult) -> Check:
     """What a device's test says about it."""
-    name = _NAMES.get(trial.stream, trial.stream)
-    details = _details(trial)
-    if not trial.present:
-        message = trial.message or f"{name}: nothing came."
+    name = _NAMES.get(result.stream, result.stream)
+    details = _details(result)
+    if not result.present:
+        message = result.message or f"{name}: nothing came."
         fix = (
             _virtual_fix()
-            if name == "loopback" and trial.reason == "unplugged"
-            else _FIXES.get(trial.reason, "")
+            if name == "loopback" and result.reason == "unplugged"
+            else _FIXES.get(result.reason, "")
         )
         return Check(name, "failed", message, fix, details)
-    device = trial.message.partition(": ")[0]
-    if trial.kind == "video":
-        return _judge_pictures(name, device, trial, details)
-    return _judge_sound(name, device, trial, details)
+    device = result.message.partition(": ")[0]
+    if result.kind == "video":
+        return _judge_pictures(name, device, result, details)
+    return _judge_sound(name, device, result, details)
 
 
-def _judge_sound(name: str, device: str, trial: Trial, details: dict[str, object]) -> Check:
-    finding = f"{device}: peak {_level(trial.peak_dbfs)}, mean {_level(trial.rms_dbfs)}."
+def _judge_sound(name: str, device: str, result: DeviceTestResult, details: dict[str, object]) -> Check:
+    finding = f"{device}: peak {_level(result.peak_dbfs)}, mean {_level(result.rms_dbfs)}."
     if name == "loopback":
-        quiet = "" if math.isfinite(trial.peak_dbfs) else " Nothing was playing; that is no fault."
+        quiet = "" if math.isfinite(result.peak_dbfs) else " Nothing was playing; that is no fault."
         return Check(name, "ok", finding + quiet, "", details)
-    if trial.peak_dbfs < QUIET_DBFS:
+    if result.peak_dbfs < QUIET_DBFS:
         return Check(name, "warning", f"{finding} That is very quiet.", "Turn the microphone up.", details)
-    if trial.peak_dbfs > CLIPPED_DBFS:
+    if result.peak_dbfs > CLIPPED_DBFS:
         return Check(name, "warning", f"{finding} It is overdriven.", "Turn the microphone down.", details)
     return Check(name, "ok", finding, "", details)
 
 
-def _judge_pictures(name: str, device: str, trial: Trial, details: dict[str, object]) -> Check:
-    size = f"{trial.size[0]}x{trial.size[1]}" if trial.size else "no pictures"
-    rate = f"{trial.rate_hz:.0f} pictures in a second"
-    finding = f"{device}: {size}, {rate}, brightness {trial.brightness:.0f} of 255."
-    if name == "camera" and trial.rate_hz < _SLOW_HZ:
+def _judge_pictures(name: str, device: str, result: DeviceTestResult, details: dict[str, object]) -> Check:
+    size = f"{result.size[0]}x{result.size[1]}" if result.size else "no pictures"
+    rate = f"{result.rate_hz:.0f} pictures in a second"
+    finding = f"{device}: {size}, {rate}, brightness {result.brightness:.0f} of 255."
+    if name == "camera" and result.rate_hz < _SLOW_HZ:
         return Check(
             name, "warning", finding, "More light, or a smaller picture, makes a camera faster.", details
         )
@@ -195,16 +195,16 @@ def examine_backends() -> Check:
     )
 
 
-def _details(trial: Trial) -> dict[str, object]:
-    common: dict[str, object] = {"reason": trial.reason, "delivered_s": round(trial.delivered_s, 3)}
-    if trial.kind == "video":
+def _details(result: DeviceTestResult) -> dict[str, object]:
+    common: dict[str, object] = {"reason": result.reason, "delivered_s": round(result.delivered_s, 3)}
+    if result.kind == "video":
         return {
             **common,
-            "rate_hz": round(trial.rate_hz, 2),
-            "size": trial.size,
-            "brightness": trial.brightness,
+            "rate_hz": round(result.rate_hz, 2),
+            "size": result.size,
+            "brightness": result.brightness,
         }
-    return {**common, "peak_dbfs": _finite(trial.peak_dbfs), "rms_dbfs": _finite(trial.rms_dbfs)}
+    return {**common, "peak_dbfs": _finite(result.peak_dbfs), "rms_dbfs": _finite(result.rms_dbfs)}
 
 
 def _finite(value: float) -> float | None:

@@ -15,10 +15,10 @@ from realtime.desktop.preview import Preview
 from realtime.desktop.probe import PICTURES, Probe
 from realtime.desktop.region_choice import RegionChoice
 from realtime.desktop.texts import say, text
-from realtime.sources.devices import Device, Kind
+from realtime.sources.devices import Device, DeviceKind
 from realtime.sources.screen import Region, parse_region
 
-TITLES: Final[dict[Kind, str]] = {
+TITLES: Final[dict[DeviceKind, str]] = {
     "microphone": "&Microphone: what I say",
     "loopback": "&Loudspeaker: what the other side says",
     "camera": "&Camera: my face",
@@ -39,7 +39,7 @@ class DeviceRow(QFrame):
 
     changed = Signal()
 
-    def __init__(self, kind: Kind, chosen: str | None, desktop: Region | None, parent: QWidget) -> None:
+    def __init__(self, kind: DeviceKind, chosen: str | None, desktop: Region | None, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("card")
         self.kind = kind
@@ -80,7 +80,7 @@ class DeviceRow(QFrame):
         """What there is now."""
         self.choice.offer(device for device in devices if device.kind == self.kind)
 
-    def try_it(self, open_: Callable[[Kind, str], Source]) -> None:
+    def try_it(self, open_: Callable[[DeviceKind, str], Source]) -> None:
         """Open the device that is chosen, if any, and no other one."""
         self.stop()
         device = self._tried()

@@ -17,14 +17,14 @@ from realtime.desktop.probe import PICTURES, open_device
 from realtime.desktop.texts import say, text
 from realtime.sources.config import SourcesConfig
 from realtime.sources.device_items import DeviceLost
-from realtime.sources.devices import Device, Kind, list_devices
+from realtime.sources.devices import Device, DeviceKind, list_devices
 from realtime.sources.screen import Region, open_mss
 
 LOOK_MS: Final = 66
 CLOSE_S: Final = 1.5
 """How long a device may take to close."""
 
-_NAMES: Final[dict[Kind, str]] = {
+_NAMES: Final[dict[DeviceKind, str]] = {
     "microphone": "microphone",
     "loopback": "loudspeaker",
     "camera": "camera",
@@ -58,7 +58,7 @@ class Hardware:
     """
 
     devices: Callable[[], tuple[Device, ...]] = field(default=list_devices)
-    open_: Callable[[Kind, str, Policy], Source] = field(default=open_device)
+    open_: Callable[[DeviceKind, str, Policy], Source] = field(default=open_device)
     desktop: Callable[[], Region | None] = field(default=whole_desktop)
 
 
@@ -146,7 +146,7 @@ class DevicesPage(QWidget):
         open_ = [_NAMES[row.kind] for row in self.rows if row.probe is not None]
         say(self.sign, f"Open: {', '.join(open_)}." if self.trying and open_ else "", "on", alert=True)
 
-    def _offered(self, kind: Kind) -> bool:
+    def _offered(self, kind: DeviceKind) -> bool:
         return kind not in PICTURES or self._policy.allows("visual")
 
     def _arrange(self) -> None:

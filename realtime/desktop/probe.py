@@ -20,14 +20,19 @@ from core.media.source import Source
 from core.policy import Policy
 from realtime.doctor import judge
 from realtime.sources.config import SourcesConfig
-from realtime.sources.device_test import Trial
-from realtime.sources.devices import Kind
+from realtime.sources.device_test import DeviceTestResult
+from realtime.sources.devices import DeviceKind
 from realtime.sources.open import open_sources
 
 log = logging.getLogger(__name__)
 
-PICTURES: Final[tuple[Kind, ...]] = ("camera", "screen")
-_NOTHING: Final[dict[Kind, None]] = {"microphone": None, "loopback": None, "camera": None, "screen": None}
+PICTURES: Final[tuple[DeviceKind, ...]] = ("camera", "screen")
+_NOTHING: Final[dict[DeviceKind, None]] = {
+    "microphone": None,
+    "loopback": None,
+    "camera": None,
+    "screen": None,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Reading:
     image: Image | None = None
 
 
-def open_device(kind: Kind, device: str, policy: Policy) -> Source:
+def open_device(kind: DeviceKind, device: str, policy: Policy) -> Source:
     """A source of one device alone.
 
     Args:
@@ -125,7 +130,7 @@ class Probe:
             case DeviceState() if item.present:
                 self._tell(present=True)
             case DeviceState():
-                check = judge(Trial(item.stream, "", False, item.reason, item.message))
+                check = judge(DeviceTestResult(item.stream, "", False, item.reason, item.message))
                 opening = item.reason == "starting"
                 self._tell(present=None if opening else False, message=check.finding, fix=check.fix)
 

@@ -23,9 +23,9 @@ from realtime.feed.ingest_frame import IngestFrame, read
 from realtime.feed.ingest_schedule import PlayoutSchedule
 from realtime.feed.server_messages import Ack
 from realtime.sources.audio_track import AudioTrack
-from realtime.sources.device_items import Block, DeviceItem, Opened, Picture
-from realtime.sources.picture_track import PictureTrack
-from realtime.sources.pictures import RateLimit, from_bgr
+from realtime.sources.device_items import AudioBlock, DeviceItem, Opened, CapturedFrame
+from realtime.sources.video_track import VideoTrack
+from realtime.sources.pictures import FrameRateLimiter, from_bgr
 
 MAX_AHEAD_S: Final = 10.0
 """So much may arrive before it is due. More is refused: it was not spoken just now."""
@@ -49,7 +49,7 @@ class _StreamState:
     """One stream on its way in."""
 
     info: IngestStream
-    track: AudioTrack | PictureTrack
+    track: AudioTrack | VideoTrack
     number: int = -1
     t_s: float = 0.0
     received_s: float = 0.0
@@ -59,7 +59,7 @@ class _StreamState:
     acked_dropped: int = 0
     discontinuous: bool = True
     first_sample: int = 0
-    limit: RateLimit = field(default_factory=lambda: RateLimit(MAX_HZ))
+    limit: FrameRateLimiter = field(default_factory=lambda: FrameRateLimiter(MAX_HZ))
     pictures: deque[_Waiting] = field(default_factory=deque)
 
 
@@ -297,15 +297,15 @@ def _device_item(state: _StreamState, frame: IngestFrame) -> DeviceItem | None:
     if state.info.kind == "audio":
         samples = np.frombuffer(frame.payload, "<i2").astype(np.float32) / 32_768.0
         first, state.first_sample = state.first_sample, state.first_sample + len(samples)
-        return Block(t_s + _length_s(frame, state.info), first, samples[:, None])
+        return AudioBlock(t_s + _length_s(frame, state.info), first, samples[:, None])
     image = _decoded(frame.payload) if state.limit.keeps(t_s) else None
-    return None if image is None else Picture(t_s, image)
+    return None if image is None else CapturedFrame(t_s, image)
 
 
-def _track(stream: IngestStream) -> AudioTrack | PictureTrack:
+def _track(stream: IngestStream) -> AudioTrack | VideoTrack:
     if stream.kind == "audio":
         return AudioTrack(stream.name, stream.name, missing_after_s=MISSING_AFTER_S)
-    return PictureTrack(
+    return VideoTrack(
         stream.name, stream.name, missing_after_s=MISSING_AFTER_S, still_is_missing=False, latency_s=0.0
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.inputs import Samples
-from realtime.sources.clock_model import Fit
+from realtime.sources.clock_model import ClockFit
 from realtime.sources.drift_resampler import DriftResampler
 
 _HORIZON_S: Final = 20.0
@@ -19,7 +19,7 @@ _GENTLE: Final = 0.0002
 _ROUGH_FROM_S: Final = 0.05
 
 
-class AudioRun:
+class AudioSegment:
     """Resamples blocks and keeps what has been given next to where the clock says it belongs.
 
     Args:
@@ -35,7 +35,7 @@ class AudioRun:
         self._resampler = DriftResampler(rate_hz)
         self.error_s = 0.0
 
-    def push(self, samples: NDArray[np.float32], end_device_s: float, fit: Fit) -> Samples:
+    def push(self, samples: NDArray[np.float32], end_device_s: float, fit: ClockFit) -> Samples:
         """Take a block in whose last sample the device counts as `end_device_s`; give what is ready."""
         limit = _GENTLE if abs(self.error_s) < _ROUGH_FROM_S else 1.0
         pull = 0.0

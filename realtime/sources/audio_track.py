@@ -17,10 +17,10 @@ from typing import Final
 import numpy as np
 
 from core.inputs import SAMPLE_RATE, AudioChunk, ClockState, EndOfStream, Gap, Samples, SourceInput
-from realtime.sources.audio_segment import AudioRun
-from realtime.sources.clock_model import ClockLine
-from realtime.sources.device_items import REASONS, Block, DeviceItem, Lost, Opened
-from realtime.sources.device_status import Presence
+from realtime.sources.audio_segment import AudioSegment
+from realtime.sources.clock_model import ClockModel
+from realtime.sources.device_items import REASONS, AudioBlock, DeviceItem, Lost, Opened
+from realtime.sources.device_status import DeviceStatus
 
 MARGIN_S: Final = 0.25
 """While a device is lost its stream follows the time at this distance, so that what comes back fits in."""
@@ -70,15 +70,15 @@ class AudioTrack:
         fills_silence: bool = False,
     ) -> None:
         self._stream = stream
-        self._presence = Presence(stream, device)
+        self._status = DeviceStatus(stream, device)
         self._missing_after_s = missing_after_s
         self._zero_is_missing = zero_is_missing
         self._fills_silence = fills_silence
         self._position = 0  # of the next sample, 16 kHz
         self._opened: Opened | None = None
-        self._line: ClockLine | None = None
-        self._run: AudioRun | None = None
-        self._held: list[Block] = []
+        self._clock_model: ClockModel | None = None
+        self._segment: AudioSegment | None = None
+        self._held: list[AudioBlock] = []
         self._next_frame = 0
         self._trim = 0
         self._heard_s = 0.0  # when the device last said anything
@@ -98,8 +98,8 @@ class AudioTrack:
             case Lost():
                 out = self._stop(item.reason)
                 self._opened = None
-                return [*out, *self._presence.lost(self._now_s, item.reason, item.detail)]
-            case Block():
+                return [*out, *self._status.lost(self._now_s, item.reason, item.detail)]
+            case AudioBlock():
                 return self._block(item) if self._opened is not None else []
             case _:
                 return []
@@ -110,14 +110,14 @@ class AudioTrack:
         quiet_s = now_s - self._heard_s
         if slept and self._opened is not None:
             out += self._stop("suspended")
-            out += self._presence.lost(self._now_s, "suspended")
+            out += self._status.lost(self._now_s, "suspended")
         if self._opened is not None and self._fills_silence and not slept:
             return [*out, *self._fill(now_s)] if quiet_s > _SILENT_AFTER_S else out
         if self._opened is not None and quiet_s > self._missing_after_s:
             out += self._stop("no_data")
-            out += self._presence.lost(self._now_s, "no_data")
-        if self._run is None and not self._held and not self._presence.present:
-            out += self._presence.lost(self._now_s, "starting") if self._opened is None else []
+            out += self._status.lost(self._now_s, "no_data")
+        if self._segment is None and not self._held and not self._status.present:
+            out += self._status.lost(self._now_s, "starting") if self._opened is None else []
             out += self._follow(now_s)
         return out
 
@@ -129,44 +129,44 @@ class AudioTrack:
     # -- blocks to their place ------------------------------------------------------------------------
 
     def _open(self, opened: Opened) -> list[SourceInput]:
-        out = self._stop(self._presence.reason or "no_data")
-        self._opened, self._line = opened, None
-        self._presence.device = opened.device
+        out = self._stop(self._status.reason or "no_data")
+        self._opened, self._clock_model = opened, None
+        self._status.device = opened.device
         self._heard_s, self._next_frame, self._zeros_since_s = opened.at_s, 0, None
         return out
 
-    def _block(self, block: Block) -> list[SourceInput]:
+    def _block(self, block: AudioBlock) -> list[SourceInput]:
         self._heard_s = block.at_s
         self.behind_s = self._explained_s(block)
         out = self._note_zeros(block)
-        if self._run is not None and (
-            abs(self._run.error_s) > _ASTRAY_S or self._lateness_s(block) < -_ASTRAY_S
+        if self._segment is not None and (
+            abs(self._segment.error_s) > _ASTRAY_S or self._lateness_s(block) < -_ASTRAY_S
         ):
             # Nothing comes too early: what seems to was preceded by a pile of old sound, which came at once.
-            out += self._end_run()
-            self._line, self._hole = None, "no_data"
+            out += self._end_segment()
+            self._clock_model, self._hole = None, "no_data"
         if (
-            self._line is None
+            self._clock_model is None
             or self._held
-            or self._run is None
+            or self._segment is None
             or self._lateness_s(block) - self.behind_s > _LATE_S
         ):
             self._held.append(block)
             return out + self._settle()
-        self._add(self._line, block)
+        self._add(self._clock_model, block)
         return out + self._feed(block)
 
     def _settle(self) -> list[SourceInput]:
         """Decide about what is held back, if it can be decided; its last block has just come."""
         last = self._held[-1]
         waited_s = last.at_s - self._held[0].at_s
-        if self._line is not None and self._lateness_s(last) - self.behind_s < _IN_TIME_S:
-            return self._release(self._line)
-        if waited_s < (_ANCHOR_S if self._line is None else _DOUBT_S):
+        if self._clock_model is not None and self._lateness_s(last) - self.behind_s < _IN_TIME_S:
+            return self._release(self._clock_model)
+        if waited_s < (_ANCHOR_S if self._clock_model is None else _DOUBT_S):
             return []
         if self._piles_up() and waited_s < _PILE_S:
             return []
-        return self._release(ClockLine() if self._line is None else self._moved_line())
+        return self._release(ClockModel() if self._clock_model is None else self._moved_clock_model())
 
     def _piles_up(self) -> bool:
         """Whether blocks come faster than they can be recorded: old ones, which say nothing of the time."""
@@ -177,68 +177,68 @@ class AudioTrack:
         recorded_s = (last.first_frame - first.first_frame) / self._opened.rate_hz
         return recorded_s > _PILING * (last.at_s - first.at_s) + _JITTER_S
 
-    def _moved_line(self) -> ClockLine:
+    def _moved_clock_model(self) -> ClockModel:
         """Samples are lost: from here on the device's count lies elsewhere."""
-        slope = self._line.fit.slope if self._line is not None else 0.0
-        return ClockLine(slope)
+        slope = self._clock_model.fit.slope if self._clock_model is not None else 0.0
+        return ClockModel(slope)
 
-    def _release(self, line: ClockLine) -> list[SourceInput]:
+    def _release(self, clock_model: ClockModel) -> list[SourceInput]:
         held, self._held = self._held, []
-        moved = line is not self._line
-        self._line = line
+        moved = clock_model is not self._clock_model
+        self._clock_model = clock_model
         for block in held:
             # What lies further back may be of a pile of old sound, whose arrivals say nothing of the time.
             if held[-1].at_s - block.at_s <= _ANCHOR_S:
-                self._add(line, block)
-        out: list[SourceInput] = self._end_run() if moved else []
-        if moved and self._presence.present:
+                self._add(clock_model, block)
+        out: list[SourceInput] = self._end_segment() if moved else []
+        if moved and self._status.present:
             self._hole = "no_data"
         for block in held:
             out += self._feed(block)
         return out
 
-    def _feed(self, block: Block) -> list[SourceInput]:
+    def _feed(self, block: AudioBlock) -> list[SourceInput]:
         assert self._opened is not None
-        assert self._line is not None
+        assert self._clock_model is not None
         out: list[SourceInput] = []
-        rate_hz, fit = self._opened.rate_hz, self._line.fit
-        if self._run is not None and block.first_frame != self._next_frame:
+        rate_hz, fit = self._opened.rate_hz, self._clock_model.fit
+        if self._segment is not None and block.first_frame != self._next_frame:
             lost_s = (block.first_frame - self._next_frame) / rate_hz
             self.counters["overflow_samples"] += round(lost_s * SAMPLE_RATE)
-            out += self._end_run()
+            out += self._end_segment()
             self._hole = "overflow"
-        if self._run is None:
-            out += self._start_run(fit.arrival_s(block.first_frame / rate_hz))
+        if self._segment is None:
+            out += self._start_segment(fit.arrival_s(block.first_frame / rate_hz))
         self._next_frame = block.first_frame + len(block.samples)
-        assert self._run is not None
-        out += self._give(self._run.push(block.samples, self._next_frame / rate_hz, fit))
+        assert self._segment is not None
+        out += self._give(self._segment.push(block.samples, self._next_frame / rate_hz, fit))
         return out + self._clock_state()
 
     # -- runs -----------------------------------------------------------------------------------------
 
-    def _start_run(self, start_s: float) -> list[SourceInput]:
+    def _start_segment(self, start_s: float) -> list[SourceInput]:
         assert self._opened is not None
-        self._run = AudioRun(start_s, self._opened.rate_hz)
+        self._segment = AudioSegment(start_s, self._opened.rate_hz)
         start = round(start_s * SAMPLE_RATE)
         self._trim = max(0, self._position - start)
         out: list[SourceInput] = []
         if start > self._position:
-            self._hole = self._presence.reason or self._hole
+            self._hole = self._status.reason or self._hole
             out += self._hole_until(start)
-        if not self._presence.present and (self._zeros_since_s is None or not self._zero_is_missing):
-            out += self._presence.back(self._now_s)
+        if not self._status.present and (self._zeros_since_s is None or not self._zero_is_missing):
+            out += self._status.back(self._now_s)
         return out
 
-    def _end_run(self) -> list[SourceInput]:
-        run, self._run = self._run, None
-        return self._give(run.flush()) if run is not None else []
+    def _end_segment(self) -> list[SourceInput]:
+        segment, self._segment = self._segment, None
+        return self._give(segment.flush()) if segment is not None else []
 
     def _stop(self, reason: str) -> list[SourceInput]:
         """Nothing continues: give what was captured. `reason` explains the hole that follows."""
         out: list[SourceInput] = []
         if self._held and self._opened is not None:
-            out += self._release(self._line if self._line is not None else ClockLine())
-        out += self._end_run()
+            out += self._release(self._clock_model if self._clock_model is not None else ClockModel())
+        out += self._end_segment()
         self._hole, self.behind_s = reason, 0.0
         return out
 
@@ -258,14 +258,14 @@ class AudioTrack:
         end = round((now_s - MARGIN_S) * SAMPLE_RATE)
         if end - self._position < _PIECE_S * SAMPLE_RATE:
             return []
-        self._hole = self._presence.reason or self._hole
+        self._hole = self._status.reason or self._hole
         return self._hole_until(end)
 
     def _fill(self, now_s: float) -> list[SourceInput]:
         out = self._stop("no_data")
         end = round((now_s - _SILENT_AFTER_S) * SAMPLE_RATE)
         if end - self._position >= _PIECE_S * SAMPLE_RATE / 2:
-            out += self._presence.back(self._now_s)
+            out += self._status.back(self._now_s)
             out += self._hole_until(end)
         return out
 
@@ -280,49 +280,49 @@ class AudioTrack:
 
     # -- small things ---------------------------------------------------------------------------------
 
-    def _note_zeros(self, block: Block) -> list[SourceInput]:
+    def _note_zeros(self, block: AudioBlock) -> list[SourceInput]:
         if not self._zero_is_missing:
             return []
         if block.samples.any():
             self._zeros_since_s = None
-            return [*self._presence.back(self._now_s)] if self._run is not None else []
+            return [*self._status.back(self._now_s)] if self._segment is not None else []
         if self._zeros_since_s is None:
             self._zeros_since_s = block.at_s
         if block.at_s - self._zeros_since_s < self._missing_after_s:
             return []
-        return [*self._presence.lost(self._now_s, "all_zero")]
+        return [*self._status.lost(self._now_s, "all_zero")]
 
     def _clock_state(self) -> list[SourceInput]:
         t_s = self._now_s
         if t_s - self._clock_told_s < _CLOCK_EVERY_S:
             return []
-        assert self._run is not None
-        assert self._line is not None
+        assert self._segment is not None
+        assert self._clock_model is not None
         assert self._opened is not None
         self._clock_told_s = t_s
-        fit = self._line.fit
+        fit = self._clock_model.fit
         unknown_s = 0.005 + self._opened.latency_s / 2
         drift_ppm = 0.0 - fit.slope * 1e6
-        return [ClockState(self._stream, t_s, drift_ppm, -self._run.error_s, fit.spread_s + unknown_s)]
+        return [ClockState(self._stream, t_s, drift_ppm, -self._segment.error_s, fit.spread_s + unknown_s)]
 
-    def _lateness_s(self, block: Block) -> float:
+    def _lateness_s(self, block: AudioBlock) -> float:
         assert self._opened is not None
-        assert self._line is not None
+        assert self._clock_model is not None
         end_s = (block.first_frame + len(block.samples)) / self._opened.rate_hz
-        return block.at_s - self._opened.latency_s - self._line.fit.arrival_s(end_s)
+        return block.at_s - self._opened.latency_s - self._clock_model.fit.arrival_s(end_s)
 
-    def _explained_s(self, block: Block) -> float:
+    def _explained_s(self, block: AudioBlock) -> float:
         """How much of a block's delay is this program's: as much as the device and the clock agree on."""
-        if self._line is None or not self._line.known:
+        if self._clock_model is None or not self._clock_model.known:
             return 0.0
         return min(block.waited_s, max(0.0, self._lateness_s(block)))
 
-    def _add(self, line: ClockLine, block: Block) -> None:
+    def _add(self, clock_model: ClockModel, block: AudioBlock) -> None:
         assert self._opened is not None
         if self._explained_s(block) > _WAITED_S:
             return
         end_s = (block.first_frame + len(block.samples)) / self._opened.rate_hz
-        line.add(end_s, block.at_s - self._opened.latency_s)
+        clock_model.add(end_s, block.at_s - self._opened.latency_s)
 
     @property
     def _now_s(self) -> float:

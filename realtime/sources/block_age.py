@@ -13,14 +13,14 @@ _LONGEST_S: Final = 60.0
 """Ages beyond are no ages: some systems leave the time of recording out."""
 
 
-class Times(Protocol):
+class StreamTimes(Protocol):
     """PortAudio's times of one block, in seconds of the stream's own clock."""
 
     inputBufferAdcTime: float
     currentTime: float
 
 
-class Waiting:
+class BlockAge:
     """Tells how much older a block is than blocks have to be.
 
     What every block's age has in it, the hardware's latency, is the least that was seen within the last
@@ -32,7 +32,7 @@ class Waiting:
         self._least_s = self._least_before_s = math.inf
         self._turn_s = -math.inf
 
-    def of(self, times: Times, length_s: float) -> float:
+    def of(self, times: StreamTimes, length_s: float) -> float:
         """Seconds that a block has waited.
 
         Args:

@@ -1,6 +1,7 @@
 """A camera through OpenCV, which blocks for ever or repeats a picture for ever when the camera is gone.
 
-So it is read in a thread of its own that the `Keeper` watches, and the `PictureTrack` looks for repetition.
+So it is read in a thread of its own that the `DeviceSupervisor` watches, and the `VideoTrack` looks for
+repetition.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from collections.abc import Callable
 from typing import Final, Protocol, cast
 
 from core.inputs import Image
-from realtime.sources.device_items import DeviceLost, Opened, Picture
-from realtime.sources.driver import Port
-from realtime.sources.pictures import RateLimit, from_bgr
+from realtime.sources.device_items import CapturedFrame, DeviceLost, Opened
+from realtime.sources.driver import DriverHandle
+from realtime.sources.pictures import FrameRateLimiter, from_bgr
 from realtime.sources.pulse_server import DEFAULT
 
 log = logging.getLogger(__name__)
@@ -88,34 +89,34 @@ class CameraDriver:
         self._is_listed = is_listed
         self.label = "camera" if device == DEFAULT else f"camera {device}"
 
-    def run(self, port: Port) -> None:
-        """Read until the port closes. Raises DeviceLost when the camera is lost."""
+    def run(self, handle: DriverHandle) -> None:
+        """Read until the handle closes. Raises DeviceLost when the camera is lost."""
         if isinstance(self._device, int) and not self._is_listed(self._device):
             raise DeviceLost("unplugged", "no such camera")
         capture = self._capture(self._device)
         try:
             if not capture.isOpened():
                 raise self._not_opened()
-            port.put(Opened(port.clock(), self.label))
-            self._read(port, capture)
+            handle.put(Opened(handle.clock(), self.label))
+            self._read(handle, capture)
         finally:
             capture.release()
 
-    def _read(self, port: Port, capture: VideoCapture) -> None:
-        limit = RateLimit(self._max_hz)
+    def _read(self, handle: DriverHandle, capture: VideoCapture) -> None:
+        limit = FrameRateLimiter(self._max_hz)
         failures = 0
-        while not port.wait(0.0):
+        while not handle.wait(0.0):
             there, image = capture.read()
-            at_s = port.clock()
+            at_s = handle.clock()
             if there and image is not None:
                 failures = 0
                 if limit.keeps(at_s):
-                    port.put(Picture(at_s, from_bgr(image, self._max_side)))
+                    handle.put(CapturedFrame(at_s, from_bgr(image, self._max_side)))
                 continue
             failures += 1
             if failures >= _FAILURES:
                 raise DeviceLost("unplugged", "the camera gives no more pictures")
-            port.wait(0.05)
+            handle.wait(0.05)
 
     def _not_opened(self) -> DeviceLost:
         path = f"/dev/video{self._device}" if isinstance(self._device, int) else self._device

@@ -8,16 +8,16 @@ from typing import Final, Protocol
 from core.events import StreamInfo
 from core.inputs import SourceInput
 from realtime.sources.device_items import DeviceItem
-from realtime.sources.driver import Driver, Keeper
-from realtime.sources.picture_track import PictureTrack
-from realtime.sources.ring import Ring
+from realtime.sources.driver import DeviceSupervisor, Driver
+from realtime.sources.ring import RingBuffer
+from realtime.sources.video_track import VideoTrack
 
 REOPEN_FROZEN_S: Final = 2.0
 """A camera that repeats its picture for so long is closed and opened again."""
 
 
-class Track(Protocol):
-    """Turns what a device says into inputs of one stream; see `AudioTrack` and `PictureTrack`."""
+class CaptureTrack(Protocol):
+    """Turns what a device says into inputs of one stream; see `AudioTrack` and `VideoTrack`."""
 
     counters: dict[str, int]
     behind_s: float
@@ -45,27 +45,27 @@ class Capture:
         capacity: items that may wait for the reader: 30 s of sound, or a few pictures.
     """
 
-    def __init__(self, info: StreamInfo, driver: Driver, track: Track, capacity: int) -> None:
+    def __init__(self, info: StreamInfo, driver: Driver, track: CaptureTrack, capacity: int) -> None:
         self.info = info
         self.label = driver.label
         self._driver = driver
         self._track = track
         self._capacity = capacity
-        self._ring: Ring | None = None
-        self._keeper: Keeper | None = None
+        self._ring: RingBuffer | None = None
+        self._supervisor: DeviceSupervisor | None = None
         self._restarted_s = 0.0
         self._dropped = 0
 
     def start(self, clock: Callable[[], float], notify: Callable[[], None]) -> None:
         """Open the device, in a thread of its own; `clock` gives seconds of stream time."""
-        self._ring = Ring(self._capacity, notify)
-        self._keeper = Keeper(self._driver, clock, self._ring.put)
-        self._keeper.start()
+        self._ring = RingBuffer(self._capacity, notify)
+        self._supervisor = DeviceSupervisor(self._driver, clock, self._ring.put)
+        self._supervisor.start()
 
     def advance(self, now_s: float, *, silent_s: float = 0.0) -> list[SourceInput]:
-        """What has come, and what the time makes of it. `silent_s`: see `Jump`."""
+        """What has come, and what the time makes of it. `silent_s`: see `ClockJump`."""
         assert self._ring is not None
-        assert self._keeper is not None
+        assert self._supervisor is not None
         items = self._ring.drain()
         # A full ring keeps the newest only; that it had to drop some shows that the machine was awake, too.
         dropped, self._dropped = self._ring.dropped - self._dropped, self._ring.dropped
@@ -83,15 +83,15 @@ class Capture:
         self._look_after(now_s)
         return out
 
-    def let_go(self) -> None:
+    def request_stop(self) -> None:
         """Tell the device's thread to end, without waiting for it."""
-        if self._keeper is not None:
-            self._keeper.stop(join_s=0.0)
+        if self._supervisor is not None:
+            self._supervisor.stop(join_s=0.0)
 
     def stop(self) -> None:
         """Close the device."""
-        if self._keeper is not None:
-            self._keeper.stop()
+        if self._supervisor is not None:
+            self._supervisor.stop()
 
     def finish(self, now_s: float) -> list[SourceInput]:
         """After `stop`: what is left, and the stream's end."""
@@ -104,7 +104,7 @@ class Capture:
     def counters(self) -> dict[str, int]:
         """What was dropped, came too late, and how often the device was opened again."""
         dropped = self._ring.dropped if self._ring is not None else 0
-        reopened = self._keeper.reopened if self._keeper is not None else 0
+        reopened = self._supervisor.reopened if self._supervisor is not None else 0
         return {**self._track.counters, "dropped_items": dropped, "reopened": reopened}
 
     @property
@@ -113,9 +113,9 @@ class Capture:
         return self._track.behind_s
 
     def _look_after(self, now_s: float) -> None:
-        assert self._keeper is not None
-        self._keeper.check(now_s)
-        frozen = isinstance(self._track, PictureTrack) and self._track.frozen_for_s > REOPEN_FROZEN_S
+        assert self._supervisor is not None
+        self._supervisor.check(now_s)
+        frozen = isinstance(self._track, VideoTrack) and self._track.frozen_for_s > REOPEN_FROZEN_S
         if frozen and now_s - self._restarted_s > 2 * REOPEN_FROZEN_S:
             self._restarted_s = now_s
-            self._keeper.restart()
+            self._supervisor.restart()

@@ -10,7 +10,7 @@ _SET_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Jump:
+class ClockJump:
     """What happened since the last look.
 
     Attributes:
@@ -24,14 +24,14 @@ class Jump:
     set_s: float
 
 
-class JumpWatch:
+class ClockJumpDetector:
     """Compares a steady and a wall clock. Look often."""
 
     def __init__(self) -> None:
         self._steady_s: float | None = None
         self._distance_s = 0.0
 
-    def look(self, steady_s: float, wall_s: float) -> Jump | None:
+    def look(self, steady_s: float, wall_s: float) -> ClockJump | None:
         """What happened since the last look, or None."""
         before_s, self._steady_s = self._steady_s, steady_s
         distance_s, self._distance_s = self._distance_s, wall_s - steady_s
@@ -39,5 +39,5 @@ class JumpWatch:
             return None
         silent_s = steady_s - before_s
         set_s = self._distance_s - distance_s
-        jump = Jump(silent_s if silent_s > _SLEPT_S else 0.0, set_s if abs(set_s) > _SET_S else 0.0)
+        jump = ClockJump(silent_s if silent_s > _SLEPT_S else 0.0, set_s if abs(set_s) > _SET_S else 0.0)
         return jump if jump.silent_s or jump.set_s else None

@@ -25,7 +25,7 @@ _SLOPE_EVERY_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class ClockFit:
     """arrival = device_s * (1 + slope) + offset_s, at the lower edge.
 
     Attributes:
@@ -43,7 +43,7 @@ class Fit:
         return device_s + self.slope * device_s + self.offset_s
 
 
-class ClockLine:
+class ClockModel:
     """Takes pairs of device time and arrival in; gives the line.
 
     Args:
@@ -54,7 +54,7 @@ class ClockLine:
         self._slope = slope
         self._buckets: deque[tuple[float, float]] = deque(maxlen=_KEEP)  # device_s, least delay
         self._number = -1
-        self._fit: Fit | None = None
+        self._fit: ClockFit | None = None
         self._slope_due_s = 0.0
 
     def add(self, device_s: float, arrival_s: float) -> None:
@@ -75,7 +75,7 @@ class ClockLine:
         return bool(self._buckets)
 
     @property
-    def fit(self) -> Fit:
+    def fit(self) -> ClockFit:
         """The line so far. Recomputed about once a second, its slope less often.
 
         Raises:
@@ -87,7 +87,7 @@ class ClockLine:
             self._fit = self._fitted()
         return self._fit
 
-    def _fitted(self) -> Fit:
+    def _fitted(self) -> ClockFit:
         times_s, delays_s = np.array(self._buckets, dtype=np.float64).T
         if times_s[-1] - times_s[0] >= _TRUST_AFTER_S and times_s[-1] >= self._slope_due_s:
             self._slope = _theil_sen(times_s, delays_s)
@@ -97,7 +97,7 @@ class ClockLine:
         recent = above[-_RECENT:]
         offset_s = float(recent.min() if len(above) < _RECENT else np.median(recent))
         spread_s = float(np.median(np.abs(recent - offset_s)))
-        return Fit(self._slope, offset_s, spread_s)
+        return ClockFit(self._slope, offset_s, spread_s)
 
 
 def _theil_sen(times_s: np.typing.NDArray[np.float64], delays_s: np.typing.NDArray[np.float64]) -> float:

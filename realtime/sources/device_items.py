@@ -60,7 +60,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Block:
+class AudioBlock:
     """Sound as it came from the device.
 
     Attributes:
@@ -77,7 +77,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class CapturedFrame:
     """A picture as it came from the device; (H, W, 3) uint8, RGB.
 
     Attributes:
@@ -100,4 +100,4 @@ class Lost:
     detail: str = ""
 
 
-DeviceItem = Opened | Block | Picture | Lost
+DeviceItem = Opened | AudioBlock | CapturedFrame | Lost

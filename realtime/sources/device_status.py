@@ -6,7 +6,7 @@ from core.inputs import DeviceState
 from realtime.sources.device_items import REASONS
 
 
-class Presence:
+class DeviceStatus:
     """State of one stream's device.
 
     Args:

@@ -15,7 +15,7 @@ OPENING_S = 6.0
 
 
 @dataclass(slots=True)
-class Trial:
+class DeviceTestResult:
     """What one stream gave.
 
     Attributes:
@@ -68,23 +68,23 @@ class Trial:
                 self.brightness = float(item.image.mean())
 
 
-def try_devices(source: LiveSource, duration_s: float) -> dict[str, Trial]:
+def run_device_test(source: LiveSource, duration_s: float) -> dict[str, DeviceTestResult]:
     """Run a source until every stream had `duration_s` since it began to deliver, or said why it cannot.
 
     Returns:
         Stream -> what it gave.
     """
-    trials = {info.name: Trial(info.name, info.kind) for info in source.streams}
+    results = {info.name: DeviceTestResult(info.name, info.kind) for info in source.streams}
     begun_s: float | None = None
     with source:
         for item in source.inputs():
-            trials[item.stream].take(item)
+            results[item.stream].take(item)
             now_s = source.now_s()
-            if begun_s is None and (all(t.enough for t in trials.values()) or now_s > OPENING_S):
+            if begun_s is None and (all(t.enough for t in results.values()) or now_s > OPENING_S):
                 begun_s = now_s
             if begun_s is not None and now_s - begun_s >= duration_s:
                 break
-    return trials
+    return results
 
 
 def _decibels(amplitude: float) -> float:

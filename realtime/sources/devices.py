@@ -17,7 +17,7 @@ from realtime.sources.pulse_server import DEFAULT, PulseServer
 from realtime.sources.screen import open_mss
 from realtime.sources.soundcard_loopback import load_soundcard
 
-Kind = Literal["microphone", "loopback", "camera", "screen"]
+DeviceKind = Literal["microphone", "loopback", "camera", "screen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Device:
         is_default: whether "default" means it.
     """
 
-    kind: Kind
+    kind: DeviceKind
     id: str
     name: str
     is_default: bool

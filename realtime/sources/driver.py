@@ -24,7 +24,7 @@ MAX_LEFT_BEHIND: Final = 8
 """Threads that may hang at once; then no further one is started until one of them comes back."""
 
 
-class Port:
+class DriverHandle:
     """A driver's side of the hand-over.
 
     Args:
@@ -32,7 +32,9 @@ class Port:
         accept: takes an item, and whether this port may still speak.
     """
 
-    def __init__(self, clock: Callable[[], float], accept: Callable[[Port, DeviceItem], None]) -> None:
+    def __init__(
+        self, clock: Callable[[], float], accept: Callable[[DriverHandle, DeviceItem], None]
+    ) -> None:
         self.clock = clock
         self._accept = accept
         self.closing = threading.Event()
@@ -61,7 +63,7 @@ class Driver(Protocol):
 
     label: str
 
-    def run(self, port: Port) -> None:
+    def run(self, handle: DriverHandle) -> None:
         """Put `Opened`, then data, until `port.closing` is set.
 
         Raises:
@@ -70,7 +72,7 @@ class Driver(Protocol):
         ...
 
 
-class Keeper:
+class DeviceSupervisor:
     """Runs a driver until it is stopped.
 
     Args:
@@ -84,7 +86,7 @@ class Keeper:
         self._clock = clock
         self._put = put
         self._lock = threading.Lock()
-        self._ports: list[Port] = []
+        self._handles: list[DriverHandle] = []
         self._stopped = False
         self._told_lost = False
         self.reopened = 0
@@ -98,26 +100,26 @@ class Keeper:
     def check(self, now_s: float) -> None:
         """Start another thread when the newest one hangs."""
         with self._lock:
-            hangs = self._ports and now_s - self._ports[-1].seen_s > HUNG_AFTER_S
-            if hangs and not self._stopped and len(self._ports) <= MAX_LEFT_BEHIND:
+            hangs = self._handles and now_s - self._handles[-1].seen_s > HUNG_AFTER_S
+            if hangs and not self._stopped and len(self._handles) <= MAX_LEFT_BEHIND:
                 log.warning("%s hangs; another attempt is made", self._driver.label)
                 self._launch()
 
     def restart(self) -> None:
         """Have the device closed and opened again."""
         with self._lock:
-            if not self._stopped and self._ports:
-                for port in self._ports:
-                    port.closing.set()
+            if not self._stopped and self._handles:
+                for handle in self._handles:
+                    handle.closing.set()
                 self._launch()
 
     def stop(self, join_s: float = 1.0) -> None:
         """End the thread and do not start another. One that hangs is left behind."""
         with self._lock:
             self._stopped = True
-            ports = list(self._ports)
-        for port in ports:
-            port.closing.set()
+            handles = list(self._handles)
+        for handle in handles:
+            handle.closing.set()
         for thread in threading.enumerate():
             if thread.name == self._thread_name:
                 thread.join(join_s)
@@ -127,69 +129,69 @@ class Keeper:
         return f"device {id(self):x}"
 
     def _launch(self) -> None:
-        port = Port(self._clock, self._accept)
-        self._ports.append(port)
-        threading.Thread(target=self._keep, args=(port,), name=self._thread_name, daemon=True).start()
+        handle = DriverHandle(self._clock, self._accept)
+        self._handles.append(handle)
+        threading.Thread(target=self._keep, args=(handle,), name=self._thread_name, daemon=True).start()
 
-    def _accept(self, port: Port, item: DeviceItem) -> None:
-        port.delivered = True
-        if len(self._ports) > 1:
-            self._settle(port)
-            if port.closing.is_set():
+    def _accept(self, handle: DriverHandle, item: DeviceItem) -> None:
+        handle.delivered = True
+        if len(self._handles) > 1:
+            self._settle(handle)
+            if handle.closing.is_set():
                 return
-        self._note_opened(port, item)
+        self._note_opened(handle, item)
         self._put(item)
 
-    def _note_opened(self, port: Port, item: DeviceItem) -> None:
+    def _note_opened(self, handle: DriverHandle, item: DeviceItem) -> None:
         """Who was left behind and delivers again has not been closed: its device counts as open once more.
 
         Meanwhile another thread's attempt may have failed, and the device been told to be lost.
         """
         if isinstance(item, Opened):
-            port.opened = item
-        elif self._told_lost and port.opened is not None:
-            self._put(replace(port.opened, at_s=item.at_s))
+            handle.opened = item
+        elif self._told_lost and handle.opened is not None:
+            self._put(replace(handle.opened, at_s=item.at_s))
         self._told_lost = False
 
-    def _settle(self, chosen: Port) -> None:
+    def _settle(self, chosen: DriverHandle) -> None:
         """Who delivers is listened to; the others are told to end."""
         with self._lock:
-            if chosen in self._ports:
-                for port in self._ports:
-                    if port is not chosen:
-                        port.closing.set()
-                self._ports = [chosen]
+            if chosen in self._handles:
+                for handle in self._handles:
+                    if handle is not chosen:
+                        handle.closing.set()
+                self._handles = [chosen]
 
-    def _keep(self, port: Port) -> None:
+    def _keep(self, handle: DriverHandle) -> None:
         pause_s, growth, longest_s = BACK_OFF_S
         surprise = ""
-        while not port.closing.is_set():
-            port.delivered = False
-            port.opened = None
+        while not handle.closing.is_set():
+            handle.delivered = False
+            handle.opened = None
             try:
-                self._driver.run(port)
+                self._driver.run(handle)
             except DeviceLost as lost:
-                if port.delivered:
+                if handle.delivered:
                     pause_s = BACK_OFF_S[0]
-                self._tell_lost(port, lost)
+                self._tell_lost(handle, lost)
             except Exception as error:
                 # A library's surprise must not end the stream for good.
                 level = logging.DEBUG if repr(error) == surprise else logging.ERROR
                 surprise = repr(error)  # the same one again and again is told once
                 log.log(level, "%s failed", self._driver.label, exc_info=error)
-                self._tell_lost(port, DeviceLost("failed", type(error).__name__))
-            if port.wait(pause_s):
+                self._tell_lost(handle, DeviceLost("failed", type(error).__name__))
+            if handle.wait(pause_s):
                 break
             pause_s = min(longest_s, pause_s * growth)
             self.reopened += 1
         with self._lock:
-            if port in self._ports:
-                self._ports.remove(port)
+            if handle in self._handles:
+                self._handles.remove(handle)
 
-    def _tell_lost(self, port: Port, lost: DeviceLost) -> None:
+    def _tell_lost(self, handle: DriverHandle, lost: DeviceLost) -> None:
         """A failed attempt of one thread does not silence another that delivers."""
-        port.opened = None
-        if port.closing.is_set() or (self._ports and self._ports[-1] is not port):
+        handle.opened = None
+        if handle.closing.is_set() or (self._handles and self._handles[-1] is not handle):
             return
         self._told_lost = True
         self._put(Lost(self._clock(), lost.reason, lost.detail))

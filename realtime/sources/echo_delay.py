@@ -31,7 +31,7 @@ _SAME: Final = 32
 _MOVED: Final = 160
 """Samples: estimates that agree, and a change that needs a new filter."""
 
-Verdict = Literal["unknown", "echo", "none"]
+EchoVerdict = Literal["unknown", "echo", "none"]
 
 
 class DelayFinder:
@@ -52,7 +52,7 @@ class DelayFinder:
         self.active_s = 0.0
         self._candidate = 0
         self._agreeing = 0
-        self.verdict: Verdict = "unknown"
+        self.verdict: EchoVerdict = "unknown"
         self.delay = 0
         self.score = 0.0
 

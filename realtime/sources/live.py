@@ -13,8 +13,8 @@ from core.events import StreamInfo
 from core.inputs import SourceInput
 from core.media.source import available_s
 from realtime.sources.capture import Capture
-from realtime.sources.clock_jumps import JumpWatch
-from realtime.sources.echo_lane import EchoLane
+from realtime.sources.clock_jumps import ClockJumpDetector
+from realtime.sources.echo_stage import EchoStage
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class LiveSource:
         captures: Sequence[Capture],
         *,
         name: str = "live",
-        echo: EchoLane | None = None,
+        echo: EchoStage | None = None,
         clock: Callable[[], float] = time.perf_counter,
         wall: Callable[[], float] = time.time,
         permit: Callable[[], None] | None = None,
@@ -80,7 +80,7 @@ class LiveSource:
         if self._closed.is_set():
             return
         self.zero_s = self._clock()
-        watch = JumpWatch()
+        watch = ClockJumpDetector()
         for capture in self._captures:
             capture.start(self.now_s, self._news.set)
         try:
@@ -121,25 +121,25 @@ class LiveSource:
 
     # -- gathering ------------------------------------------------------------------------------------
 
-    def _gathered(self, watch: JumpWatch) -> list[SourceInput]:
+    def _gathered(self, watch: ClockJumpDetector) -> list[SourceInput]:
         now_s = self.now_s()
         jump = watch.look(now_s, self._wall())
         if jump is not None and jump.set_s:
             log.warning("the wall clock moved by %.1f s; stream time goes on", jump.set_s)
         silent_s = jump.silent_s if jump is not None else 0.0
-        lanes = [capture.advance(now_s, silent_s=silent_s) for capture in self._captures]
-        return self._merged(lanes, now_s)
+        batches = [capture.advance(now_s, silent_s=silent_s) for capture in self._captures]
+        return self._merged(batches, now_s)
 
     def _ended(self) -> list[SourceInput]:
-        lanes = [capture.finish(self.now_s()) for capture in self._captures]
+        batches = [capture.finish(self.now_s()) for capture in self._captures]
         self._tell_losses()
-        return self._merged(lanes, None)
+        return self._merged(batches, None)
 
-    def _merged(self, lanes: list[list[SourceInput]], now_s: float | None) -> list[SourceInput]:
+    def _merged(self, batches: list[list[SourceInput]], now_s: float | None) -> list[SourceInput]:
         if self._echo is not None:
-            lanes = [self._echo.carry(lanes, now_s)]
+            batches = [self._echo.carry(batches, now_s)]
         # Sorting is stable and each lane is in order, so a lane keeps its order.
-        return sorted((item for lane in lanes for item in lane), key=available_s)
+        return sorted((item for batch in batches for item in batch), key=available_s)
 
     def _tell_losses(self) -> None:
         for stream, counted in self.counters().items():
@@ -149,6 +149,6 @@ class LiveSource:
 
     def _release(self) -> None:
         for capture in self._captures:
-            capture.let_go()
+            capture.request_stop()
         for capture in self._captures:
             capture.stop()

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import av
 
 from core.media.frame_conversion import PictureMaker
-from realtime.sources.device_items import DeviceLost, Opened, Picture
-from realtime.sources.driver import Port
-from realtime.sources.pictures import RateLimit
+from realtime.sources.device_items import CapturedFrame, DeviceLost, Opened
+from realtime.sources.driver import DriverHandle
+from realtime.sources.pictures import FrameRateLimiter
 
 OPEN_S: Final = 2.0
 READ_S: Final = 0.9
@@ -42,32 +42,32 @@ class NetworkCameraDriver:
         host = parts.hostname or "?"
         self.label = f"camera at {host}" + (f":{parts.port}" if parts.port else "")
 
-    def run(self, port: Port) -> None:
-        """Read until the port closes. Raises DeviceLost when the camera does not answer any more."""
+    def run(self, handle: DriverHandle) -> None:
+        """Read until the handle closes. Raises DeviceLost when the camera does not answer any more."""
         options = {"fflags": "nobuffer", "analyzeduration": "300000", "probesize": "500000"}
         if self._stamped:
             options["rtsp_transport"] = "tcp"
         try:
             with av.open(self._url, options=options, timeout=(OPEN_S, READ_S)) as container:
-                self._read(port, container)
+                self._read(handle, container)
         except av.error.HTTPUnauthorizedError as error:
             raise DeviceLost("permission", "user or password is wrong") from error
         except (av.FFmpegError, OSError, ValueError) as error:
             raise DeviceLost("unreachable", getattr(error, "strerror", None) or "") from error
 
-    def _read(self, port: Port, container: av.container.InputContainer) -> None:
+    def _read(self, handle: DriverHandle, container: av.container.InputContainer) -> None:
         if not container.streams.video:
             raise DeviceLost("failed", "it sends no pictures")
         stream = container.streams.video[0]
         stream.thread_type = "SLICE"  # threads over frames would hold several back
-        port.put(Opened(port.clock(), self.label))
-        limit = RateLimit(self._max_hz)
+        handle.put(Opened(handle.clock(), self.label))
+        limit = FrameRateLimiter(self._max_hz)
         maker = PictureMaker(self._max_side, stream.sample_aspect_ratio)
         for frame in container.decode(stream):
-            at_s = port.clock()
-            if port.wait(0.0):
+            at_s = handle.clock()
+            if handle.wait(0.0):
                 return
             if limit.keeps(at_s):
                 sent_s = frame.time if self._stamped else None
-                port.put(Picture(at_s, maker.picture(frame), sent_s))
+                handle.put(CapturedFrame(at_s, maker.picture(frame), sent_s))
         raise DeviceLost("unreachable", "it has ended the connection")

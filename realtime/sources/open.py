@@ -14,13 +14,13 @@ from realtime.sources.camera import CameraDriver
 from realtime.sources.capture import Capture
 from realtime.sources.config import SourcesConfig
 from realtime.sources.driver import Driver
-from realtime.sources.echo_lane import EchoLane
+from realtime.sources.echo_stage import EchoStage
 from realtime.sources.live import LiveSource
 from realtime.sources.network_camera import NetworkCameraDriver, is_address
-from realtime.sources.picture_track import PictureTrack
 from realtime.sources.portaudio import PortAudioDriver
 from realtime.sources.screen import ScreenDriver, parse_region
 from realtime.sources.soundcard_loopback import SoundCardDriver
+from realtime.sources.video_track import VideoTrack
 
 ME: Final = "me"
 THEM: Final = "them"
@@ -64,7 +64,7 @@ def open_sources(config: SourcesConfig, gate: ConsentGate | None = None) -> Live
     source = LiveSource(
         captures,
         name=" + ".join(capture.label for capture in captures),
-        echo=EchoLane(ME, THEM) if guarded else None,
+        echo=EchoStage(ME, THEM) if guarded else None,
         permit=None if gate is None else gate.require,
     )
     if gate is not None:
@@ -114,7 +114,7 @@ def loopback_driver(device: str) -> Driver:
 def camera(config: SourcesConfig) -> Capture:
     """My face."""
     driver = camera_driver(config)
-    track = PictureTrack(
+    track = VideoTrack(
         CAMERA,
         driver.label,
         missing_after_s=config.missing_after_s,
@@ -135,7 +135,7 @@ def screen(config: SourcesConfig) -> Capture:
     """The other side's faces. A picture that stands still is nothing unusual there."""
     region = parse_region(config.screen or "0")
     driver = ScreenDriver(region, hz=config.screen_hz, max_side=config.video_max_side)
-    track = PictureTrack(
+    track = VideoTrack(
         SCREEN,
         driver.label,
         missing_after_s=max(config.missing_after_s, 2 / config.screen_hz),

@@ -12,7 +12,7 @@ _EARLY: Final = 0.9
 """A camera at 15 Hz that is asked for 15 Hz must not lose every other picture to jitter."""
 
 
-class RateLimit:
+class FrameRateLimiter:
     """Says which pictures to keep. `max_hz` None keeps all."""
 
     def __init__(self, max_hz: float | None) -> None:

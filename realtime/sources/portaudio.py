@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from core.errors import SourceError
 from realtime.environment import variable
-from realtime.sources.block_age import Times, Waiting
-from realtime.sources.device_items import Block, DeviceLost, Opened
-from realtime.sources.driver import Port
+from realtime.sources.block_age import BlockAge, StreamTimes
+from realtime.sources.device_items import AudioBlock, DeviceLost, Opened
+from realtime.sources.driver import DriverHandle
 from realtime.sources.pulse_server import DEFAULT, PulseServer, PulseSource
 
 BLOCK_S: Final = 0.02
@@ -75,13 +75,13 @@ class PortAudioDriver:
         kind = "loopback" if loopback else "microphone"
         self.label = kind if device == DEFAULT else f"{kind} {device}"
 
-    def run(self, port: Port) -> None:
-        """Record until the port closes. Raises DeviceLost when the device is lost."""
+    def run(self, handle: DriverHandle) -> None:
+        """Record until the handle closes. Raises DeviceLost when the device is lost."""
         with self._connected() as server:
             source = self._resolved(server) if server is not None else None
-            with self._recording(port, source) as recorder:
-                while not port.wait(WATCH_S):
-                    recorder.check(port.clock())
+            with self._recording(handle, source) as recorder:
+                while not handle.wait(WATCH_S):
+                    recorder.check(handle.clock())
                     if server is not None and source is not None:
                         self._check_same(server, source)
 
@@ -107,13 +107,13 @@ class PortAudioDriver:
             raise DeviceLost("changed")
 
     @contextlib.contextmanager
-    def _recording(self, port: Port, source: PulseSource | None) -> Iterator[_Recorder]:
+    def _recording(self, handle: DriverHandle, source: PulseSource | None) -> Iterator[_Recorder]:
         sd = self._sounddevice
         with _library_open(sd):
             try:
                 index, info = self._chosen(source)
                 rate_hz = float(source.rate_hz if source else info["default_samplerate"])
-                recorder = _Recorder(port, rate_hz)
+                recorder = _Recorder(handle, rate_hz)
                 with _source_named(source.name if source else None):
                     stream = sd.InputStream(
                         device=index,
@@ -130,7 +130,7 @@ class PortAudioDriver:
             with _closed_in_the_end(stream):
                 device = source.description if source else str(info["name"])
                 # A callback may come before `start` returns: the opening has to be told first.
-                port.put(Opened(port.clock(), device, float(stream.samplerate), _latency_s(stream)))
+                handle.put(Opened(handle.clock(), device, float(stream.samplerate), _latency_s(stream)))
                 try:
                     stream.start()
                 except sd.PortAudioError as error:
@@ -167,19 +167,19 @@ class _Stream(Protocol):
 class _Recorder:
     """The callback's side. It copies a block and goes; nothing in it waits."""
 
-    def __init__(self, port: Port, rate_hz: float) -> None:
-        self._port = port
+    def __init__(self, handle: DriverHandle, rate_hz: float) -> None:
+        self._handle = handle
         self._rate_hz = rate_hz
-        self._waiting = Waiting()
+        self._waiting = BlockAge()
         self._frames = 0
-        self._heard_s = port.clock()
+        self._heard_s = handle.clock()
         self.finished = threading.Event()
 
-    def callback(self, samples: NDArray[np.float32], frames: int, times: Times, status: object) -> None:
+    def callback(self, samples: NDArray[np.float32], frames: int, times: StreamTimes, status: object) -> None:
         """PortAudio's callback; (frames, channels) float32, valid during the call only."""
-        self._heard_s = self._port.clock()
+        self._heard_s = self._handle.clock()
         waited_s = self._waiting.of(times, frames / self._rate_hz)
-        self._port.put(Block(self._heard_s, self._frames, samples.copy(), waited_s))
+        self._handle.put(AudioBlock(self._heard_s, self._frames, samples.copy(), waited_s))
         self._frames += frames
 
     def check(self, now_s: float) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from realtime.sources.device_items import DeviceItem
 
 
-class Ring:
+class RingBuffer:
     """First in, first out. Who puts never waits: when it is full the oldest item gives way and is counted.
 
     `put` appends to a deque, which the interpreter makes atomic, so an audio callback takes no lock but that

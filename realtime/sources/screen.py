@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from core.errors import ConfigError
-from realtime.sources.device_items import DeviceLost, Opened, Picture
-from realtime.sources.driver import Port
+from realtime.sources.device_items import CapturedFrame, DeviceLost, Opened
+from realtime.sources.driver import DriverHandle
 from realtime.sources.pictures import from_bgr
 
 Region = tuple[int, int, int, int]
@@ -82,25 +82,25 @@ class ScreenDriver:
         self._open = open_
         self.label = f"screen {region}" if isinstance(region, int) else "screen region"
 
-    def run(self, port: Port) -> None:
-        """Grab until the port closes. Raises DeviceLost when the screen cannot be read."""
+    def run(self, handle: DriverHandle) -> None:
+        """Grab until the handle closes. Raises DeviceLost when the screen cannot be read."""
         from mss.exception import ScreenShotError
 
         try:
             with self._open() as grabber:
-                self._grab(port, grabber)
+                self._grab(handle, grabber)
         except (ScreenShotError, AssertionError) as error:
             # Of a display that dies the library asserts that it has answered, and cannot close it either.
             raise DeviceLost("failed", str(error) or "the display does not answer") from error
 
-    def _grab(self, port: Port, grabber: Any) -> None:  # noqa: ANN401
+    def _grab(self, handle: DriverHandle, grabber: Any) -> None:  # noqa: ANN401
         area = self._area(grabber.monitors)
-        port.put(Opened(port.clock(), self.label))
-        due_s = port.clock()
-        while not port.wait(max(0.0, due_s - port.clock())):
+        handle.put(Opened(handle.clock(), self.label))
+        due_s = handle.clock()
+        while not handle.wait(max(0.0, due_s - handle.clock())):
             shot = np.asarray(grabber.grab(area))
-            port.put(Picture(port.clock(), from_bgr(shot, self._max_side)))
-            due_s = max(due_s + self._period_s, port.clock())
+            handle.put(CapturedFrame(handle.clock(), from_bgr(shot, self._max_side)))
+            due_s = max(due_s + self._period_s, handle.clock())
 
     def _area(self, monitors: list[dict[str, int]]) -> dict[str, int]:
         if not isinstance(self._region, int):

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Final
 
-from realtime.sources.device_items import Block, DeviceLost, Opened
-from realtime.sources.driver import Port
+from realtime.sources.device_items import AudioBlock, DeviceLost, Opened
+from realtime.sources.driver import DriverHandle
 from realtime.sources.portaudio import BLOCK_S
 from realtime.sources.pulse_server import DEFAULT
 
@@ -32,7 +32,8 @@ def load_soundcard() -> ModuleType:
 class SoundCardDriver:
     """Records a loudspeaker's loopback, or a virtual device.
 
-    SoundCard waits without a time limit, which the `Keeper` watches, and gives zeros while WASAPI is silent.
+    SoundCard waits without a time limit, which the `DeviceSupervisor` watches, and gives zeros while WASAPI is
+    silent.
 
     Args:
         device: "default" (the default loudspeaker, or the first virtual device that is known), or a name.
@@ -48,29 +49,29 @@ class SoundCardDriver:
         self._load = load
         self.label = "loopback" if device == DEFAULT else f"loopback {device}"
 
-    def run(self, port: Port) -> None:
-        """Record until the port closes. Raises DeviceLost when the device is lost."""
+    def run(self, handle: DriverHandle) -> None:
+        """Record until the handle closes. Raises DeviceLost when the device is lost."""
         soundcard = self._load()
         wanted = self._name(soundcard)
         try:
             microphone = soundcard.get_microphone(wanted, include_loopback=not self._virtual)
             with microphone.recorder(samplerate=RATE_HZ, blocksize=round(BLOCK_S * RATE_HZ)) as recorder:
-                port.put(Opened(port.clock(), str(microphone.name), RATE_HZ, BLOCK_S))
-                self._record(port, recorder, soundcard, wanted)
+                handle.put(Opened(handle.clock(), str(microphone.name), RATE_HZ, BLOCK_S))
+                self._record(handle, recorder, soundcard, wanted)
         except (RuntimeError, IndexError, TypeError, OSError) as error:  # what SoundCard raises on a loss
             raise DeviceLost("unplugged", str(error)) from error
 
-    def _record(self, port: Port, recorder: Any, soundcard: ModuleType, wanted: str) -> None:  # noqa: ANN401
-        frames, checked_s = 0, port.clock()
-        while not port.wait(0.0):
+    def _record(self, handle: DriverHandle, recorder: Any, soundcard: ModuleType, wanted: str) -> None:  # noqa: ANN401
+        frames, checked_s = 0, handle.clock()
+        while not handle.wait(0.0):
             with warnings.catch_warnings():
                 # A discontinuity shows in the clock line; as a warning it would only be printed.
                 warnings.simplefilter("ignore")
                 samples = recorder.record(None)
-            port.put(Block(port.clock(), frames, samples))
+            handle.put(AudioBlock(handle.clock(), frames, samples))
             frames += len(samples)
-            if port.clock() - checked_s > 1.0:
-                checked_s = port.clock()
+            if handle.clock() - checked_s > 1.0:
+                checked_s = handle.clock()
                 if self._name(soundcard) != wanted:
                     raise DeviceLost("changed")
 

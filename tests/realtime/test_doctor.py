@@ -14,7 +14,7 @@ from core.inputs import DeviceState
 from realtime import doctor
 from realtime.doctor import Check, Diagnosis, judge
 from realtime.sources.device_items import REASONS
-from realtime.sources.device_test import Trial
+from realtime.sources.device_test import DeviceTestResult
 from tests import command
 from tests.realtime.pulse import PulseDaemon
 from tests.realtime.sources.cameras import CameraServer, mjpeg
@@ -27,11 +27,11 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return command.emotrack("doctor", "--seconds", "0.5", *words, env=env, timeout_s=60)
 
 
-def audio(**values: object) -> Trial:
-    trial = Trial("me", "audio", present=True, reason="", message="USB microphone: delivers.")
+def audio(**values: object) -> DeviceTestResult:
+    result = DeviceTestResult("me", "audio", present=True, reason="", message="USB microphone: delivers.")
     for name, value in values.items():
-        setattr(trial, name, value)
-    return trial
+        setattr(result, name, value)
+    return result
 
 
 def test_a_machine_without_any_device_is_told_so_with_an_exit_code_and_advice(tmp_path: Path) -> None:
@@ -75,11 +75,11 @@ def test_a_machine_with_devices_is_well_and_its_levels_are_told(tmp_path: Path) 
 
 @pytest.mark.parametrize("reason", sorted(set(REASONS) - {"overflow", "suspended", "changed", "failed"}))
 def test_every_reason_for_a_missing_device_has_advice(reason: str) -> None:
-    trial = Trial("camera", "video")
-    trial.take(
+    result = DeviceTestResult("camera", "video")
+    result.take(
         DeviceState("camera", 0.0, present=False, reason=reason, message=f"camera: {REASONS[reason]}.")
     )
-    check = judge(trial)
+    check = judge(result)
     assert (check.outcome, check.name) == ("failed", "camera")
     assert REASONS[reason] in check.finding
     assert check.fix
@@ -102,9 +102,9 @@ def test_silence_of_the_loudspeaker_is_no_fault() -> None:
 
 
 def test_a_slow_camera_is_a_warning() -> None:
-    trial = Trial("camera", "video", present=True, reason="", message="Webcam: delivers.")
-    trial.rate_hz, trial.size = 3.0, (640, 480)
-    assert judge(trial).outcome == "warning"
+    result = DeviceTestResult("camera", "video", present=True, reason="", message="Webcam: delivers.")
+    result.rate_hz, result.size = 3.0, (640, 480)
+    assert judge(result).outcome == "warning"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,9 @@ def test_without_portaudio_the_camera_is_still_tried(monkeypatch: pytest.MonkeyP
         return object()
 
     monkeypatch.setattr(doctor, "open_sources", refuse_sound)
-    monkeypatch.setattr(doctor, "try_devices", lambda source, seconds: {"camera": Trial("camera", "video")})
+    monkeypatch.setattr(
+        doctor, "run_device_test", lambda source, seconds: {"camera": DeviceTestResult("camera", "video")}
+    )
     checks = list(doctor.examine_devices(SourcesConfig(), 1.0))
     assert [(check.name, check.outcome) for check in checks] == [
         ("microphone", "failed"),

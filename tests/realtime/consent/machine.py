@@ -13,9 +13,15 @@ import pytest
 from core.engine.engine import Engine
 from core.engine.scheduler import OrderDesk
 from core.work import WorkKind
+<<<<<<< HEAD
 from realtime.session.worker_threads import WorkerThreads
 from realtime.sources.device_items import Block, Opened, Picture
 from realtime.sources.driver import Port
+=======
+from realtime.session.worker_threads import Lanes
+from realtime.sources.device_items import AudioBlock, CapturedFrame, Opened
+from realtime.sources.driver import DriverHandle
+>>>>>>> 07540e8 (Sources speak the field's words: supervisor, handle, status, clock model, segment)
 from tests.core import fakes
 
 SOUND = fakes.voice(30.0, [(0.3 + 2 * n, 1.6 + 2 * n) for n in range(15)], seed=3)
@@ -54,7 +60,7 @@ class Device:
         self.label = name
         self._machine = machine
 
-    def run(self, port: Port) -> None:
+    def run(self, port: DriverHandle) -> None:
         self._machine.opened.append(self.label)
         self._machine.open.add(self.label)
         try:
@@ -66,14 +72,14 @@ class Device:
         finally:
             self._machine.open.discard(self.label)
 
-    def _deliver(self, port: Port, step: int) -> None:
+    def _deliver(self, port: DriverHandle, step: int) -> None:
         if self.label in ("mic", "speaker"):
             samples = SOUND[160 * step : 160 * (step + 1), None]
-            port.put(Block(port.clock(), 160 * step, samples))
+            port.put(AudioBlock(port.clock(), 160 * step, samples))
             self._machine.talking.set()
         elif step % 10 == 0:
             image = np.ascontiguousarray(fakes.picture(2, (60, 0, 0), look=step % 250))
-            port.put(Picture(port.clock(), image))
+            port.put(CapturedFrame(port.clock(), image))
 
 
 def install(monkeypatch: pytest.MonkeyPatch) -> Machine:

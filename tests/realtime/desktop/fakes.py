@@ -11,7 +11,7 @@ from core.events import StreamInfo
 from core.inputs import AudioChunk, DeviceState, SourceInput, VideoFrame
 from core.policy import Policy
 from realtime.desktop.devices_page import Hardware
-from realtime.sources.devices import Device, Kind
+from realtime.sources.devices import Device, DeviceKind
 
 DEVICES = (
     Device("microphone", "mic", "USB microphone", True),
@@ -25,7 +25,7 @@ DEVICES = (
 class FakeSource:
     """Gives a tone and a picture once, then waits until it is stopped."""
 
-    def __init__(self, kind: Kind, device: str, items: list[SourceInput] | None = None) -> None:
+    def __init__(self, kind: DeviceKind, device: str, items: list[SourceInput] | None = None) -> None:
         self.name = device
         self.streams = (StreamInfo(kind, "audio"),)
         self.duration_s = None
@@ -54,7 +54,7 @@ class FakeSource:
         self.close()
 
 
-def given(kind: Kind) -> list[SourceInput]:
+def given(kind: DeviceKind) -> list[SourceInput]:
     """What a device that works says."""
     state = DeviceState(kind, 0.0, True, "", "it delivers.")
     if kind in ("camera", "screen"):
@@ -64,7 +64,7 @@ def given(kind: Kind) -> list[SourceInput]:
     return [state, AudioChunk(kind, 0, np.full(320, 0.1, np.float32))]
 
 
-def lost(kind: Kind, reason: str, message: str) -> list[SourceInput]:
+def lost(kind: DeviceKind, reason: str, message: str) -> list[SourceInput]:
     """What a device says that cannot be used."""
     return [DeviceState(kind, 0.0, False, reason, message)]
 
@@ -77,7 +77,7 @@ class FakeHardware:
         self.opened: list[FakeSource] = []
         self.broken: dict[str, list[SourceInput]] = {}
 
-    def open_(self, kind: Kind, device: str, _policy: Policy) -> FakeSource:
+    def open_(self, kind: DeviceKind, device: str, _policy: Policy) -> FakeSource:
         self.opened.append(FakeSource(kind, device, self.broken.get(kind)))
         return self.opened[-1]
 

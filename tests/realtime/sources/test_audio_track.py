@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from core.inputs import SAMPLE_RATE, AudioChunk, ClockState, DeviceState, Gap, SourceInput
 from core.media.source import available_s
 from realtime.sources.audio_track import AudioTrack
-from realtime.sources.clock_model import ClockLine
-from realtime.sources.device_items import Block, Lost, Opened
+from realtime.sources.clock_model import ClockModel
+from realtime.sources.device_items import AudioBlock, Lost, Opened
 from realtime.sources.drift_resampler import DriftResampler
 from tests.realtime.sources.listener import check_contract
 
@@ -44,7 +44,7 @@ class Device:
         due_s = self._zero_s + (self.frames + self._skipped + count) * self._true_s
         at_s = due_s + late_s + self._jitter_s * float(self._rng.exponential())
         self.now_s = max(self.now_s, at_s)
-        self.out += self.track.take(Block(self.now_s, self.frames, samples, waited_s))
+        self.out += self.track.take(AudioBlock(self.now_s, self.frames, samples, waited_s))
         self.frames += count
 
     def run(self, seconds: float, block_s: float = 0.05) -> None:
@@ -103,7 +103,7 @@ def test_the_clock_line_finds_any_drift_under_jitter_and_stalls(
     ppm: float, jitter_s: float, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    line = ClockLine()
+    line = ClockModel()
     late_until_s = 0.0
     for n in range(1, 3001):
         device_s = n * 0.1
@@ -265,7 +265,7 @@ def test_another_sample_rate_after_opening_again_keeps_the_time() -> None:
     for n in range(100):
         samples = np.full((800, 2), 0.1, np.float32)
         device.now_s = start_s + (n + 1) * 0.05
-        device.out += track.take(Block(device.now_s, n * 800, samples))
+        device.out += track.take(AudioBlock(device.now_s, n * 800, samples))
     assert device.end()[-1].t_s == pytest.approx(10.0, abs=0.02)
 
 
@@ -280,7 +280,7 @@ def test_a_pile_of_old_sound_after_a_sleep_does_not_run_ahead_of_the_time(
 
     def give(at_s: float, blocks: int = 1) -> None:
         nonlocal frames
-        out.extend(track.take(Block(at_s, frames, np.full((blocks * block, 1), 0.1, np.float32))))
+        out.extend(track.take(AudioBlock(at_s, frames, np.full((blocks * block, 1), 0.1, np.float32))))
         frames += blocks * block
 
     for n in range(1, 1001):

@@ -17,7 +17,7 @@ from realtime.sources.config import SourcesConfig
 from realtime.sources.live import LiveSource
 from realtime.sources.network_camera import NetworkCameraDriver
 from realtime.sources.open import open_sources
-from realtime.sources.picture_track import PictureTrack
+from realtime.sources.video_track import VideoTrack
 from tests.realtime.sources.cameras import CameraServer, clip, mjpeg, rtsp
 from tests.realtime.sources.listener import Listener, check_contract
 
@@ -90,7 +90,7 @@ def test_opencv_reads_a_stream_as_it_reads_a_webcam_and_is_opened_again_after_th
 
 
 def one(driver: Any) -> LiveSource:
-    track = PictureTrack("camera", driver.label)
+    track = VideoTrack("camera", driver.label)
     return LiveSource([Capture(StreamInfo("camera", "video"), driver, track, 8)])
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core.encoders.silero import SileroVoice
 from core.inputs import SAMPLE_RATE, AudioChunk, ClockState, EndOfStream, Gap, SourceInput
 from core.media.source import available_s
-from realtime.sources.echo_lane import EchoLane
+from realtime.sources.echo_stage import EchoStage
 
 Sound = NDArray[np.float64]
 
@@ -50,9 +50,9 @@ def heard_in_a_room(sound: Sound, delay_s: float, gain: float, *, t60_s: float =
     return echo[: len(sound)] + 5e-4 * rng.normal(size=len(sound))
 
 
-def guarded(them: Sound, mic: Sound, *, chunk: int = 320, seed: int | None = None) -> tuple[Sound, EchoLane]:
+def guarded(them: Sound, mic: Sound, *, chunk: int = 320, seed: int | None = None) -> tuple[Sound, EchoStage]:
     """Both through the lane as a live source would carry them."""
-    lane = EchoLane("me", "them")
+    lane = EchoStage("me", "them")
     rng = np.random.default_rng(seed)
     out: list[SourceInput] = []
     at = 0
@@ -117,14 +117,14 @@ def test_with_headphones_not_a_sample_is_changed(voices: tuple[Sound, Sound]) ->
 
 
 def test_without_sound_from_the_loudspeaker_the_microphone_waits_for_nothing() -> None:
-    lane = EchoLane("me", "them")
+    lane = EchoStage("me", "them")
     silence, noise = np.zeros(1600, np.float32), np.full(1600, 0.1, np.float32)
     out = lane.carry([[AudioChunk("them", 0, silence)], [AudioChunk("me", 0, noise)]], 0.1)
     assert sum(len(i.samples) for i in out if isinstance(i, AudioChunk) and i.stream == "me") >= 1600 - 256
 
 
 def test_a_loopback_that_is_gone_does_not_hold_the_microphone() -> None:
-    lane = EchoLane("me", "them")
+    lane = EchoStage("me", "them")
     chunk = AudioChunk("me", 0, np.full(16_000, 0.1, np.float32))
     out = lane.carry([[chunk]], 1.0)
     out += lane.carry([[]], 1.4)
@@ -136,7 +136,7 @@ def test_a_loopback_that_is_gone_does_not_hold_the_microphone() -> None:
 @given(st.integers(0, 1000))
 def test_holes_and_states_keep_their_place_whatever_the_cut(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    lane = EchoLane("me", "them")
+    lane = EchoStage("me", "them")
     out: list[SourceInput] = []
     given_items: list[SourceInput] = []
     at = {"me": 0, "them": 0}

@@ -14,7 +14,7 @@ from core.errors import SourceError
 from core.events import StreamInfo
 from realtime.sources import devices, portaudio
 from realtime.sources.audio_track import AudioTrack
-from realtime.sources.block_age import Waiting
+from realtime.sources.block_age import BlockAge
 from realtime.sources.capture import Capture
 from realtime.sources.device_items import DeviceLost
 from realtime.sources.driver import Driver
@@ -292,8 +292,8 @@ def test_cameras_are_listed_once_each(tmp_path: Any) -> None:
 
 def test_blocks_are_copied_before_the_callback_returns() -> None:
     kept: list[Any] = []
-    port = SimpleNamespace(clock=lambda: 0.0, put=kept.append)
-    recorder = portaudio._Recorder(port, 4.0)  # type: ignore[arg-type]
+    handle = SimpleNamespace(clock=lambda: 0.0, put=kept.append)
+    recorder = portaudio._Recorder(handle, 4.0)  # type: ignore[arg-type]
     samples = np.ones((4, 1), np.float32)
     recorder.callback(samples, 4, NO_TIMES, None)
     samples[:] = 0
@@ -307,14 +307,14 @@ def times_of(age_s: float, now_s: float) -> SimpleNamespace:
 
 
 def test_a_block_has_waited_for_as_long_as_it_is_older_than_blocks_have_to_be() -> None:
-    waiting = Waiting()
+    waiting = BlockAge()
     ages_s = [0.035, 0.03, 0.04, 0.03, 0.78, 0.03]
     waited_s = [waiting.of(times_of(age_s, 100 + n), 0.02) for n, age_s in enumerate(ages_s)]
     assert waited_s == pytest.approx([0.0, 0.0, 0.01, 0.0, 0.75, 0.0])
 
 
 def test_one_wrong_age_is_forgotten_within_a_minute() -> None:
-    waiting = Waiting()
+    waiting = BlockAge()
     assert waiting.of(times_of(-5.0, 100.0), 0.02) == 0.0
     waited_s = [waiting.of(times_of(0.03, 100.0 + second), 0.02) for second in range(1, 70)]
     assert waited_s[0] == pytest.approx(5.03)
@@ -324,4 +324,4 @@ def test_one_wrong_age_is_forgotten_within_a_minute() -> None:
 @pytest.mark.parametrize("recorded_s", [0.0, -1.0, 1e9])
 def test_a_system_that_does_not_say_when_a_block_was_recorded_says_nothing(recorded_s: float) -> None:
     times = SimpleNamespace(currentTime=100.0, inputBufferAdcTime=recorded_s)
-    assert Waiting().of(times, 0.02) == 0.0
+    assert BlockAge().of(times, 0.02) == 0.0

@@ -13,7 +13,7 @@ from core.errors import ConfigError
 from core.inputs import SourceInput, VideoFrame
 from realtime.sources.config import SourcesConfig
 from realtime.sources.device_items import DeviceLost
-from realtime.sources.driver import Port
+from realtime.sources.driver import DriverHandle
 from realtime.sources.open import open_sources
 from realtime.sources.screen import ScreenDriver, open_mss, parse_region
 from tests.realtime.sources.listener import Listener, check_contract
@@ -113,8 +113,8 @@ class Dying:
 
 def test_a_display_that_dies_is_lost_like_any_device() -> None:
     told: list[object] = []
-    port = Port(lambda: 0.0, lambda port, item: told.append(item))
+    handle = DriverHandle(lambda: 0.0, lambda handle, item: told.append(item))
     with pytest.raises(DeviceLost, match="Connection to X server closed") as lost:
-        ScreenDriver(0, open_=Dying).run(port)
+        ScreenDriver(0, open_=Dying).run(handle)
     assert lost.value.reason == "failed"
     assert len(told) == 1

@@ -23,8 +23,8 @@ from core.inputs import (
     Samples,
     SourceInput,
 )
+from realtime.sources.echo_canceller import EchoCanceller
 from realtime.sources.echo_filter import BLOCK
-from realtime.sources.echo_guard import EchoGuard
 
 HOLD_S: Final = 2.5
 PATIENCE_S: Final = 0.35
@@ -33,7 +33,7 @@ PATIENCE_S: Final = 0.35
 _KEEP: Final = 5 * SAMPLE_RATE
 
 
-class EchoLane:
+class EchoStage:
     """Carries all inputs; those of the microphone come out cleaned and a little later, in their order.
 
     Args:
@@ -44,7 +44,7 @@ class EchoLane:
     def __init__(self, near: str, far: str) -> None:
         self._near = near
         self._far = far
-        self._guard = EchoGuard()
+        self._canceller = EchoCanceller()
         self._played: Samples = np.zeros(0, np.float32)
         self._played_end = 0
         self._pending: Samples = np.zeros(0, np.float32)
@@ -53,11 +53,11 @@ class EchoLane:
         self._marks: deque[DeviceState | ClockState] = deque()
         self._unguarded = 0
 
-    def carry(self, lanes: Sequence[Sequence[SourceInput]], now_s: float | None) -> list[SourceInput]:
+    def carry(self, batches: Sequence[Sequence[SourceInput]], now_s: float | None) -> list[SourceInput]:
         """What came on all streams, each in its order; None as the time gives out all that is held."""
         out: list[SourceInput] = []
         near: list[SourceInput] = []
-        for item in (item for lane in lanes for item in lane):
+        for item in (item for batch in batches for item in batch):
             if item.stream == self._near:
                 near.append(item)
                 continue
@@ -71,7 +71,7 @@ class EchoLane:
     def counters(self) -> dict[str, int]:
         """Samples that were silenced, and that passed without being compared because `them` was late."""
         return {
-            "silenced_samples": round(self._guard.silenced_s * SAMPLE_RATE),
+            "silenced_samples": round(self._canceller.silenced_s * SAMPLE_RATE),
             "unguarded_samples": self._unguarded,
         }
 
@@ -115,20 +115,20 @@ class EchoLane:
         end = self._position + len(self._pending)
         while at + BLOCK <= end and self._is_ready(at + BLOCK, now_s):
             near = self._pending[at - self._position :][:BLOCK]
-            before = self._guard.verdict
-            if self._guard.observe(self._playing(at, BLOCK), near) and before == "unknown":
+            before = self._canceller.verdict
+            if self._canceller.observe(self._playing(at, BLOCK), near) and before == "unknown":
                 known = (at + BLOCK - self._position) // BLOCK * BLOCK
-                far = self._playing(self._position - self._guard.delay, known)
-                self._guard.learn(far, self._pending[:known])
+                far = self._playing(self._position - self._canceller.delay, known)
+                self._canceller.learn(far, self._pending[:known])
             at += BLOCK
         self._observed = at
 
     def _holds(self) -> bool:
-        undecided = self._guard.verdict == "unknown" and self._guard.listening
+        undecided = self._canceller.verdict == "unknown" and self._canceller.listening
         return undecided and len(self._pending) < HOLD_S * SAMPLE_RATE
 
     def _is_ready(self, end: int, now_s: float) -> bool:
-        needed = end + max(0, -self._guard.delay)
+        needed = end + max(0, -self._canceller.delay)
         return self._played_end >= needed or now_s - end / SAMPLE_RATE > PATIENCE_S
 
     def _flush(self) -> list[SourceInput]:
@@ -137,8 +137,8 @@ class EchoLane:
         rest = len(self._pending)
         if rest:
             padded = np.concatenate([self._pending, np.zeros(BLOCK - rest, np.float32)])
-            far = self._playing(self._position - self._guard.delay, BLOCK)
-            out.append(AudioChunk(self._near, self._position, self._guard.clean(far, padded)[:rest]))
+            far = self._playing(self._position - self._canceller.delay, BLOCK)
+            out.append(AudioChunk(self._near, self._position, self._canceller.clean(far, padded)[:rest]))
             self._position += rest
             self._pending = self._pending[:0]
         return out
@@ -150,8 +150,8 @@ class EchoLane:
         for at in range(0, count, BLOCK):
             start = self._position + at
             self._unguarded += BLOCK * (self._played_end < start + BLOCK)
-            far = self._playing(start - self._guard.delay, BLOCK)
-            blocks.append(self._guard.clean(far, self._pending[at : at + BLOCK]))
+            far = self._playing(start - self._canceller.delay, BLOCK)
+            blocks.append(self._canceller.clean(far, self._pending[at : at + BLOCK]))
         chunk = AudioChunk(self._near, self._position, np.concatenate(blocks))
         self._pending = self._pending[count:]
         self._position = chunk.end_sample

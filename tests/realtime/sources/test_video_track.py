@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from core.inputs import ClockState, DeviceState, Gap, Image, SourceInput, VideoFrame
 from realtime.sources.config import SourcesConfig
-from realtime.sources.device_items import Lost, Opened, Picture
+from realtime.sources.device_items import CapturedFrame, Lost, Opened
 from realtime.sources.open import camera
-from realtime.sources.picture_track import PictureTrack
-from realtime.sources.pictures import RateLimit, from_bgr
+from realtime.sources.pictures import FrameRateLimiter, from_bgr
+from realtime.sources.video_track import VideoTrack
 from tests.realtime.sources.listener import check_contract
 
 
@@ -22,17 +22,17 @@ def picture(number: int) -> Image:
     return image
 
 
-def shown(hz: float, seconds: float, *, track: PictureTrack, start_s: float = 0.0) -> list[SourceInput]:
+def shown(hz: float, seconds: float, *, track: VideoTrack, start_s: float = 0.0) -> list[SourceInput]:
     out: list[SourceInput] = []
     for n in range(round(hz * seconds)):
         at_s = start_s + (n + 1) / hz
-        out += track.take(Picture(at_s, picture(n)))
+        out += track.take(CapturedFrame(at_s, picture(n)))
         out += track.poll(at_s)
     return out
 
 
-def opened(**options: object) -> PictureTrack:
-    track = PictureTrack("camera", "fake", **options)  # type: ignore[arg-type]
+def opened(**options: object) -> VideoTrack:
+    track = VideoTrack("camera", "fake", **options)  # type: ignore[arg-type]
     track.take(Opened(0.0, "Fake camera"))
     return track
 
@@ -58,7 +58,7 @@ def test_the_same_picture_again_and_again_is_frozen_within_a_second(hz: float) -
     out = shown(hz, 2.0, track=track)
     for n in range(round(3 * hz)):
         at_s = 2.0 + (n + 1) / hz
-        out += track.take(Picture(at_s, picture(7)))
+        out += track.take(CapturedFrame(at_s, picture(7)))
         out += track.poll(at_s)
         if at_s - 2.0 < 0.75:
             assert "frozen" not in reasons(out)
@@ -78,7 +78,7 @@ def test_a_covered_camera_is_dark_even_when_its_noise_moves() -> None:
     rng = np.random.default_rng(0)
     for n in range(30):
         at_s = 1.0 + (n + 1) / 15
-        out += track.take(Picture(at_s, rng.integers(0, 3, (12, 16, 3), dtype=np.uint8)))
+        out += track.take(CapturedFrame(at_s, rng.integers(0, 3, (12, 16, 3), dtype=np.uint8)))
     assert reasons(out) == ["", "dark"]
 
 
@@ -87,7 +87,7 @@ def test_a_dim_room_is_not_dark() -> None:
     rng = np.random.default_rng(0)
     out: list[SourceInput] = []
     for n in range(60):
-        out += track.take(Picture((n + 1) / 15, rng.integers(0, 20, (12, 16, 3), dtype=np.uint8)))
+        out += track.take(CapturedFrame((n + 1) / 15, rng.integers(0, 20, (12, 16, 3), dtype=np.uint8)))
     assert reasons(out) == [""]
 
 
@@ -109,7 +109,7 @@ def test_a_senders_stamps_smooth_the_jitter_of_the_network() -> None:
     out: list[SourceInput] = []
     for n in range(300):
         sent_s = 1000.0 + n / 25
-        out += track.take(Picture(n / 25 + 0.1 + float(rng.exponential(0.02)), picture(n), sent_s))
+        out += track.take(CapturedFrame(n / 25 + 0.1 + float(rng.exponential(0.02)), picture(n), sent_s))
     times_s = [item.t_s for item in out if isinstance(item, VideoFrame)][100:]
     assert np.std(np.diff(times_s)) < 0.004
     check_contract(out)
@@ -137,15 +137,15 @@ def test_whatever_a_camera_does_time_never_goes_back(events: list[tuple[str, flo
             out += track.take(Opened(now_s, "Fake camera"))
         elif what != "wait":
             image = np.zeros((12, 16, 3), np.uint8) if what == "black" else picture(number * (what != "same"))
-            out += track.take(Picture(now_s, image, sent_s))
+            out += track.take(CapturedFrame(now_s, image, sent_s))
         out += track.poll(now_s)
     check_contract([*out, *track.finish(now_s)])
 
 
 def test_pictures_beyond_the_rate_are_left_out_and_jitter_costs_none() -> None:
-    limit = RateLimit(15.0)
+    limit = FrameRateLimiter(15.0)
     assert sum(limit.keeps(n / 60) for n in range(600)) == pytest.approx(150, abs=2)
-    jittered = RateLimit(15.0)
+    jittered = FrameRateLimiter(15.0)
     rng = np.random.default_rng(0)
     assert sum(jittered.keeps(n / 15 + float(rng.normal(0, 0.002))) for n in range(150)) >= 147
 
@@ -162,21 +162,21 @@ def test_how_old_a_cameras_picture_is_when_it_arrives_is_configured() -> None:
     config = SourcesConfig(microphone=None, camera="http://127.0.0.1:1/x", camera_latency_s=0.2)
     track = camera(config)._track
     track.take(Opened(1.0, "camera"))
-    given = track.take(Picture(2.0, np.zeros((8, 8, 3), np.uint8)))
+    given = track.take(CapturedFrame(2.0, np.zeros((8, 8, 3), np.uint8)))
     assert [item.t_s for item in given if isinstance(item, VideoFrame)] == [pytest.approx(1.8)]
 
 
 def test_a_picture_that_a_decoder_still_held_does_not_bring_a_lost_camera_back() -> None:
-    track = PictureTrack("camera", "camera")
+    track = VideoTrack("camera", "camera")
     track.take(Opened(0.0, "camera"))
     out: list[SourceInput] = []
     for n in range(20):
-        out += track.take(Picture(0.1 + n / 10, picture(n), n / 10))
+        out += track.take(CapturedFrame(0.1 + n / 10, picture(n), n / 10))
     out += track.poll(3.2)
-    out += track.take(Picture(3.21, picture(20), 2.0))
+    out += track.take(CapturedFrame(3.21, picture(20), 2.0))
     assert [item.reason for item in out if isinstance(item, DeviceState)] == ["", "no_data"]
     assert track.counters["late_pictures"] == 1
     # A camera that stood still itself, stamps included, is back all the same.
     for n in range(21, 25):
-        out += track.take(Picture(3.2 + n / 10, picture(n), n / 10))
+        out += track.take(CapturedFrame(3.2 + n / 10, picture(n), n / 10))
     assert [item.reason for item in out if isinstance(item, DeviceState)] == ["", "no_data", ""]

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from core.inputs import SAMPLE_RATE, Samples
-from realtime.sources.echo_delay import DelayFinder, Verdict
+from realtime.sources.echo_delay import DelayFinder, EchoVerdict
 from realtime.sources.echo_filter import BLOCK, EchoFilter
 
 AHEAD: Final = 256
@@ -39,7 +39,7 @@ _FLOOR: Final = 0.003
 _PASSES: Final = 3
 
 
-class EchoGuard:
+class EchoCanceller:
     """Cleans the microphone block by block.
 
     Attributes:
@@ -56,7 +56,7 @@ class EchoGuard:
         self.silenced_s = 0.0
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> EchoVerdict:
         """Whether the microphone hears the loudspeaker, as far as known."""
         return self._finder.verdict
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from core.inputs import ClockState, EndOfStream, Gap, Image, SourceInput, VideoFrame
 from realtime.sources.audio_track import MARGIN_S
-from realtime.sources.clock_model import ClockLine
-from realtime.sources.device_items import REASONS, DeviceItem, Lost, Opened, Picture
-from realtime.sources.device_status import Presence
+from realtime.sources.clock_model import ClockModel
+from realtime.sources.device_items import REASONS, CapturedFrame, DeviceItem, Lost, Opened
+from realtime.sources.device_status import DeviceStatus
 
 _PIECE_S: Final = 0.2
 _CLOCK_EVERY_S: Final = 5.0
@@ -28,7 +28,7 @@ _LATE_ONES: Final = 2
 """Pictures that may come late while the device is lost; more of them, and its clock has jumped."""
 
 
-class PictureTrack:
+class VideoTrack:
     """One stream of pictures.
 
     Args:
@@ -53,7 +53,7 @@ class PictureTrack:
         latency_s: float = _LATENCY_S,
     ) -> None:
         self._stream = stream
-        self._presence = Presence(stream, device)
+        self._status = DeviceStatus(stream, device)
         self._missing_after_s = missing_after_s
         self._still_is_missing = still_is_missing
         self._latency_s = latency_s
@@ -65,7 +65,7 @@ class PictureTrack:
         self._seen_s = 0.0
         self._same_since_s = 0.0
         self._dark_since_s: float | None = None
-        self._line: ClockLine | None = None
+        self._clock_model: ClockModel | None = None
         self._first_sent_s = 0.0
         self._beside = 0
         self._spread_s = 0.0
@@ -78,12 +78,12 @@ class PictureTrack:
         """Take in what the device's thread told."""
         match item:
             case Opened():
-                self._open, self._heard_s, self._line = True, item.at_s, None
-                self._presence.device = item.device
+                self._open, self._heard_s, self._clock_model = True, item.at_s, None
+                self._status.device = item.device
             case Lost():
                 self._open, self.frozen_for_s = False, 0.0
-                return [*self._presence.lost(self._reached_s, item.reason, item.detail)]
-            case Picture() if self._open:
+                return [*self._status.lost(self._reached_s, item.reason, item.detail)]
+            case CapturedFrame() if self._open:
                 self._heard_s = item.at_s
                 return self._picture(item)
         return []
@@ -92,12 +92,12 @@ class PictureTrack:
         """Let time act; `slept` when the machine was not running since the last call."""
         out: list[SourceInput] = []
         if slept and self._open:
-            out += self._presence.lost(self._reached_s, "suspended")
+            out += self._status.lost(self._reached_s, "suspended")
         if self._open and now_s - self._heard_s > self._missing_after_s:
-            out += self._presence.lost(self._reached_s, "no_data")
+            out += self._status.lost(self._reached_s, "no_data")
         elif not self._open:
-            out += self._presence.lost(self._reached_s, "starting")
-        return out if self._presence.present else [*out, *self._follow(now_s)]
+            out += self._status.lost(self._reached_s, "starting")
+        return out if self._status.present else [*out, *self._follow(now_s)]
 
     def finish(self, now_s: float) -> list[SourceInput]:
         """End the stream."""
@@ -105,27 +105,27 @@ class PictureTrack:
 
     # -- pictures -------------------------------------------------------------------------------------
 
-    def _picture(self, picture: Picture) -> list[SourceInput]:
+    def _picture(self, picture: CapturedFrame) -> list[SourceInput]:
         reason = self._fault(picture)
         self._last = picture.image
         if reason:
-            return [*self._presence.lost(self._reached_s, reason), *self._follow(picture.at_s)]
+            return [*self._status.lost(self._reached_s, reason), *self._follow(picture.at_s)]
         t_s = self._captured_s(picture)
         if t_s < self._reached_s:
-            if not self._presence.present or self._reached_s - t_s > self._missing_after_s:
+            if not self._status.present or self._reached_s - t_s > self._missing_after_s:
                 self.counters["late_pictures"] += 1
                 return []
             t_s = self._reached_s + 1e-6
         out: list[SourceInput] = []
-        if not self._presence.present:
+        if not self._status.present:
             if t_s > self._reached_s:
-                why = REASONS[self._presence.reason]
+                why = REASONS[self._status.reason]
                 out.append(Gap(self._stream, self._reached_s, t_s, why))
-            out += self._presence.back(t_s)
+            out += self._status.back(t_s)
         self._reached_s = t_s
         return [*out, VideoFrame(self._stream, t_s, picture.image), *self._clock_state()]
 
-    def _fault(self, picture: Picture) -> str:
+    def _fault(self, picture: CapturedFrame) -> str:
         image, last = picture.image, self._last
         interval_s, self._seen_s = picture.at_s - self._seen_s, picture.at_s
         if not self._still_is_missing:
@@ -145,31 +145,31 @@ class PictureTrack:
         self.frozen_for_s = still_s if frozen else 0.0
         return "frozen" if frozen else ""
 
-    def _captured_s(self, picture: Picture) -> float:
+    def _captured_s(self, picture: CapturedFrame) -> float:
         """By the sender's own stamps, which do not jitter as arrivals do, where there are any."""
         arrival_s = picture.at_s - self._latency_s
         if picture.sent_s is None:
             return arrival_s
-        if self._line is None:
-            self._line, self._first_sent_s = ClockLine(), picture.sent_s
+        if self._clock_model is None:
+            self._clock_model, self._first_sent_s = ClockModel(), picture.sent_s
         device_s = picture.sent_s - self._first_sent_s
-        self._line.add(device_s, arrival_s)
-        t_s = self._line.fit.arrival_s(device_s)
+        self._clock_model.add(device_s, arrival_s)
+        t_s = self._clock_model.fit.arrival_s(device_s)
         if abs(arrival_s - t_s) > _JUMP_S:
             self._beside += 1
-            if self._beside <= _LATE_ONES and arrival_s > t_s and not self._presence.present:
+            if self._beside <= _LATE_ONES and arrival_s > t_s and not self._status.present:
                 return t_s  # what a decoder still held when the connection broke
-            self._line = None
+            self._clock_model = None
             return arrival_s
         self._beside = 0
-        self._spread_s = self._line.fit.spread_s
+        self._spread_s = self._clock_model.fit.spread_s
         return t_s
 
     def _clock_state(self) -> list[SourceInput]:
         if self._reached_s - self._clock_told_s < _CLOCK_EVERY_S:
             return []
         self._clock_told_s = self._reached_s
-        slope = self._line.fit.slope if self._line is not None else 0.0
+        slope = self._clock_model.fit.slope if self._clock_model is not None else 0.0
         uncertainty_s = _LATENCY_UNKNOWN_S + self._spread_s
         return [ClockState(self._stream, self._reached_s, 0.0 - slope * 1e6, 0.0, uncertainty_s)]
 
@@ -177,6 +177,6 @@ class PictureTrack:
         end_s = now_s - MARGIN_S
         if end_s - self._reached_s < _PIECE_S:
             return []
-        gap = Gap(self._stream, self._reached_s, end_s, REASONS[self._presence.reason])
+        gap = Gap(self._stream, self._reached_s, end_s, REASONS[self._status.reason])
         self._reached_s = end_s
         return [gap]

@@ -16,13 +16,13 @@ from core.media.source import Source
 from core.testing import FakeClock
 from realtime.sources.audio_track import AudioTrack
 from realtime.sources.capture import Capture
-from realtime.sources.clock_jumps import JumpWatch
+from realtime.sources.clock_jumps import ClockJumpDetector
 from realtime.sources.config import SourcesConfig
-from realtime.sources.device_items import REASONS, Block, DeviceItem, DeviceLost, Lost, Opened
-from realtime.sources.driver import HUNG_AFTER_S, Keeper, Port
+from realtime.sources.device_items import REASONS, AudioBlock, DeviceItem, DeviceLost, Lost, Opened
+from realtime.sources.driver import HUNG_AFTER_S, DeviceSupervisor, DriverHandle
 from realtime.sources.live import LiveSource
 from realtime.sources.open import open_sources
-from realtime.sources.ring import Ring
+from realtime.sources.ring import RingBuffer
 from tests.realtime.sources.listener import Listener, check_contract
 
 PATIENCE_S = 5.0
@@ -33,33 +33,35 @@ class Script:
 
     label = "scripted"
 
-    def __init__(self, *attempts: Callable[[Port], None]) -> None:
+    def __init__(self, *attempts: Callable[[DriverHandle], None]) -> None:
         self._attempts = list(attempts)
         self.ran = 0
 
-    def run(self, port: Port) -> None:
+    def run(self, handle: DriverHandle) -> None:
         attempt = self._attempts[min(self.ran, len(self._attempts) - 1)]
         self.ran += 1
-        attempt(port)
+        attempt(handle)
 
 
-def refuse(port: Port) -> None:
+def refuse(handle: DriverHandle) -> None:
     raise DeviceLost("busy", "by another")
 
 
-def deliver(port: Port) -> None:
+def deliver(handle: DriverHandle) -> None:
     """A quarter of a second of sound, then nothing until the end."""
-    port.put(Opened(port.clock(), "Scripted", 16_000))
-    port.wait(0.1)  # what is older than the stream is left out
+    handle.put(Opened(handle.clock(), "Scripted", 16_000))
+    handle.wait(0.1)  # what is older than the stream is left out
     for n in range(25):
-        port.put(Block(port.clock(), n * 160, np.full((160, 1), 0.1, np.float32)))
-        port.wait(0.01)
-    port.closing.wait()
+        handle.put(AudioBlock(handle.clock(), n * 160, np.full((160, 1), 0.1, np.float32)))
+        handle.wait(0.01)
+    handle.closing.wait()
 
 
-def kept(driver: Script, clock: Callable[[], float] = time.perf_counter) -> tuple[Keeper, list[DeviceItem]]:
+def kept(
+    driver: Script, clock: Callable[[], float] = time.perf_counter
+) -> tuple[DeviceSupervisor, list[DeviceItem]]:
     items: list[DeviceItem] = []
-    return Keeper(driver, clock, items.append), items
+    return DeviceSupervisor(driver, clock, items.append), items
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -74,7 +76,7 @@ def until(true: Callable[[], bool]) -> None:
 
 def test_a_full_ring_drops_the_oldest_and_counts() -> None:
     told = []
-    ring = Ring(3, lambda: told.append(1))
+    ring = RingBuffer(3, lambda: told.append(1))
     for n in range(5):
         ring.put(Lost(float(n), "busy"))
     assert [item.at_s for item in ring.drain()] == [2.0, 3.0, 4.0]
@@ -83,7 +85,7 @@ def test_a_full_ring_drops_the_oldest_and_counts() -> None:
 
 
 def test_nothing_is_lost_or_doubled_between_a_fast_writer_and_a_reader() -> None:
-    ring = Ring(100_000, lambda: None)
+    ring = RingBuffer(100_000, lambda: None)
     writer = threading.Thread(target=lambda: [ring.put(Lost(float(n), "busy")) for n in range(20_000)])
     writer.start()
     taken: list[DeviceItem] = []
@@ -97,86 +99,86 @@ def test_nothing_is_lost_or_doubled_between_a_fast_writer_and_a_reader() -> None
 
 def test_a_device_that_refuses_is_told_and_tried_again_until_it_delivers() -> None:
     driver = Script(refuse, refuse, deliver)
-    keeper, items = kept(driver)
-    keeper.start()
-    until(lambda: any(isinstance(item, Block) for item in items))
-    keeper.stop()
+    supervisor, items = kept(driver)
+    supervisor.start()
+    until(lambda: any(isinstance(item, AudioBlock) for item in items))
+    supervisor.stop()
     assert [type(item) for item in items[:3]] == [Lost, Lost, Opened]
-    assert keeper.reopened == 2
+    assert supervisor.reopened == 2
 
 
 def test_a_hung_thread_is_left_behind_and_who_delivers_first_is_heard() -> None:
     clock, release = FakeClock(), threading.Event()
 
-    def hang(port: Port) -> None:
-        port.put(Opened(port.clock(), "first"))
+    def hang(handle: DriverHandle) -> None:
+        handle.put(Opened(handle.clock(), "first"))
         release.wait(PATIENCE_S)
-        port.put(Lost(port.clock(), "failed", "from the grave"))
+        handle.put(Lost(handle.clock(), "failed", "from the grave"))
 
     driver = Script(hang, deliver)
-    keeper, items = kept(driver, clock)
-    keeper.start()
+    supervisor, items = kept(driver, clock)
+    supervisor.start()
     until(lambda: len(items) == 1)
-    keeper.check(clock())
+    supervisor.check(clock())
     assert driver.ran == 1
     clock.advance(HUNG_AFTER_S + 0.1)
-    keeper.check(clock())
-    until(lambda: any(isinstance(item, Block) for item in items))
+    supervisor.check(clock())
+    until(lambda: any(isinstance(item, AudioBlock) for item in items))
     release.set()
-    keeper.stop()
+    supervisor.stop()
     assert not any(isinstance(item, Lost) for item in items)
 
 
 def test_a_thread_that_was_hung_and_delivers_again_wins_over_the_attempt_that_does_not() -> None:
     clock, release, give_up = FakeClock(), threading.Event(), threading.Event()
 
-    def pause(port: Port) -> None:
-        port.put(Opened(port.clock(), "first"))
+    def pause(handle: DriverHandle) -> None:
+        handle.put(Opened(handle.clock(), "first"))
         release.wait(PATIENCE_S)
-        port.put(Block(port.clock(), 0, np.zeros((1, 1), np.float32)))
-        port.closing.wait()
+        handle.put(AudioBlock(handle.clock(), 0, np.zeros((1, 1), np.float32)))
+        handle.closing.wait()
 
-    def hang(port: Port) -> None:
+    def hang(handle: DriverHandle) -> None:
         give_up.wait(PATIENCE_S)
-        port.put(Opened(port.clock(), "second"))
+        handle.put(Opened(handle.clock(), "second"))
 
     driver = Script(pause, hang)
-    keeper, items = kept(driver, clock)
-    keeper.start()
+    supervisor, items = kept(driver, clock)
+    supervisor.start()
     until(lambda: len(items) == 1)
     clock.advance(HUNG_AFTER_S + 0.1)
-    keeper.check(clock())
+    supervisor.check(clock())
     until(lambda: driver.ran == 2)
     release.set()
     until(lambda: len(items) == 2)
     give_up.set()
-    keeper.stop()
+    supervisor.stop()
     assert [getattr(item, "device", "block") for item in items] == ["first", "block"]
 
 
 def test_a_thread_that_was_hung_is_heard_again_after_another_attempt_has_told_a_loss() -> None:
     clock, release = FakeClock(), threading.Event()
 
-    def pause(port: Port) -> None:
-        port.put(Opened(port.clock(), "first", 16_000))
+    def pause(handle: DriverHandle) -> None:
+        handle.put(Opened(handle.clock(), "first", 16_000))
         release.wait(PATIENCE_S)
         for n in (800, 801):
-            port.put(Block(port.clock(), n, np.zeros((1, 1), np.float32)))
-        port.closing.wait()
+            handle.put(AudioBlock(handle.clock(), n, np.zeros((1, 1), np.float32)))
+        handle.closing.wait()
 
     driver = Script(pause, refuse)
-    keeper, items = kept(driver, clock)
-    keeper.start()
+    supervisor, items = kept(driver, clock)
+    supervisor.start()
     until(lambda: len(items) == 1)
     clock.advance(HUNG_AFTER_S + 0.1)
-    keeper.check(clock())
+    supervisor.check(clock())
     until(lambda: any(isinstance(item, Lost) for item in items))
     clock.advance(1.0)
     release.set()
-    until(lambda: isinstance(items[-1], Block) and items[-1].first_frame == 801)
-    keeper.stop()
+    until(lambda: isinstance(items[-1], AudioBlock) and items[-1].first_frame == 801)
+    supervisor.stop()
     told = [item for item in items if not isinstance(item, Lost)]
-    assert [type(item) for item in told] == [Opened, Opened, Block, Block]
+    assert [type(item) for item in told] == [Opened, Opened, AudioBlock, AudioBlock]
     assert told[1] == Opened(clock(), "first", 16_000)
     assert isinstance(items[-3], Opened)  # after the loss
 
@@ -184,31 +186,31 @@ def test_a_thread_that_was_hung_is_heard_again_after_another_attempt_has_told_a_
 def test_a_stop_while_it_tries_again_is_not_undone_by_the_attempt() -> None:
     entered, go_on = threading.Event(), threading.Event()
 
-    def slow(port: Port) -> None:
+    def slow(handle: DriverHandle) -> None:
         entered.set()
         go_on.wait(PATIENCE_S)
-        port.put(Opened(port.clock(), "too late"))
+        handle.put(Opened(handle.clock(), "too late"))
 
     driver = Script(slow)
-    keeper, items = kept(driver)
-    keeper.start()
+    supervisor, items = kept(driver)
+    supervisor.start()
     assert entered.wait(PATIENCE_S)
-    keeper.stop(join_s=0.0)
+    supervisor.stop(join_s=0.0)
     go_on.set()
-    keeper.start()
-    keeper.stop()
+    supervisor.start()
+    supervisor.stop()
     assert items == []
     assert driver.ran == 1
 
 
 def test_a_librarys_surprise_is_a_loss_and_no_end(caplog: pytest.LogCaptureFixture) -> None:
-    def surprise(port: Port) -> None:
+    def surprise(handle: DriverHandle) -> None:
         raise ZeroDivisionError("oops")
 
-    keeper, items = kept(Script(surprise, surprise, deliver))
-    keeper.start()
-    until(lambda: any(isinstance(item, Block) for item in items))
-    keeper.stop()
+    supervisor, items = kept(Script(surprise, surprise, deliver))
+    supervisor.start()
+    until(lambda: any(isinstance(item, AudioBlock) for item in items))
+    supervisor.stop()
     assert isinstance(items[0], Lost)
     assert (items[0].reason, items[0].detail) == ("failed", "ZeroDivisionError")
     assert len([record for record in caplog.records if record.levelname == "ERROR"]) == 1
@@ -218,7 +220,7 @@ def test_a_librarys_surprise_is_a_loss_and_no_end(caplog: pytest.LogCaptureFixtu
 
 
 def test_sleep_and_a_set_clock_are_told_apart() -> None:
-    watch = JumpWatch()
+    watch = ClockJumpDetector()
     assert watch.look(100.0, 1e9) is None
     assert watch.look(100.05, 1e9 + 0.05) is None
     set_back = watch.look(100.1, 1e9 - 3600)
@@ -235,7 +237,7 @@ def test_sleep_and_a_set_clock_are_told_apart() -> None:
 # --- live source -------------------------------------------------------------------------------------
 
 
-def scripted(*attempts: Callable[[Port], None], capacity: int = 1500) -> LiveSource:
+def scripted(*attempts: Callable[[DriverHandle], None], capacity: int = 1500) -> LiveSource:
     capture = Capture(StreamInfo("me", "audio"), Script(*attempts), AudioTrack("me", "scripted"), capacity)
     return LiveSource([capture])
 
@@ -289,12 +291,12 @@ def test_nothing_configured_and_keys_that_do_not_exist_are_errors() -> None:
 
 def steered(clock: FakeClock, capacity: int = 1500) -> tuple[Capture, Callable[[float], None]]:
     """A capture whose device delivers what the test asks for, at the fake clock's time."""
-    given: list[Port] = []
+    given: list[DriverHandle] = []
 
-    def hold(port: Port) -> None:
-        port.put(Opened(port.clock(), "Scripted", 16_000))
-        given.append(port)
-        port.closing.wait()
+    def hold(handle: DriverHandle) -> None:
+        handle.put(Opened(handle.clock(), "Scripted", 16_000))
+        given.append(handle)
+        handle.closing.wait()
 
     capture = Capture(StreamInfo("me", "audio"), Script(hold), AudioTrack("me", "scripted"), capacity)
     capture.start(clock, lambda: None)
@@ -305,7 +307,7 @@ def steered(clock: FakeClock, capacity: int = 1500) -> tuple[Capture, Callable[[
         nonlocal frames
         for _ in range(round(seconds / 0.05)):
             clock.advance(0.05)
-            given[0].put(Block(clock(), frames, np.full((800, 1), 0.1, np.float32)))
+            given[0].put(AudioBlock(clock(), frames, np.full((800, 1), 0.1, np.float32)))
             frames += 800
 
     return capture, say
