@@ -11,11 +11,11 @@ import sys
 
 from realtime.desktop import application
 from realtime.desktop.consent_dialog import Agreement
-from realtime.desktop.controller import Desk
+from realtime.desktop.controller import Controller
 
 
-class _Watched(Desk):
-    """The desk, and a look at what it shows."""
+class _Watched(Controller):
+    """The controller, and a look at what it shows."""
 
     def open(self) -> None:
         super().open()
@@ -24,10 +24,10 @@ class _Watched(Desk):
         _tell("window")
 
     def _agreement(self) -> Agreement:
-        return Agreement("bench", self._wishes.proposed[0])  # what is captured comes from a file
+        return Agreement("bench", self._options.proposed[0])  # what is captured comes from a file
 
     def _watch(self) -> None:
-        if not self._seen and any(row.bars for row in self.session.shown.rows()):
+        if not self._seen and any(row.bars for row in self.session.view_model.rows()):
             self._seen = True
             _tell("estimate", engine=self.session.pid)
 
@@ -40,5 +40,5 @@ def _tell(what: str, **more: int) -> None:
 if __name__ == "__main__":
     import emotrack
 
-    application.Desk = _Watched
+    application.Controller = _Watched
     sys.exit(emotrack.main(["desktop", *sys.argv[1:]]))

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QMenu
 
 from realtime.desktop.icons import icon
 from realtime.desktop.phase import Phase
-from realtime.desktop.status import Situation
+from realtime.desktop.status import TrackerStatus
 
 
 class Actions(QObject):
@@ -16,7 +16,7 @@ class Actions(QObject):
 
     Attributes:
         start, stop: begin a session; end it in order.
-        deafen, blind: leave out what is heard, or what is seen.
+        mute_audio, mute_video: leave out what is heard, or what is seen.
         mark: mark this moment.
         show: bring the window to the front.
         dashboard: open the page in the browser.
@@ -29,15 +29,15 @@ class Actions(QObject):
         super().__init__(parent)
         self.start = self._action("&Start", "Ctrl+R")
         self.stop = self._action("S&top", "Ctrl+S")
-        self.deafen = self._action("Mute what is &heard", "Ctrl+M", lasts=True)
-        self.blind = self._action("Mute what is s&een", "Ctrl+E", lasts=True)
+        self.mute_audio = self._action("Mute what is &heard", "Ctrl+M", lasts=True)
+        self.mute_video = self._action("Mute what is s&een", "Ctrl+E", lasts=True)
         self.mark = self._action("Mark this &moment", "Ctrl+K")
         self.show = self._action("Show the &window", "")
         self.dashboard = self._action("Open the &dashboard", "Ctrl+D")
         self.settings = self._action("Devices and settin&gs…", "Ctrl+,")
         self.withdraw = self._action("With&draw consent and delete…", "")
         self.quit = self._action("&Quit", "Ctrl+Q")
-        self.dress()
+        self.apply_theme()
 
     def _action(self, text: str, key: str, *, lasts: bool = False) -> QAction:
         action = QAction(text, self, checkable=lasts)
@@ -50,40 +50,40 @@ class Actions(QObject):
         """Every action."""
         return self.findChildren(QAction)
 
-    def dress(self) -> None:
+    def apply_theme(self) -> None:
         """Draw the pictures in the colours of the theme."""
         for action, name in {
             self.start: "start",
             self.stop: "stop",
             self.mark: "mark",
-            self.deafen: "no-mic" if self.deafen.isChecked() else "mic",
-            self.blind: "no-camera" if self.blind.isChecked() else "camera",
+            self.mute_audio: "no-mic" if self.mute_audio.isChecked() else "mic",
+            self.mute_video: "no-camera" if self.mute_video.isChecked() else "camera",
         }.items():
             action.setIcon(icon(name))
 
-    def follow(self, now: Situation) -> None:
+    def update_status(self, now: TrackerStatus) -> None:
         """Offer what can be done now."""
         idle = now.phase in {Phase.OFF, Phase.FAILED, Phase.WAITING}
-        runs = now.phase is Phase.RUNNING
+        is_running = now.phase is Phase.RUNNING
         self.start.setVisible(idle)
         self.stop.setVisible(not idle)
         self.stop.setEnabled(now.phase is not Phase.STOPPING)
-        for action in (self.deafen, self.blind, self.mark):
-            action.setEnabled(runs and now.linked)
-        self.dashboard.setEnabled(runs)
+        for action in (self.mute_audio, self.mute_video, self.mark):
+            action.setEnabled(is_running and now.connected)
+        self.dashboard.setEnabled(is_running)
         self.withdraw.setEnabled(not now.playing and now.capturing)
-        self.deafen.setText(f"Mute {' and '.join(now.heard) or 'what is &heard'}")
-        self.blind.setText(f"Mute {' and '.join(now.seen) or 'what is s&een'}")
-        if (self.deafen.isChecked(), self.blind.isChecked()) != (now.deaf, now.blind):
-            for action, on in ((self.deafen, now.deaf), (self.blind, now.blind)):
+        self.mute_audio.setText(f"Mute {' and '.join(now.audio_devices) or 'what is &audio_devices'}")
+        self.mute_video.setText(f"Mute {' and '.join(now.video_devices) or 'what is s&een'}")
+        if (self.mute_audio.isChecked(), self.mute_video.isChecked()) != (now.audio_muted, now.video_muted):
+            for action, on in ((self.mute_audio, now.audio_muted), (self.mute_video, now.video_muted)):
                 action.setChecked(on)
-            self.dress()
+            self.apply_theme()
 
     def fill(self, menu: QMenu, *, with_show: bool) -> None:
         """Put everything into a menu; `with_show` where the window may be hidden."""
         menu.addActions([self.start, self.stop])
         menu.addSeparator()
-        menu.addActions([self.deafen, self.blind, self.mark])
+        menu.addActions([self.mute_audio, self.mute_video, self.mark])
         menu.addSeparator()
         menu.addActions([*([self.show] if with_show else []), self.dashboard, self.settings])
         menu.addSeparator()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from PySide6.QtWidgets import QApplication
 
 from realtime.consent.ledger import ledger_path
-from realtime.desktop.controller import Desk
-from realtime.desktop.gc import Collector
-from realtime.desktop.launch_options import Wishes
-from realtime.desktop.signals import Endings
-from realtime.desktop.single_instance import Single
+from realtime.desktop.controller import Controller
+from realtime.desktop.gc import GarbageCollector
+from realtime.desktop.launch_options import LaunchOptions
+from realtime.desktop.signals import TerminationSignals
+from realtime.desktop.single_instance import SingleInstance
 
 
 class Application:
@@ -19,8 +19,8 @@ class Application:
         wishes: what was asked for.
     """
 
-    def __init__(self, wishes: Wishes) -> None:
-        self._wishes = wishes
+    def __init__(self, options: LaunchOptions) -> None:
+        self._options = options
         self._folder = ledger_path().parent
 
     def run(self) -> int:
@@ -29,14 +29,14 @@ class Application:
         application.setApplicationName("emotrack")
         application.setDesktopFileName("emotrack")
         application.setQuitOnLastWindowClosed(False)
-        Collector(application)
-        single = Single(self._folder)
-        if not single.take():
+        GarbageCollector(application)
+        single = SingleInstance(self._folder)
+        if not single.acquire():
             return 0
         try:
-            desk = Desk(self._wishes, single)
-            desk.open()
-            with Endings(desk.leave):
+            controller = Controller(self._options, single)
+            controller.open()
+            with TerminationSignals(controller.quit):
                 return application.exec()
         finally:
-            single.leave()
+            single.release()

@@ -9,7 +9,7 @@ WELL_S: Final = 60.0
 """An engine that has run for so long was well: what fails now is something new."""
 
 
-class Restarts:
+class Backoff:
     """Counts failures in a row.
 
     Args:
@@ -20,7 +20,7 @@ class Restarts:
         self._pauses_s = pauses_s
         self._failures = 0
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Somebody has started it by hand."""
         self._failures = 0
 

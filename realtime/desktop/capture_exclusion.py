@@ -16,7 +16,7 @@ SHARING_READ_ONLY: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ExclusionOutcome:
     """What came of it.
 
     Attributes:
@@ -28,16 +28,22 @@ class Outcome:
     sentence: str
 
 
-SHOWN: Final = Outcome(False, "The window is shown when the screen is shared, as the settings say.")
+SHOWN: Final = ExclusionOutcome(False, "The window is shown when the screen is shared, as the settings say.")
 
-IMPOSSIBLE: Final = Outcome(
+IMPOSSIBLE: Final = ExclusionOutcome(
     False,
     "This system cannot leave a window out: it is seen when the whole screen is shared. Share one window.",
 )
-REFUSED: Final = Outcome(False, "The system refused: the window is seen when the screen is shared.")
+REFUSED: Final = ExclusionOutcome(False, "The system refused: the window is seen when the screen is shared.")
 
 
-def hide(window: int, *, hidden: bool, system: str = sys.platform, library: Any = None) -> Outcome:  # noqa: ANN401
+def exclude_from_capture(
+    window: int,
+    *,
+    hidden: bool,
+    system: str = sys.platform,
+    library: Any = None,  # noqa: ANN401
+) -> ExclusionOutcome:
     """Leave a window out of screen sharing, or let it be seen again.
 
     Args:
@@ -52,7 +58,7 @@ def hide(window: int, *, hidden: bool, system: str = sys.platform, library: Any 
         return SHOWN
     if attempt is None:
         return IMPOSSIBLE
-    return Outcome(True, _AGREED[system]) if done else REFUSED
+    return ExclusionOutcome(True, _AGREED[system]) if done else REFUSED
 
 
 _AGREED: Final = {

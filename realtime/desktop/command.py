@@ -51,10 +51,10 @@ def run_desktop(
     check_screen()
     try:
         from realtime.desktop.application import Application
-        from realtime.desktop.launch_options import Wishes
+        from realtime.desktop.launch_options import LaunchOptions
     except ImportError as error:
         raise NotAvailable(f"Qt cannot be loaded: {error}.", fix=_packages()) from error
-    return Application(Wishes.of(config, play, purpose, checkpoint, overrides)).run()
+    return Application(LaunchOptions.of(config, play, purpose, checkpoint, overrides)).run()
 
 
 def check_qt() -> None:

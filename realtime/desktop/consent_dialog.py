@@ -24,7 +24,7 @@ from realtime.consent.gate import ConsentGate
 from realtime.consent.ledger import Ledger
 from realtime.consent.notice import notice_for
 from realtime.desktop.purposes import PurposeChoice
-from realtime.desktop.texts import fit, reflowed, say, scrolled, text
+from realtime.desktop.texts import in_scroll_area, make_label, resize_to_fit, set_label, unwrapped
 
 log = logging.getLogger(__name__)
 
@@ -92,17 +92,17 @@ class ConsentDialog(QDialog):
         self.agreement: Agreement | None = None
         self._ledger = ledger if ledger is not None else Ledger()
         self.purposes = PurposeChoice(purpose, fixed=fixed, parent=self)
-        self.notice = text("", "", self)
-        self.others_told = text("", "", self)
+        self.notice = make_label("", "", self)
+        self.others_told = make_label("", "", self)
         for passage in (self.notice, self.others_told):  # so that keys and screen readers reach it
             passage.setTextInteractionFlags(_READABLE)
             passage.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self._record = text("", "soft", self)
+        self._record = make_label("", "soft", self)
         self.name = QLineEdit(self)
         self.name.setAccessibleName("Your name")
         self.name.setMaxLength(200)
         self.others = QCheckBox("All &others who can be heard or seen were told.", self)
-        self.problem = text("", "bad", self)
+        self.problem = make_label("", "bad", self)
         self.no = QPushButton("&No", self)
         self.yes = QPushButton("I &agree", self)
         self._arrange()
@@ -110,7 +110,7 @@ class ConsentDialog(QDialog):
         self.no.clicked.connect(self.reject)
         self.yes.clicked.connect(self._agree)
         self._tell()
-        fit(self, 100, 52)
+        resize_to_fit(self, 100, 52)
 
     def reject(self) -> None:
         """No: nothing is captured, and that is written down. Where it cannot be, it is still no."""
@@ -124,10 +124,10 @@ class ConsentDialog(QDialog):
     def _arrange(self) -> None:
         layout = QVBoxLayout(self)
         content = QWidget(self)
-        self._area = scrolled(content, self)
+        self._area = in_scroll_area(content, self)
         inner = QVBoxLayout(content)
         inner.setContentsMargins(0, 0, 0, 0)
-        inner.addWidget(text("Nothing is captured before you agree.", "heading", self))
+        inner.addWidget(make_label("Nothing is captured before you agree.", "heading", self))
         inner.addWidget(self.purposes)
         inner.addWidget(self._card())
         inner.addWidget(self._record)
@@ -145,7 +145,9 @@ class ConsentDialog(QDialog):
         card.setObjectName("card")
         inside = QVBoxLayout(card)
         inside.addWidget(self.notice)
-        inside.addWidget(text("To be read to everybody else who can be heard or seen:", "heading", self))
+        inside.addWidget(
+            make_label("To be read to everybody else who can be heard or seen:", "heading", self)
+        )
         inside.addWidget(self.others_told)
         return card
 
@@ -162,11 +164,11 @@ class ConsentDialog(QDialog):
     def _tell(self) -> None:
         """Show the text of the purpose that is chosen; consent counts for this one alone."""
         notice = notice_for(self.purposes.purpose)
-        say(self.notice, reflowed(notice.text))
-        say(self.others_told, f"“{reflowed(notice.others)}”")
+        set_label(self.notice, unwrapped(notice.text))
+        set_label(self.others_told, f"“{unwrapped(notice.others)}”")
         self.others.setChecked(False)  # what the others have to be told has changed
-        say(self._record, f"Text {notice.version}; decisions are kept in {self._ledger.path}.", "soft")
-        say(self.problem, "")
+        set_label(self._record, f"Text {notice.version}; decisions are kept in {self._ledger.path}.", "soft")
+        set_label(self.problem, "")
 
     def _agree(self) -> None:
         who = " ".join(self.name.text().split())
@@ -179,6 +181,6 @@ class ConsentDialog(QDialog):
             self.accept()
 
     def _ask_for(self, field: QWidget, sentence: str) -> None:
-        say(self.problem, sentence, "bad", alert=True)
+        set_label(self.problem, sentence, "bad", alert=True)
         field.setFocus(Qt.FocusReason.OtherFocusReason)
         self._area.ensureWidgetVisible(field)

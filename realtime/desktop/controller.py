@@ -1,4 +1,4 @@
-"""The desk: window, tray, dialogs and keys around the session."""
+"""The controller: window, tray, dialogs and keys around the session."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from core.errors import EmotrackError
 from realtime.consent.ledger import ledger_path
 from realtime.desktop.actions import Actions
-from realtime.desktop.capture_exclusion import SHOWN, Outcome, hide
+from realtime.desktop.capture_exclusion import SHOWN, ExclusionOutcome, exclude_from_capture
 from realtime.desktop.consent_dialog import ask_consent
 from realtime.desktop.hotkey import Hotkey
 from realtime.desktop.icons import tray_icon
-from realtime.desktop.launch_options import Agreed, Wishes
+from realtime.desktop.launch_options import LaunchOptions, SessionConsent
 from realtime.desktop.phase import Phase
-from realtime.desktop.session import Session
-from realtime.desktop.single_instance import Single
-from realtime.desktop.status import Sign, sign_of
-from realtime.desktop.theme import style
+from realtime.desktop.session import EngineSession
+from realtime.desktop.single_instance import SingleInstance
+from realtime.desktop.status import StatusIndicator, indicator_for
+from realtime.desktop.theme import apply_theme
 from realtime.desktop.tray import Tray
-from realtime.desktop.window import NOBODY, TrackerWindow
-from realtime.desktop.window_geometry import keep, put_back
+from realtime.desktop.window import NOBODY_YET, TrackerWindow
+from realtime.desktop.window_geometry import restore_geometry, save_geometry
 from realtime.live_config import LiveConfig
 
 UNCLEAN: Final = (
@@ -31,7 +31,7 @@ UNCLEAN: Final = (
 )
 
 
-class Desk(QObject):
+class Controller(QObject):
     """Window, tray and dialogs, and the session that they follow.
 
     Args:
@@ -40,157 +40,159 @@ class Desk(QObject):
         session: that is followed.
     """
 
-    def __init__(self, wishes: Wishes, single: Single, session: Session | None = None) -> None:
+    def __init__(
+        self, options: LaunchOptions, single: SingleInstance, session: EngineSession | None = None
+    ) -> None:
         super().__init__()
-        self._wishes = wishes
+        self._options = options
         self._single = single
-        self._config = wishes.config()
-        self._look()
-        self.session = session if session is not None else Session(wishes, parent=self)
+        self._config = options.config()
+        self._apply_theme()
+        self.session = session if session is not None else EngineSession(options, parent=self)
         self.actions = Actions(self)
         self.window = TrackerWindow(self.actions, on_top=self._config.desktop.on_top)
         self.tray = Tray(self.actions, self)
         self.hotkey = Hotkey(parent=self)
-        self.hiding: Outcome = SHOWN
+        self.exclusion: ExclusionOutcome = SHOWN
         self._folder = ledger_path().parent
-        self._begun_with = self._config
-        self._leaving = self._again = self._hinted = False
+        self._started_with = self._config
+        self._quitting = self._restart_wanted = self._hinted = False
         self._connect()
 
     def _connect(self) -> None:
         of, session = self.actions, self.session
-        of.start.triggered.connect(self.begin)
+        of.start.triggered.connect(self.start_session)
         of.stop.triggered.connect(session.stop)
-        of.deafen.triggered.connect(lambda on: session.mute("audio", muted=on))
-        of.blind.triggered.connect(lambda on: session.mute("visual", muted=on))
+        of.mute_audio.triggered.connect(lambda on: session.mute("audio", muted=on))
+        of.mute_video.triggered.connect(lambda on: session.mute("visual", muted=on))
         of.mark.triggered.connect(session.mark)
         of.show.triggered.connect(self.show)
         of.dashboard.triggered.connect(self._open_dashboard)
         of.settings.triggered.connect(self._open_settings)
         of.withdraw.triggered.connect(self._withdraw)
-        of.quit.triggered.connect(self.leave)
-        session.changed.connect(self.follow)
+        of.quit.triggered.connect(self.quit)
+        session.changed.connect(self.update_status)
         session.idle.connect(self._idle)
-        session.refused.connect(lambda why: self.window.say(f"Not done: {why}"))
+        session.refused.connect(lambda why: self.window.show_message(f"Not done: {why}"))
         self.window.closing.connect(self._close)
-        self.window.retry.connect(self.begin)
+        self.window.retry.connect(self.start_session)
         self.hotkey.pressed.connect(self._stop_from_anywhere)
         self._single.asked.connect(self.show)
-        QGuiApplication.styleHints().colorSchemeChanged.connect(self._dress)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._theme_changed)
 
     # -- the beginning --------------------------------------------------------------------------------
 
     def open(self) -> None:
         """Show everything, and offer a session as soon as the event loop runs."""
-        self.follow()
-        put_back(self.window, self._folder)
+        self.update_status()
+        restore_geometry(self.window, self._folder)
         self.show()
         self.hotkey.use(self._config.desktop.stop_key)
-        QTimer.singleShot(0, self._first)
+        QTimer.singleShot(0, self._first_start)
 
-    def _first(self) -> None:
+    def _first_start(self) -> None:
         try:
-            ready = self._wishes.play is not None or self._checked()
+            ready = self._options.play is not None or self._is_ready()
         except EmotrackError as error:
-            self.window.say(str(error))
+            self.window.show_message(str(error))
             return
         if ready:
             self._apply()
-            self.begin()
+            self.start_session()
 
-    def _checked(self) -> bool:
+    def _is_ready(self) -> bool:
         """Whether models and devices are there; the first time, they are looked for in a dialog."""
         from realtime.desktop.first_run import FirstRun, is_first_run
 
-        settings = self._wishes.settings
+        settings = self._options.settings
         return not is_first_run(settings) or bool(FirstRun(settings, self.window).exec())
 
-    def begin(self) -> None:
+    def start_session(self) -> None:
         """Ask for consent and begin a session. Without it, nothing is started."""
-        if self.session.runs:
+        if self.session.is_running:
             return
         try:
-            self._config = self._wishes.config()
-            consent = None if self._wishes.play is not None else self._agreement()
+            self._config = self._options.config()
+            consent = None if self._options.play is not None else self._consent()
         except EmotrackError as error:
-            self.window.say(str(error))
+            self.window.show_message(str(error))
             return
-        if consent is not None or self._wishes.play is not None:
-            self._begin_under(consent)
+        if consent is not None or self._options.play is not None:
+            self._start_under(consent)
 
-    def _agreement(self) -> Agreed | None:
+    def _consent(self) -> SessionConsent | None:
         """Under the consent of a session that has just failed it goes on; else it is asked for."""
-        if self.session.situation.phase in {Phase.WAITING, Phase.FAILED} and self.session.consent is not None:
+        if self.session.status.phase in {Phase.WAITING, Phase.FAILED} and self.session.consent is not None:
             return self.session.consent
-        purpose, fixed = self._wishes.proposed
+        purpose, fixed = self._options.proposed
         agreement = ask_consent(self.window, purpose, fixed=fixed)
         if agreement is not None and agreement.purpose != self._config.desktop.purpose:
             self._remember(agreement)
         return agreement
 
-    def _remember(self, agreement: Agreed) -> None:
+    def _remember(self, agreement: SessionConsent) -> None:
         try:
-            self._wishes.settings.change({"desktop.purpose": agreement.purpose})
+            self._options.settings.change({"desktop.purpose": agreement.purpose})
         except EmotrackError as error:
-            self.window.say(str(error))
+            self.window.show_message(str(error))
 
-    def _begin_under(self, consent: Agreed | None) -> None:
-        self._begun_with = self._config
-        self.window.say("")
+    def _start_under(self, consent: SessionConsent | None) -> None:
+        self._started_with = self._config
+        self.window.show_message("")
         self.session.start(consent)
 
     # -- what is shown --------------------------------------------------------------------------------
 
-    def follow(self) -> None:
+    def update_status(self) -> None:
         """Show what is so now."""
-        now = self.session.situation
-        sign = sign_of(now)
-        self._alarm(sign)
-        self.window.show_sign(sign)
-        self.tray.follow(sign)
-        self.actions.follow(now)
+        now = self.session.status
+        indicator = indicator_for(now)
+        self._alarm(indicator)
+        self.window.show_indicator(indicator)
+        self.tray.update_status(indicator)
+        self.actions.update_status(now)
         if now.phase is Phase.RUNNING:
-            self.window.show_run(self.session.shown, stale=not now.linked)
+            self.window.show_run(self.session.view_model, stale=not now.connected)
         else:
             note = UNCLEAN if self._single.unclean else ""
-            self.window.show_nothing(note if note or now.phase is not Phase.STARTING else NOBODY)
+            self.window.show_nothing(note if note or now.phase is not Phase.STARTING else NOBODY_YET)
         if now.phase is Phase.RUNNING and self._single.unclean:
             self._single.unclean = False
 
-    def _alarm(self, sign: Sign) -> None:
+    def _alarm(self, indicator: StatusIndicator) -> None:
         """While the window is hidden, a failure is told by the tray."""
-        if sign.tone == "bad" and not self.window.isVisible() and self.window.sign != sign:
-            self.tray.say(sign.word, sign.more)
+        if indicator.tone == "bad" and not self.window.isVisible() and self.window.indicator != indicator:
+            self.tray.notify(indicator.word, indicator.more)
 
     def show(self) -> None:
         """Bring the window to the front."""
         self.window.show()
         self.window.raise_()
         self.window.activateWindow()
-        self.hiding = hide(int(self.window.winId()), hidden=self._config.desktop.hidden)
+        self.exclusion = exclude_from_capture(int(self.window.winId()), hidden=self._config.desktop.hidden)
 
-    def _look(self) -> None:
-        style(self._config.desktop.theme, self._config.desktop.scale)
-        QApplication.setWindowIcon(tray_icon(Sign("", "Playing")))
+    def _apply_theme(self) -> None:
+        apply_theme(self._config.desktop.theme, self._config.desktop.scale)
+        QApplication.setWindowIcon(tray_icon(StatusIndicator("", "Playing")))
 
-    def _dress(self) -> None:
-        self._look()
-        self.window.dress()
-        self.follow()
+    def _theme_changed(self) -> None:
+        self._apply_theme()
+        self.window.apply_theme()
+        self.update_status()
 
     # -- settings -------------------------------------------------------------------------------------
 
     def _open_settings(self) -> None:
         from realtime.desktop.devices_dialog import DevicesDialog
 
-        wishes, told = self._wishes, f"{self.hiding.sentence} {self.hotkey.sentence}"
-        capturing = self.session.situation.capturing
+        options, told = self._options, f"{self.exclusion.sentence} {self.hotkey.sentence}"
+        capturing = self.session.status.capturing
         try:
             dialog = DevicesDialog(
-                wishes.settings, told, self.window, capturing=capturing, purpose=wishes.named
+                options.settings, told, self.window, capturing=capturing, purpose=options.named
             )
         except EmotrackError as error:
-            self.window.say(str(error))
+            self.window.show_message(str(error))
             return
         dialog.applied.connect(self._apply)
         dialog.exec()
@@ -198,36 +200,36 @@ class Desk(QObject):
     def _apply(self) -> None:
         """The settings have changed: the window follows at once, the engine with a restart."""
         try:
-            self._config = self._wishes.config()
+            self._config = self._options.config()
         except EmotrackError as error:
-            self.window.say(str(error))
+            self.window.show_message(str(error))
             return
         desktop = self._config.desktop
-        self.session.shown.labels = desktop.labels
+        self.session.view_model.labels = desktop.labels
         self.window.keep_on_top(on=desktop.on_top)
-        self._dress()
+        self._theme_changed()
         self.hotkey.use(desktop.stop_key)
         if self.window.isVisible():
             self.show()
-        if self.session.runs and _engine_of(self._config) != _engine_of(self._begun_with):
-            self._again = True
+        if self.session.is_running and _engine_of(self._config) != _engine_of(self._started_with):
+            self._restart_wanted = True
             self.session.stop()
 
     def _idle(self) -> None:
         """The engine's process has ended."""
-        if self._leaving:
+        if self._quitting:
             self._finish()
-        elif self._again:
-            self._again = False
+        elif self._restart_wanted:
+            self._restart_wanted = False
             consent = self.session.consent
-            if self._wishes.play is not None or (consent is not None and not self._grown()):
-                self._begin_under(consent)
+            if self._options.play is not None or (consent is not None and not self._captures_more()):
+                self._start_under(consent)
             else:
-                self.begin()
+                self.start_session()
 
-    def _grown(self) -> bool:
+    def _captures_more(self) -> bool:
         """Whether more is captured than people have agreed to."""
-        before, now = self._begun_with, self._config
+        before, now = self._started_with, self._config
         names = ("microphone", "loopback", "camera", "screen")
         more = any(
             getattr(now.sources, name) is not None and getattr(before.sources, name) is None for name in names
@@ -258,26 +260,26 @@ class Desk(QObject):
 
     def _close(self) -> None:
         """Hide into the tray; where there is none, this is the end."""
-        if not self.tray.there:
-            self.leave()
+        if not self.tray.available:
+            self.quit()
             return
         self.window.hide()
         if not self._hinted:
             self._hinted = True
-            self.tray.say("emotrack goes on", "The icon in the tray shows what it does, and ends it.")
+            self.tray.notify("emotrack goes on", "The icon in the tray shows what it does, and ends it.")
 
-    def leave(self) -> None:
+    def quit(self) -> None:
         """End in order; when asked twice, at once."""
-        if not self.session.runs:
+        if not self.session.is_running:
             self._finish()
-        elif self._leaving:
+        elif self._quitting:
             self.session.kill()
         else:
-            self._leaving = True
+            self._quitting = True
             self.session.stop()
 
     def _finish(self) -> None:
-        keep(self.window, self._folder)
+        save_geometry(self.window, self._folder)
         self.session.close()
         self.hotkey.release()
         self.tray.hide()

@@ -12,9 +12,9 @@ from core.media.source import Source
 from realtime.desktop.device_choice import DeviceChoice
 from realtime.desktop.meter import LevelMeter
 from realtime.desktop.preview import Preview
-from realtime.desktop.probe import PICTURES, Probe
+from realtime.desktop.probe import PICTURES, DeviceProbe
 from realtime.desktop.region_choice import RegionChoice
-from realtime.desktop.texts import say, text
+from realtime.desktop.texts import make_label, set_label
 from realtime.sources.devices import Device, DeviceKind
 from realtime.sources.screen import Region, parse_region
 
@@ -44,7 +44,7 @@ class DeviceRow(QFrame):
         self.setObjectName("card")
         self.kind = kind
         self._desktop = desktop
-        self._probe: Probe | None = None
+        self._probe: DeviceProbe | None = None
         region = parse_region(chosen) if kind == "screen" and chosen is not None else None
         drawn = region if isinstance(region, tuple) else None
         self.choice = DeviceChoice(
@@ -57,7 +57,7 @@ class DeviceRow(QFrame):
         self.region = RegionChoice(drawn or desktop or (0, 0, 1, 1), self)
         self.meter = LevelMeter(kind, quiet_is_bad=kind == "microphone", parent=self)
         self.preview = Preview(kind, drawable=kind == "screen", parent=self)
-        self.status = text("", "soft", self)
+        self.status = make_label("", "soft", self)
         self._arrange()
         self.choice.changed.connect(self._changed)
         self.region.changed.connect(self._outlined)
@@ -72,7 +72,7 @@ class DeviceRow(QFrame):
         return self.choice.chosen
 
     @property
-    def probe(self) -> Probe | None:
+    def probe(self) -> DeviceProbe | None:
         """What looks at the device, while it is tried."""
         return self._probe
 
@@ -80,40 +80,40 @@ class DeviceRow(QFrame):
         """What there is now."""
         self.choice.offer(device for device in devices if device.kind == self.kind)
 
-    def try_it(self, open_: Callable[[DeviceKind, str], Source]) -> None:
+    def start_probe(self, open_: Callable[[DeviceKind, str], Source]) -> None:
         """Open the device that is chosen, if any, and no other one."""
         self.stop()
         device = self._tried()
         if device is not None:
-            self._probe = Probe(lambda: open_(self.kind, device))
-        self.look()
+            self._probe = DeviceProbe(lambda: open_(self.kind, device))
+        self.refresh()
 
-    def stop(self) -> Probe | None:
+    def stop(self) -> DeviceProbe | None:
         """Close the device, and show nothing of it any more; returns what may still be closing."""
         probe, self._probe = self._probe, None
         if probe is not None:
             probe.stop()
         self.meter.clear()
-        self.look()
+        self.refresh()
         return probe
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Show what the device gives now."""
         if self._probe is None:
             self.preview.show_sentence("")
-            say(self.status, "None is used." if self.choice.chosen is None else "Not tried.", "soft")
+            set_label(self.status, "None is used." if self.choice.chosen is None else "Not tried.", "soft")
             return
-        reading = self._probe.look()
+        reading = self._probe.read()
         if reading.present is False:
-            say(self.status, f"{reading.message} {reading.fix}".strip(), "bad")
+            set_label(self.status, f"{reading.message} {reading.fix}".strip(), "bad")
             self.meter.clear()
             self.preview.show_sentence("No picture.")
         elif reading.present is None:
-            say(self.status, "It is being opened…", "soft")
+            set_label(self.status, "It is being opened…", "soft")
             self.preview.show_sentence("It is being opened…")
         else:
             hint = " Draw the part on the picture, or type it." if self.preview.whole else ""
-            say(self.status, f"It delivers.{hint}", "good")
+            set_label(self.status, f"It delivers.{hint}", "good")
             self.meter.show_peak(reading.peak_dbfs)
             if reading.image is not None:
                 self.preview.show_image(reading.image)

@@ -9,7 +9,7 @@ from realtime.doctor import Check
 from realtime.sources.live import LiveSource
 
 
-class DeviceTrial:
+class DeviceTest:
     """One test.
 
     Args:

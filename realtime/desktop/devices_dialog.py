@@ -12,7 +12,7 @@ from core.labels import Purpose
 from core.policy import policy_of
 from realtime.desktop.devices_page import DevicesPage, Hardware
 from realtime.desktop.settings import Settings, proposed_purpose
-from realtime.desktop.texts import fit, say, scrolled, text
+from realtime.desktop.texts import in_scroll_area, make_label, resize_to_fit, set_label
 from realtime.desktop.tracking_page import TrackingPage
 from realtime.desktop.window_page import WindowPage
 
@@ -22,7 +22,7 @@ class DevicesDialog(QDialog):
 
     Args:
         settings: where things are remembered.
-        hiding: one sentence: what comes of leaving the window out of screen sharing here.
+        exclusion_note: one sentence: what comes of leaving the window out of screen sharing here.
         parent: the window that asks.
         capturing: a run is going on.
         purpose: what the run is for, where that was named elsewhere than in the settings.
@@ -40,7 +40,7 @@ class DevicesDialog(QDialog):
     def __init__(
         self,
         settings: Settings,
-        hiding: str,
+        exclusion_note: str,
         parent: QWidget | None = None,
         *,
         capturing: bool = False,
@@ -56,8 +56,8 @@ class DevicesDialog(QDialog):
             config.sources, policy, capturing=capturing, hardware=hardware or Hardware(), parent=self
         )
         self.tracking = TrackingPage(config, self)
-        self.window_ = WindowPage(config.desktop, hiding, self)
-        self.problem = text("", "bad", self)
+        self.window_ = WindowPage(config.desktop, exclusion_note, self)
+        self.problem = make_label("", "bad", self)
         layout = QVBoxLayout(self)
         self.pages = QTabWidget(self)
         self.pages.setAccessibleName("Pages")
@@ -67,7 +67,7 @@ class DevicesDialog(QDialog):
             "&Window": self.window_,
         }
         for name, page in pages.items():
-            self.pages.addTab(scrolled(page, self), name)
+            self.pages.addTab(in_scroll_area(page, self), name)
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.problem)
         buttons = QDialogButtonBox(self)
@@ -76,7 +76,7 @@ class DevicesDialog(QDialog):
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         layout.addWidget(buttons)
-        fit(self, 84, 50)
+        resize_to_fit(self, 84, 50)
 
     def accept(self) -> None:
         """Remember everything; what cannot be remembered is said, and the window stays."""
@@ -88,7 +88,7 @@ class DevicesDialog(QDialog):
         try:
             self._settings.change(changes)
         except EmotrackError as error:
-            say(self.problem, str(error), "bad", alert=True)
+            set_label(self.problem, str(error), "bad", alert=True)
             return
         super().accept()
         self.applied.emit()

@@ -14,13 +14,13 @@ from core.policy import Policy
 from realtime.desktop.device_row import DeviceRow
 from realtime.desktop.device_watch import DeviceWatch
 from realtime.desktop.probe import PICTURES, open_device
-from realtime.desktop.texts import say, text
+from realtime.desktop.texts import make_label, set_label
 from realtime.sources.config import SourcesConfig
 from realtime.sources.device_items import DeviceLost
 from realtime.sources.devices import Device, DeviceKind, list_devices
 from realtime.sources.screen import Region, open_mss
 
-LOOK_MS: Final = 66
+REFRESH_MS: Final = 66
 CLOSE_S: Final = 1.5
 """How long a device may take to close."""
 
@@ -80,24 +80,24 @@ class DevicesPage(QWidget):
         self._policy = policy
         self._hardware = hardware
         self._capturing = capturing
-        self.trying = False
+        self.probing = False
         desktop = hardware.desktop() if policy.allows("visual") else None
         self.rows = [
             DeviceRow(kind, getattr(sources, kind), desktop, self) for kind in _NAMES if self._offered(kind)
         ]
-        self.promise = text(_PROMISE, "", self)
+        self.promise = make_label(_PROMISE, "", self)
         self.agree = QPushButton(self)
         self.agree.setAutoDefault(False)
-        self.sign = text("", "warn", self)
+        self.sign = make_label("", "warn", self)
         self._watch = DeviceWatch(hardware.devices)
-        self._timer = QTimer(self, interval=LOOK_MS)
-        self._timer.timeout.connect(self._look)
+        self._timer = QTimer(self, interval=REFRESH_MS)
+        self._timer.timeout.connect(self._refresh)
         self._timer.start()
         self._arrange()
         self.agree.clicked.connect(self._switch)
         for row in self.rows:
-            row.changed.connect(lambda row=row: self._try(row) if self.trying else row.look())
-            row.look()
+            row.changed.connect(lambda row=row: self._start_probe(row) if self.probing else row.refresh())
+            row.refresh()
         self._say()
 
     def changes(self) -> dict[str, str | None]:
@@ -111,40 +111,40 @@ class DevicesPage(QWidget):
         self._stop()
 
     def _stop(self) -> None:
-        self.trying = False
+        self.probing = False
         closing = [row.stop() for row in self.rows]
         for probe in filter(None, closing):
             probe.join(CLOSE_S)
 
     def _switch(self) -> None:
-        if self.trying:
+        if self.probing:
             self._stop()
         else:
-            self.trying = True
+            self.probing = True
             for row in self.rows:
-                self._try(row)
+                self._start_probe(row)
         self._say()
 
-    def _try(self, row: DeviceRow) -> None:
+    def _start_probe(self, row: DeviceRow) -> None:
         if self._capturing and row.kind in PICTURES:
             row.preview.show_sentence("The run that is going on has it open.")
             return
-        row.try_it(lambda kind, device: self._hardware.open_(kind, device, self._policy))
+        row.start_probe(lambda kind, device: self._hardware.open_(kind, device, self._policy))
 
-    def _look(self) -> None:
+    def _refresh(self) -> None:
         devices = self._watch.devices
         if devices is not None:
             for row in self.rows:
                 row.offer(devices)
-        if self.trying:
+        if self.probing:
             for row in self.rows:
                 if row.probe is not None or not (self._capturing and row.kind in PICTURES):
-                    row.look()
+                    row.refresh()
 
     def _say(self) -> None:
-        self.agree.setText("&Close the devices" if self.trying else "&Open the devices and show")
+        self.agree.setText("&Close the devices" if self.probing else "&Open the devices and show")
         open_ = [_NAMES[row.kind] for row in self.rows if row.probe is not None]
-        say(self.sign, f"Open: {', '.join(open_)}." if self.trying and open_ else "", "on", alert=True)
+        set_label(self.sign, f"Open: {', '.join(open_)}." if self.probing and open_ else "", "on", alert=True)
 
     def _offered(self, kind: DeviceKind) -> bool:
         return kind not in PICTURES or self._policy.allows("visual")
@@ -153,10 +153,10 @@ class DevicesPage(QWidget):
         layout = QVBoxLayout(self)
         if self._policy.withheld:
             layout.addWidget(
-                text(f"Purpose: {self._policy.purpose}. No camera and no screen.", "heading", self)
+                make_label(f"Purpose: {self._policy.purpose}. No camera and no screen.", "heading", self)
             )
-            layout.addWidget(text(self._policy.why, "", self))
-            layout.addWidget(text(_WHERE, "soft", self))
+            layout.addWidget(make_label(self._policy.why, "", self))
+            layout.addWidget(make_label(_WHERE, "soft", self))
         layout.addWidget(self.promise)
         layout.addWidget(self.agree)
         layout.addWidget(self.sign)

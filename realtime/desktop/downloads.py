@@ -77,7 +77,7 @@ class Downloads:
         weights = [find(name) for name in names]
         self._items = {w.name: Item(w, "here" if is_ready(w) else "absent") for w in weights}
 
-    def look(self) -> tuple[Item, ...]:
+    def snapshot(self) -> tuple[Item, ...]:
         """How far everything is."""
         with self._lock:
             return tuple(self._items.values())
@@ -90,12 +90,12 @@ class Downloads:
     @property
     def complete(self) -> bool:
         """Whether everything is here."""
-        return all(item.state == "here" for item in self.look())
+        return all(item.state == "here" for item in self.snapshot())
 
     @property
     def missing_bytes(self) -> int:
         """How much there is to fetch."""
-        return sum(item.weight.size for item in self.look() if item.state != "here")
+        return sum(item.weight.size for item in self.snapshot() if item.state != "here")
 
     def start(self, from_dir: Path | None = None) -> None:
         """Fetch what is missing.
@@ -106,7 +106,7 @@ class Downloads:
         if self.running:
             return
         self._cancelled.clear()
-        for item in self.look():
+        for item in self.snapshot():
             if item.state != "here":
                 self._put(Item(item.weight, "waiting"))
         self._thread = threading.Thread(target=self._run, args=(from_dir,), name="downloads", daemon=True)
@@ -124,7 +124,7 @@ class Downloads:
     def _run(self, from_dir: Path | None) -> None:
         # Those of an earlier attempt remember who was out of reach; the network may be back.
         web, packages = Web(), Packages(self._run_pip)
-        for item in self.look():
+        for item in self.snapshot():
             if item.state != "waiting":
                 continue
             if self._cancelled.is_set():

@@ -10,12 +10,12 @@ from PySide6.QtCore import QElapsedTimer, QObject, QProcess, QProcessEnvironment
 
 from core.errors import ConfigError, ConsentError, FeedError, NotAvailable, PolicyError, SpecMismatch
 from core.errors import WeightsError as Weights
-from realtime.desktop.backoff import Restarts
+from realtime.desktop.backoff import Backoff
 from realtime.desktop.phase import Phase
 from realtime.runs.sinks import tell
 from realtime.runs.supervision import Announcement, Order
 
-HOPELESS: Final = frozenset(
+NOT_RETRYABLE: Final = frozenset(
     kind.exit_code for kind in (ConfigError, SpecMismatch, Weights, NotAvailable, ConsentError, PolicyError)
 )
 """Exit codes after which another attempt would end in the same way."""
@@ -40,23 +40,23 @@ class EngineProcess(QObject):
     """Phase or sentence have changed."""
     announced = Signal(object)
     """The feed is there: an `Announcement`."""
-    gone = Signal()
+    ended = Signal()
     """The process has ended, however it did."""
 
-    def __init__(self, restarts: Restarts | None = None, parent: QObject | None = None) -> None:
+    def __init__(self, backoff: Backoff | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.phase = Phase.OFF
         self.sentence = ""
         self.pause_s = 0.0
-        self._restarts = restarts or Restarts()
+        self._backoff = backoff or Backoff()
         self._command: Callable[[], list[str]] = list
         self._process: QProcess | None = None
-        self._last_words = ""
+        self._last_line = ""
         self._ran = QElapsedTimer()
-        self._again = QTimer(self, singleShot=True)
-        self._again.timeout.connect(self._launch)
-        self._limit = QTimer(self, singleShot=True)
-        self._limit.timeout.connect(self.kill)
+        self._restart_timer = QTimer(self, singleShot=True)
+        self._restart_timer.timeout.connect(self._launch)
+        self._stop_timer = QTimer(self, singleShot=True)
+        self._stop_timer.timeout.connect(self.kill)
 
     @property
     def pid(self) -> int:
@@ -68,12 +68,12 @@ class EngineProcess(QObject):
         if self._process is not None:
             return
         self._command = command
-        self._restarts.forget()
+        self._backoff.reset()
         self._launch()
 
     def stop(self, order: Order = "stop") -> None:
         """End it in order: "stop" after the last words, "withdraw" after deleting what was written."""
-        self._again.stop()
+        self._restart_timer.stop()
         if self._process is None:
             self._enter(Phase.OFF, "")
         elif self.phase is Phase.STARTING and order == "stop":
@@ -82,11 +82,11 @@ class EngineProcess(QObject):
         elif self.phase is not Phase.STOPPING or order == "withdraw":
             self._enter(Phase.STOPPING, "")
             self._process.write(f"{order}\n".encode())
-            self._limit.start(round(STOP_S * 1000))
+            self._stop_timer.start(round(STOP_S * 1000))
 
     def kill(self) -> None:
         """End it at once."""
-        self._again.stop()
+        self._restart_timer.stop()
         if self._process is not None:
             self._process.kill()
 
@@ -98,16 +98,16 @@ class EngineProcess(QObject):
         environment = QProcessEnvironment.systemEnvironment()
         environment.insert("PYTHONIOENCODING", "utf-8")
         process.setProcessEnvironment(environment)
-        process.readyReadStandardOutput.connect(self._hear)
-        process.readyReadStandardError.connect(self._overhear)
+        process.readyReadStandardOutput.connect(self._read_stdout)
+        process.readyReadStandardError.connect(self._read_stderr)
         process.finished.connect(self._finished)
-        process.errorOccurred.connect(self._broken)
-        self._process, self._last_words = process, ""
+        process.errorOccurred.connect(self._failed_to_start)
+        self._process, self._last_line = process, ""
         self._ran.start()
         self._enter(Phase.STARTING, "")
         process.start(words[0], words[1:])
 
-    def _hear(self) -> None:
+    def _read_stdout(self) -> None:
         process = self._process
         while process is not None and process is self._process and self._line_waits(process, output=True):
             try:
@@ -118,15 +118,15 @@ class EngineProcess(QObject):
                 self._enter(Phase.RUNNING, "")
                 self.announced.emit(announcement)
 
-    def _overhear(self) -> None:
+    def _read_stderr(self) -> None:
         process = self._process
         while process is not None and self._line_waits(process, output=False):
             line = bytes(process.readLine().data()).decode("utf-8", "replace").strip()
             if line:
                 tell(line)  # whoever started the window in a terminal sees everything
-                self._last_words = line.removeprefix(_PREFIX)
+                self._last_line = line.removeprefix(_PREFIX)
             if line and self.phase is Phase.STARTING:
-                self._enter(Phase.STARTING, self._last_words)
+                self._enter(Phase.STARTING, self._last_line)
 
     @staticmethod
     def _line_waits(process: QProcess, *, output: bool) -> bool:
@@ -134,34 +134,34 @@ class EngineProcess(QObject):
         process.setReadChannel(channels.StandardOutput if output else channels.StandardError)
         return process.canReadLine()
 
-    def _broken(self, error: QProcess.ProcessError) -> None:
+    def _failed_to_start(self, error: QProcess.ProcessError) -> None:
         if error is QProcess.ProcessError.FailedToStart and self._process is not None:
-            self._over(f"It cannot be started: {self._process.errorString()}.", code=-1)
+            self._process_ended(f"It cannot be started: {self._process.errorString()}.", code=-1)
 
     def _finished(self, code: int, status: QProcess.ExitStatus) -> None:
-        self._hear()
-        self._overhear()
+        self._read_stdout()
+        self._read_stderr()
         if status is QProcess.ExitStatus.CrashExit:
-            self._over(f"It was ended by {_signal(code)}.", code=-1)
+            self._process_ended(f"It was ended by {_signal(code)}.", code=-1)
         else:
-            self._over(self._last_words if code else None, code)
+            self._process_ended(self._last_line if code else None, code)
 
-    def _over(self, fault: str | None, code: int) -> None:
+    def _process_ended(self, fault: str | None, code: int) -> None:
         process, self._process = self._process, None
-        self._limit.stop()
+        self._stop_timer.stop()
         if process is not None:
             process.deleteLater()
         if self.phase is Phase.STOPPING or fault is None:
             self._enter(Phase.OFF, "")
         else:
-            pause_s = None if code in HOPELESS else self._restarts.pause_s(self._ran.elapsed() / 1000)
+            pause_s = None if code in NOT_RETRYABLE else self._backoff.pause_s(self._ran.elapsed() / 1000)
             if pause_s is None:
                 self._enter(Phase.FAILED, fault)
             else:
                 self.pause_s = pause_s
-                self._again.start(round(pause_s * 1000))
+                self._restart_timer.start(round(pause_s * 1000))
                 self._enter(Phase.WAITING, fault)
-        self.gone.emit()
+        self.ended.emit()
 
     def _enter(self, phase: Phase, sentence: str) -> None:
         self.phase, self.sentence = phase, sentence

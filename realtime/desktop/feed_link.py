@@ -16,7 +16,7 @@ from realtime.feed.client_messages import Request, Subscription
 from realtime.feed.resume import ReceivedEvent, RetryPolicy
 from realtime.runs.supervision import Announcement
 
-WANTED: Final = Subscription(kinds=("estimate", "status", "marker"), rate_hz=5.0)
+SUBSCRIPTION: Final = Subscription(kinds=("estimate", "status", "marker"), rate_hz=5.0)
 """No words of the conversation: the window shows none. No more estimates than eyes can follow."""
 RETRY: Final = RetryPolicy(first_s=0.25, longest_s=2.0)
 
@@ -28,62 +28,62 @@ class FeedLink(QObject):
         linked: whether the connection stands.
     """
 
-    told = Signal(object)
+    event_received = Signal(object)
     """An event of the run."""
     changed = Signal()
     """The connection stands, or is lost."""
-    answered = Signal(object, str)
+    request_done = Signal(object, str)
     """A request, and why it was not carried out; "" when it was."""
 
-    _came = Signal(object, object)
-    _stands = Signal(object, bool)
-    _answer = Signal(object, str)
+    _received = Signal(object, object)
+    _connection_changed = Signal(object, bool)
+    _request_done = Signal(object, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.linked = False
-        self._line: _Line | None = None
-        self._came.connect(self._take)
-        self._stands.connect(self._note)
-        self._answer.connect(self.answered)
+        self.connected = False
+        self._thread: _FeedThread | None = None
+        self._received.connect(self._take)
+        self._connection_changed.connect(self._note)
+        self._request_done.connect(self.request_done)
 
     def open(self, where: Announcement) -> None:
         """Follow the run whose feed is there; one that was followed before is left."""
         self.close()
-        self._line = _Line(self, where)
-        self._line.start()
+        self._thread = _FeedThread(self, where)
+        self._thread.start()
 
     def close(self) -> None:
         """Leave; nothing comes any more after this."""
-        line, self._line = self._line, None
-        if line is not None:
-            line.end()
-        self._set(linked=False)
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.end()
+        self._set(connected=False)
 
-    def ask(self, request: Request) -> bool:
+    def send(self, request: Request) -> bool:
         """Send a request; `answered` follows. False when nothing can be asked at the moment."""
-        if self._line is None or not self.linked:
+        if self._thread is None or not self.connected:
             return False
-        return self._line.ask(request)
+        return self._thread.send(request)
 
     # -- in the window's thread -----------------------------------------------------------------------
 
-    def _take(self, line: _Line, told: ReceivedEvent) -> None:
-        if line is self._line:
-            self._set(linked=True)
-            self.told.emit(told.event)
+    def _take(self, thread: _FeedThread, received: ReceivedEvent) -> None:
+        if thread is self._thread:
+            self._set(connected=True)
+            self.event_received.emit(received.event)
 
-    def _note(self, line: _Line, linked: bool) -> None:
-        if line is self._line:
-            self._set(linked=linked)
+    def _note(self, thread: _FeedThread, connected: bool) -> None:
+        if thread is self._thread:
+            self._set(connected=connected)
 
-    def _set(self, *, linked: bool) -> None:
-        if linked != self.linked:
-            self.linked = linked
+    def _set(self, *, connected: bool) -> None:
+        if connected != self.connected:
+            self.connected = connected
             self.changed.emit()
 
 
-class _Line:
+class _FeedThread:
     """One connection's thread."""
 
     def __init__(self, link: FeedLink, where: Announcement) -> None:
@@ -97,7 +97,7 @@ class _Line:
 
     def start(self) -> None:
         """Connect."""
-        self._following = self._loop.create_task(self._follow())
+        self._following = self._loop.create_task(self._receive())
         self.thread.start()
 
     def end(self) -> None:
@@ -106,7 +106,7 @@ class _Line:
         with suppress(RuntimeError):  # it has ended by itself
             self._loop.call_soon_threadsafe(self._stop)
 
-    def ask(self, request: Request) -> bool:
+    def send(self, request: Request) -> bool:
         """Send a request from the window's thread."""
         if self._client is None or self._loop.is_closed():
             return False
@@ -118,23 +118,23 @@ class _Line:
         try:
             self._loop.run_until_complete(asyncio.wait([self._following]))
         finally:
-            self._tell(linked=False)
+            self._tell(connected=False)
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
 
-    def _tell(self, *, linked: bool) -> None:
+    def _tell(self, *, connected: bool) -> None:
         if not self._left:
-            self._link._stands.emit(self, linked)
+            self._link._connection_changed.emit(self, connected)
 
     def _stop(self) -> None:
         if self._following is not None:
             self._following.cancel()
 
-    async def _follow(self) -> None:
+    async def _receive(self) -> None:
         async with FeedClient(
             self._where.stream,
             self._where.token,
-            subscription=WANTED,
+            subscription=SUBSCRIPTION,
             name="emotrack desktop",
             retry=RETRY,
             context=_trusting(self._where),
@@ -142,13 +142,13 @@ class _Line:
         ) as self._client:
             try:
                 async for told in self._client:
-                    self._link._came.emit(self, told)
+                    self._link._received.emit(self, told)
             except FeedError:
                 return  # the engine's process tells more about it
 
     async def _lost(self, pause_s: float) -> None:
         """The client waits before it tries again."""
-        self._tell(linked=False)
+        self._tell(connected=False)
         await asyncio.sleep(pause_s)
 
     async def _asked(self, client: FeedClient, request: Request) -> None:
@@ -159,7 +159,7 @@ class _Line:
         else:
             fault = "" if result.ok else result.message
         if not self._left:
-            self._link._answer.emit(request, fault)
+            self._link._request_done.emit(request, fault)
 
 
 def _trusting(where: Announcement) -> ssl.SSLContext | None:

@@ -12,10 +12,10 @@ from typing import Final
 
 from PySide6.QtCore import QObject, QTimer
 
-_LOOK_MS: Final = 1_000
+_CHECK_MS: Final = 1_000
 
 
-class Collector(QObject):
+class GarbageCollector(QObject):
     """From its making on, cycles are collected in its thread alone, and by Python's own thresholds.
 
     Python's collector stays off for the rest of the process: what Qt still holds must not die elsewhere after
@@ -28,11 +28,11 @@ class Collector(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         gc.disable()
-        timer = QTimer(self, interval=_LOOK_MS)
-        timer.timeout.connect(self.look)
+        timer = QTimer(self, interval=_CHECK_MS)
+        timer.timeout.connect(self.collect_due)
         timer.start()
 
-    def look(self) -> None:
+    def collect_due(self) -> None:
         """Collect the oldest generation whose threshold is exceeded, and with it the younger ones."""
         counts, thresholds = gc.get_count(), gc.get_threshold()
         due = [generation for generation in range(3) if counts[generation] > thresholds[generation]]

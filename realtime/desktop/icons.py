@@ -7,7 +7,7 @@ from typing import Final
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap
 
-from realtime.desktop.status import Sign
+from realtime.desktop.status import StatusIndicator
 from realtime.desktop.theme import colours
 
 SIZES: Final = (16, 22, 32, 48, 64)
@@ -96,35 +96,35 @@ def _line(
     painter.drawLine(QPointF(*start), QPointF(*end))
 
 
-def tray_icon(sign: Sign) -> QIcon:
+def tray_icon(indicator: StatusIndicator) -> QIcon:
     """The icon in the tray: three bars, and a dot, a stroke or a triangle for the state."""
     found = QIcon()
     for size in SIZES:
-        found.addPixmap(_tray_painted(sign, size))
+        found.addPixmap(_tray_painted(indicator, size))
     return found
 
 
-def _tray_painted(sign: Sign, size: int) -> QPixmap:
+def _tray_painted(indicator: StatusIndicator, size: int) -> QPixmap:
     pixmap, painter = _canvas(size, 22)
     bars = QColor("#f4f6f8")
     painter.fillPath(_box(0.5, 0.5, 21, 21, 5), QColor("#2b3440"))
-    live = sign.dot or sign.word == "Playing"
+    live = indicator.dot or indicator.word == "Playing"
     for x, height in ((4.5, 7), (9.5, 12), (14.5, 9)):
         bar = _box(x, 17.5 - height, 3, height, 1)
-        if live or sign.tone in {"warn", "bad"}:
+        if live or indicator.tone in {"warn", "bad"}:
             painter.fillPath(bar, bars)
         else:
             painter.setPen(QPen(bars, 1))
             painter.drawPath(bar)
     edge = QPen(QColor("#2b3440"), 1.5)
     painter.setPen(edge)
-    if sign.tone == "bad":
+    if indicator.tone == "bad":
         painter.setBrush(QColor("#f0b64d"))
         painter.drawPath(_shape((16, 10.5), (21.5, 21), (10.5, 21)))
-    elif sign.dot:
+    elif indicator.dot:
         painter.setBrush(QColor("#ff5148"))
         painter.drawEllipse(QPointF(16.5, 5.5), 5, 5)
-    if sign.tone == "warn":
+    if indicator.tone == "warn":
         _line(painter, QColor("#f0b64d"), (2.5, 19.5), (19.5, 2.5), width=2.6)
     painter.end()
     return pixmap

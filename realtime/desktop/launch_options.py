@@ -17,7 +17,7 @@ from realtime.live_config import LiveConfig
 ENTRY: Final = Path(__file__).resolve().parents[2] / "emotrack.py"
 
 
-class Agreed(Protocol):
+class SessionConsent(Protocol):
     """Consent for one session, as it was given in the window."""
 
     @property
@@ -32,7 +32,7 @@ class Agreed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class LaunchOptions:
     """What one `emotrack desktop` was asked for.
 
     Attributes:
@@ -59,9 +59,9 @@ class Wishes:
     ) -> Self:
         """Put together what the command was given. Raises ConfigError, PolicyError as `config` does."""
         settings = Settings(config if config is not None else settings_path())
-        wishes = cls(settings, play, purpose, checkpoint, tuple(overrides))
-        wishes.config()
-        return wishes
+        options = cls(settings, play, purpose, checkpoint, tuple(overrides))
+        options.config()
+        return options
 
     def config(self) -> LiveConfig:
         """The configuration as it is now.
@@ -73,7 +73,7 @@ class Wishes:
         options = {PURPOSE: self.purpose, "checkpoint": self.checkpoint}
         return resolve_as(LiveConfig, self._file, options, list(self.overrides))
 
-    def command(self, consent: Agreed | None, muted: Iterable[str] = ()) -> list[str]:
+    def command(self, consent: SessionConsent | None, muted: Iterable[str] = ()) -> list[str]:
         """The engine's command line; it reads the same file again.
 
         Args:

@@ -7,7 +7,7 @@ from typing import Final
 
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QWidget
 
-from realtime.desktop.texts import Role, say, text
+from realtime.desktop.texts import Role, make_label, set_label
 from realtime.doctor import CLIPPED_DBFS, QUIET_DBFS
 
 _FLOOR_DBFS: Final = -72.0
@@ -37,7 +37,7 @@ class LevelMeter(QWidget):
         self.bar.setRange(round(_FLOOR_DBFS), 0)
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName(f"Level of the {name} in decibels of full scale")
-        self.words = text("", "soft", self)
+        self.words = make_label("", "soft", self)
         self.words.setMinimumWidth(round(self.fontMetrics().averageCharWidth() * 34))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -49,7 +49,7 @@ class LevelMeter(QWidget):
         """Nothing is heard."""
         self._shown, self._loudest, self._looks = _FLOOR_DBFS, -math.inf, 0
         self.bar.setValue(round(_FLOOR_DBFS))
-        say(self.words, "")
+        set_label(self.words, "")
 
     def show_peak(self, peak_dbfs: float | None) -> None:
         """Take in the loudest sample since the last look; None = no sound came."""
@@ -60,13 +60,13 @@ class LevelMeter(QWidget):
             return
         self._loudest = max(self._loudest, peak_dbfs)
         if self._looks % _HOLD == 0 or peak_dbfs > CLIPPED_DBFS:
-            words, role = judged(self._loudest, quiet_is_bad=self._quiet_is_bad)
-            say(self.words, words, role)
+            words, role = describe_level(self._loudest, quiet_is_bad=self._quiet_is_bad)
+            set_label(self.words, words, role)
             self._loudest = -math.inf
         self._looks += 1
 
 
-def judged(peak_dbfs: float, *, quiet_is_bad: bool) -> tuple[str, Role]:
+def describe_level(peak_dbfs: float, *, quiet_is_bad: bool) -> tuple[str, Role]:
     """A level in words, and whether it is well."""
     if not math.isfinite(peak_dbfs):
         return "digital silence", "warn" if quiet_is_bad else "soft"

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from realtime.desktop.downloads import Downloads, Item, free_bytes
 from realtime.desktop.readiness import origin
-from realtime.desktop.texts import Role, say, text
+from realtime.desktop.texts import Role, make_label, set_label
 
 _STATES: Final[dict[str, tuple[str, Role]]] = {
     "here": ("here", "good"),
@@ -44,12 +44,12 @@ class ModelsCard(QFrame):
         self.setObjectName("card")
         self._downloads = downloads
         self._lines: dict[str, QLabel] = {}
-        self.summary = text("", "", self)
+        self.summary = make_label("", "", self)
         self.bar = QProgressBar(self)
         self.bar.setRange(0, _PER_MILLE)
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Progress of the download in thousandths")
-        self.problem = text("", "bad", self)
+        self.problem = make_label("", "bad", self)
         self.details = QPlainTextEdit(self)
         self.details.setReadOnly(True)
         self.details.setTabChangesFocus(True)
@@ -67,17 +67,17 @@ class ModelsCard(QFrame):
         self.folder.clicked.connect(self._from_folder)
         self.cancel.clicked.connect(self._cancel)
         self.more.toggled.connect(self.details.setVisible)
-        self.look()
+        self.refresh()
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Show how far everything is."""
-        items = self._downloads.look()
+        items = self._downloads.snapshot()
         running = self._downloads.running
         for item in items:
-            say(self._lines[item.weight.name], *_state(item))
+            set_label(self._lines[item.weight.name], *_state(item))
         self._sum_up(items, running)
         failed = [item for item in items if item.state == "failed" and not running]
-        say(self.problem, " ".join(dict.fromkeys(item.failure for item in failed)), "bad")
+        set_label(self.problem, " ".join(dict.fromkeys(item.failure for item in failed)), "bad")
         self.more.setVisible(bool(failed))
         details = "\n\n".join(item.details for item in failed)
         if details != self.details.toPlainText():
@@ -98,15 +98,15 @@ class ModelsCard(QFrame):
         self.download.setText(f"&Download {_megabytes(missing)}")
         if running:
             ending = " It is being cancelled; what came is kept." if self._downloads.cancelling else ""
-            say(self.summary, f"{_megabytes(here)} of {_megabytes(total)} are here.{ending}")
+            set_label(self.summary, f"{_megabytes(here)} of {_megabytes(total)} are here.{ending}")
         elif not missing:
-            say(self.summary, f"All models are here ({_megabytes(total)}).", "good")
+            set_label(self.summary, f"All models are here ({_megabytes(total)}).", "good")
         else:
-            say(self.summary, *_room(missing, free_bytes()))
+            set_label(self.summary, *_room(missing, free_bytes()))
 
     def _start(self, folder: Path | None) -> None:
         self._downloads.start(folder)
-        self.look()
+        self.refresh()
         self.cancel.setFocus()
 
     def _from_folder(self) -> None:
@@ -116,24 +116,24 @@ class ModelsCard(QFrame):
 
     def _cancel(self) -> None:
         self._downloads.cancel()
-        self.look()
+        self.refresh()
 
     def _arrange(self) -> None:
         layout = QVBoxLayout(self)
-        layout.addWidget(text("Models", "heading", self))
+        layout.addWidget(make_label("Models", "heading", self))
         grid = QGridLayout()
         grid.setColumnStretch(1, 1)
-        for row, item in enumerate(self._downloads.look()):
+        for row, item in enumerate(self._downloads.snapshot()):
             weight = item.weight
             about = (
                 f"{weight.name}, {_megabytes(weight.size)}, licence {weight.licence}, from {origin(weight)}"
             )
-            self._lines[weight.name] = text("", "soft", self)
+            self._lines[weight.name] = make_label("", "soft", self)
             self._lines[weight.name].setWordWrap(False)
-            role = text(weight.role, "", self)
+            role = make_label(weight.role, "", self)
             role.setWordWrap(False)
             grid.addWidget(role, row, 0)
-            grid.addWidget(text(about, "soft", self), row, 1)
+            grid.addWidget(make_label(about, "soft", self), row, 1)
             grid.addWidget(self._lines[weight.name], row, 2)
         layout.addLayout(grid)
         for widget in (self.summary, self.bar, self.problem):

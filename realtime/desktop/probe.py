@@ -36,7 +36,7 @@ _NOTHING: Final[dict[DeviceKind, None]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ProbeReading:
     """What a device gives at the moment.
 
     Attributes:
@@ -71,7 +71,7 @@ def open_device(kind: DeviceKind, device: str, policy: Policy) -> Source:
     return open_sources(SourcesConfig.model_validate({**_NOTHING, kind: device, "echo_guard": False}))
 
 
-class Probe:
+class DeviceProbe:
     """Keeps a device open until it is stopped.
 
     Args:
@@ -83,17 +83,17 @@ class Probe:
         self._lock = threading.Lock()
         self._stopping = False
         self._source: Source | None = None
-        self._reading = Reading()
+        self._reading = ProbeReading()
         self._peak = -1.0
         self._thread = threading.Thread(target=self._run, name="probe", daemon=True)
         self._thread.start()
 
-    def look(self) -> Reading:
+    def read(self) -> ProbeReading:
         """What there is now; the next look begins anew."""
         with self._lock:
             reading, peak, self._peak = self._reading, self._peak, -1.0
         level = None if peak < 0 else -math.inf if peak == 0 else 20 * math.log10(peak)
-        return Reading(reading.present, reading.message, reading.fix, level, reading.image)
+        return ProbeReading(reading.present, reading.message, reading.fix, level, reading.image)
 
     def stop(self) -> None:
         """Have the device closed; does not wait for it."""
@@ -139,7 +139,7 @@ class Probe:
     ) -> None:
         with self._lock:
             kept = self._reading.image if present and image is None else image
-            self._reading = Reading(present, message, fix, None, kept)
+            self._reading = ProbeReading(present, message, fix, None, kept)
 
 
 def _end(source: Source) -> None:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QButtonGroup, QGridLayout, QGroupBox, QRadioButton
 
 from core.labels import MODALITIES, Modality, Purpose
 from core.policy import policy_of
-from realtime.desktop.texts import text
+from realtime.desktop.texts import make_label
 
 MEANINGS: Final[dict[Purpose, tuple[str, str]]] = {
     "personal": ("&Personal", "My own conversations, with people who know of it."),
@@ -58,12 +58,12 @@ class PurposeChoice(QGroupBox):
             self._group.addButton(button)
             self._buttons[one] = button
             grid.addWidget(button, row, 0)
-            explanation = text(f"{meaning} {scope(one)}", "soft", self)
+            explanation = make_label(f"{meaning} {scope(one)}", "soft", self)
             explanation.setEnabled(button.isEnabled())
             grid.addWidget(explanation, row, 1)
         if fixed:
             why = f"{purpose} was named in the settings or with the command, and stands."
-            grid.addWidget(text(why, "soft", self), len(MEANINGS), 0, 1, 2)
+            grid.addWidget(make_label(why, "soft", self), len(MEANINGS), 0, 1, 2)
         self._buttons[purpose].setChecked(True)
 
     @property

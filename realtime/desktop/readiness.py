@@ -20,7 +20,7 @@ from realtime.runs.export import checkpoint_folder
 from realtime.sources.live import LiveSource
 from realtime.sources.open import admitted
 
-TRIAL_S: Final = 2.0
+DEVICE_TEST_S: Final = 2.0
 _WHISPER: Final = "whisper-"
 
 
@@ -54,7 +54,7 @@ def origin(weight: Weight) -> str:
             return "the package index"
 
 
-def examine_checkpoint(config: LiveConfig) -> Check:
+def check_checkpoint(config: LiveConfig) -> Check:
     """Whether the checkpoint is there and fits."""
     try:
         folder = checkpoint_folder(config.checkpoint)
@@ -68,18 +68,18 @@ def examine_checkpoint(config: LiveConfig) -> Check:
     return Check("checkpoint", "ok", f"{folder.name} is here. {soon}")
 
 
-def examine_permitted(config: LiveConfig, opening: Callable[[LiveSource], None]) -> Iterator[Check]:
+def check_permitted_devices(config: LiveConfig, opening: Callable[[LiveSource], None]) -> Iterator[Check]:
     """Try the configured devices that the purpose permits, for a few seconds all together."""
     policy = policy_of(proposed_purpose(config))
     try:
         sources = admitted(config.sources, policy).model_copy(update={"echo_guard": False})
-        yield from examine_devices(sources, TRIAL_S, opening=opening)
+        yield from examine_devices(sources, DEVICE_TEST_S, opening=opening)
     except EmotrackError as error:  # nothing is configured, or nothing that is permitted
         yield Check("devices", "failed", error.what, error.fix or "")
 
 
 @dataclass(frozen=True, slots=True)
-class Examination:
+class ReadinessChecks:
     """The ways to look at the machine; replaced in tests.
 
     Attributes:
@@ -87,5 +87,5 @@ class Examination:
         devices: tries the devices; is told what opens them.
     """
 
-    checkpoint: Callable[[LiveConfig], Check] = examine_checkpoint
-    devices: Callable[[LiveConfig, Callable[[LiveSource], None]], Iterator[Check]] = examine_permitted
+    checkpoint: Callable[[LiveConfig], Check] = check_checkpoint
+    devices: Callable[[LiveConfig, Callable[[LiveSource], None]], Iterator[Check]] = check_permitted_devices

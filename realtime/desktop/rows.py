@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLay
 
 from core.labels import EMOTIONS
 from realtime.desktop.theme import colours, shape
-from realtime.desktop.view_model import SENSES, Bar, Row
+from realtime.desktop.view_model import SENSES, LabelBar, PersonRow
 
 LONGEST: Final = max(EMOTIONS, key=len)
 ABSTAINS: Final = "too little to go on"
@@ -21,7 +21,7 @@ class BarView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._bar = Bar("", 0, 50, present=False)
+        self._bar = LabelBar("", 0, 50, present=False)
         self._faded = False
         self.painted = 0
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -31,27 +31,27 @@ class BarView(QWidget):
         height = round(self.fontMetrics().height() * 1.3)
         return QSize(height * 9, height)
 
-    def show_bar(self, bar: Bar, *, faded: bool) -> None:
+    def show_bar(self, bar: LabelBar, *, faded: bool) -> None:
         """Show this; a faded one is no finding."""
         if (bar, faded) == (self._bar, self._faded):
             return
         self._bar, self._faded = bar, faded
-        self.setAccessibleName(spoken(bar))
+        self.setAccessibleName(describe_bar(bar))
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """As Qt asks."""
         self.painted += 1
-        look, bar, metrics = colours(), self._bar, QFontMetricsF(self.font())
+        palette, bar, metrics = colours(), self._bar, QFontMetricsF(self.font())
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         height, side = float(self.height()), metrics.height() * 0.62
-        hue = look.faint if self._faded else look.of(bar.label)
+        hue = palette.faint if self._faded else palette.of(bar.label)
         painter.fillPath(shape(bar.label, QRectF(0, (height - side) / 2, side, side)), hue)
         font = self.font()
         font.setBold(bar.present and not self._faded)
         painter.setFont(font)
-        painter.setPen(look.ink if font.bold() else look.soft)
+        painter.setPen(palette.ink if font.bold() else palette.soft)
         font.setBold(True)  # room for the widest, so that all bars begin at one line
         names = QFontMetricsF(font).horizontalAdvance(LONGEST) * 1.12
         left = side * 1.6
@@ -62,7 +62,7 @@ class BarView(QWidget):
             right = QRectF(self.width() - figure, 0, figure, height)
             painter.drawText(right, middle | Qt.AlignmentFlag.AlignRight, f"{bar.percent} %")
         track = QRectF(left + names, height * 0.31, self.width() - left - names - figure, height * 0.38)
-        self._paint_track(painter, track, hue, look.track, look.soft)
+        self._paint_track(painter, track, hue, palette.track, palette.soft)
         painter.end()
 
     def _paint_track(
@@ -93,7 +93,7 @@ class PersonView(QFrame):
         super().__init__(parent)
         self.setObjectName("card")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._row: Row | None = None
+        self._row: PersonRow | None = None
         self._title = _label("heading")
         self._sure = _label("soft")
         self._note = _label("warn")
@@ -118,7 +118,7 @@ class PersonView(QFrame):
         column.addLayout(self._lines)
         column.addLayout(chips)
 
-    def show_row(self, row: Row) -> None:
+    def show_row(self, row: PersonRow) -> None:
         """Show this person; what is unchanged is not touched."""
         if row == self._row:
             return
@@ -140,9 +140,9 @@ class PersonView(QFrame):
             if index < len(row.bars):
                 view.show_bar(row.bars[index], faded=faded)
         self._show_senses(row)
-        self.setAccessibleName(told(row))
+        self.setAccessibleName(describe_person(row))
 
-    def _show_senses(self, row: Row) -> None:
+    def _show_senses(self, row: PersonRow) -> None:
         missing = dict(row.missing)
         for sense, label in self._senses.items():
             used = sense in row.used
@@ -152,17 +152,17 @@ class PersonView(QFrame):
             label.setAccessibleName(f"{sense}: {reason}")
 
 
-def spoken(bar: Bar) -> str:
+def describe_bar(bar: LabelBar) -> str:
     """An emotion in words."""
     return f"{bar.label} {bar.percent} percent{', present' if bar.present else ''}"
 
 
-def told(row: Row) -> str:
+def describe_person(row: PersonRow) -> str:
     """A person in words, for those who do not see the card."""
     if row.abstains:
         finding = f"{ABSTAINS}: no finding."
     else:
-        finding = f"{'; '.join(spoken(bar) for bar in row.bars)}. {row.confidence} percent sure."
+        finding = f"{'; '.join(describe_bar(bar) for bar in row.bars)}. {row.confidence} percent sure."
     past = f" {row.past_s} seconds ago." if row.past_s else ""
     used = f" From {', '.join(row.used)}." if row.used else ""
     missing = "".join(f" No {sense}: {reason}." for sense, reason in row.missing)

@@ -10,10 +10,10 @@ from core.events import Event, Hello
 from core.labels import Modality
 from realtime.desktop.engine_process import EngineProcess
 from realtime.desktop.feed_link import FeedLink
-from realtime.desktop.launch_options import Agreed, Wishes
+from realtime.desktop.launch_options import LaunchOptions, SessionConsent
 from realtime.desktop.phase import Phase
-from realtime.desktop.status import Situation
-from realtime.desktop.view_model import Shown
+from realtime.desktop.status import TrackerStatus
+from realtime.desktop.view_model import ViewModel
 from realtime.feed.client_messages import Mark, Mute, Request
 from realtime.runs.supervision import Announcement
 
@@ -23,7 +23,7 @@ CLOSED_MS: Final = 4000
 """An engine that has not closed its devices by then is ended at once."""
 
 
-class Session(QObject):
+class EngineSession(QObject):
     """What the window follows and what its actions do.
 
     Args:
@@ -45,26 +45,26 @@ class Session(QObject):
 
     def __init__(
         self,
-        wishes: Wishes,
+        options: LaunchOptions,
         *,
         engine: EngineProcess | None = None,
         link: FeedLink | None = None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self.wishes = wishes
-        self.shown = Shown()
-        self.consent: Agreed | None = None
+        self.options = options
+        self.view_model = ViewModel()
+        self.consent: SessionConsent | None = None
         self._muted: set[Modality] = set()
         self._page = ""
         self._engine = engine if engine is not None else EngineProcess(parent=self)
         self._link = link if link is not None else FeedLink(self)
         self._engine.changed.connect(self._engine_changed)
         self._engine.announced.connect(self._announced)
-        self._engine.gone.connect(self._gone)
-        self._link.told.connect(self._take)
+        self._engine.ended.connect(self._ended)
+        self._link.event_received.connect(self._apply_event)
         self._link.changed.connect(self.changed)
-        self._link.answered.connect(self._answered)
+        self._link.request_done.connect(self._answered)
         self._refresh = QTimer(self, singleShot=True, interval=REFRESH_MS)
         self._refresh.timeout.connect(self.changed)
         self._closed = QTimer(self, singleShot=True, interval=CLOSED_MS)
@@ -73,29 +73,29 @@ class Session(QObject):
     # -- what is so -----------------------------------------------------------------------------------
 
     @property
-    def situation(self) -> Situation:
+    def status(self) -> TrackerStatus:
         """Everything that the sign depends on."""
-        engine, shown, play = self._engine, self.shown, self.wishes.play
-        begun = shown.hello is not None
+        engine, view_model, play = self._engine, self.view_model, self.options.play
+        begun = view_model.hello is not None
         phase = engine.phase
-        if phase is Phase.RUNNING and (not begun or shown.end is not None):
+        if phase is Phase.RUNNING and (not begun or view_model.end is not None):
             phase = Phase.STOPPING if begun else Phase.STARTING
-        muted = shown.muted if begun and phase is Phase.RUNNING else self._muted
-        return Situation(
+        muted = view_model.muted if begun and phase is Phase.RUNNING else self._muted
+        return TrackerStatus(
             phase,
             engine.sentence,
             engine.pause_s,
-            self._link.linked,
-            capturing=play is None and self.runs and (shown.capturing or not begun),
+            self._link.connected,
+            capturing=play is None and self.is_running and (view_model.capturing or not begun),
             playing=play.name if play is not None else "",
-            heard=shown.devices("audio"),
-            seen=shown.devices("visual"),
-            deaf="audio" in muted,
-            blind="visual" in muted,
+            audio_devices=view_model.devices("audio"),
+            video_devices=view_model.devices("visual"),
+            audio_muted="audio" in muted,
+            video_muted="visual" in muted,
         )
 
     @property
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         """Whether there is an engine."""
         return self._engine.pid != 0
 
@@ -111,16 +111,16 @@ class Session(QObject):
 
     # -- what can be done -----------------------------------------------------------------------------
 
-    def start(self, consent: Agreed | None) -> None:
+    def start(self, consent: SessionConsent | None) -> None:
         """Begin a session. A restart after a failure goes on under the same consent, and stays muted."""
-        assert consent is not None or self.wishes.play is not None, "nobody has agreed"
+        assert consent is not None or self.options.play is not None, "nobody has agreed"
         self.consent = consent
-        self.shown.labels = self.wishes.config().desktop.labels
-        self._engine.start(lambda: self.wishes.command(self.consent, self._muted))
+        self.view_model.labels = self.options.config().desktop.labels
+        self._engine.start(lambda: self.options.command(self.consent, self._muted))
 
     def stop(self) -> None:
         """End in order: devices are closed at once, the last words still get their estimate."""
-        if not self.runs or self._engine.phase is not Phase.STOPPING:
+        if not self.is_running or self._engine.phase is not Phase.STOPPING:
             self._engine.stop()
             self._closed.start()
 
@@ -136,18 +136,18 @@ class Session(QObject):
 
     def mute(self, modality: Modality, *, muted: bool) -> None:
         """Leave out what is heard or seen, or take it in again."""
-        self._ask(Mute(0, modality, muted))
+        self._send(Mute(0, modality, muted))
 
     def mark(self) -> None:
         """Mark this moment."""
-        self._ask(Mark(0))
+        self._send(Mark(0))
 
     def close(self) -> None:
         """Leave the feed."""
         self._link.close()
 
-    def _ask(self, request: Request) -> None:
-        if not self._link.ask(request):
+    def _send(self, request: Request) -> None:
+        if not self._link.send(request):
             self._answered(request, "there is no connection to the engine at the moment.")
 
     # -- what comes -----------------------------------------------------------------------------------
@@ -156,8 +156,8 @@ class Session(QObject):
         self._page = where.page
         self._link.open(where)
 
-    def _take(self, event: Event) -> None:
-        self.shown.take(event)
+    def _apply_event(self, event: Event) -> None:
+        self.view_model.apply(event)
         if isinstance(event, Hello):
             self.changed.emit()
         elif not self._refresh.isActive():
@@ -171,18 +171,18 @@ class Session(QObject):
         self.changed.emit()
 
     def _engine_changed(self) -> None:
-        if self._engine.phase is Phase.STARTING and self.shown.hello is not None:
-            self.shown.forget()
+        if self._engine.phase is Phase.STARTING and self.view_model.hello is not None:
+            self.view_model.reset()
         self.changed.emit()
 
-    def _gone(self) -> None:
+    def _ended(self) -> None:
         self._closed.stop()
         self._page = ""
         self._link.close()
-        self.shown.forget()
+        self.view_model.reset()
         self.changed.emit()
         self.idle.emit()
 
     def _insist(self) -> None:
-        if self.situation.capturing:
+        if self.status.capturing:
             self._engine.kill()

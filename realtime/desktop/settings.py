@@ -64,7 +64,7 @@ class Settings:
         """
         return self._parsed(self._text())
 
-    def begin(self) -> None:
+    def create(self) -> None:
         """Make an empty file where there is none: somebody has been here.
 
         Raises:

@@ -13,15 +13,15 @@ from PySide6.QtCore import QSocketNotifier
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-class Endings:
+class TerminationSignals:
     """Within the block, these signals call a function in the event loop.
 
     Args:
         leave: called for each.
     """
 
-    def __init__(self, leave: Callable[[], None]) -> None:
-        self._leave = leave
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self._callback = callback
         self._reader, self._writer = socket.socketpair()
         self._before: dict[int, Any] = {}
 
@@ -47,7 +47,7 @@ class Endings:
     def _read(self) -> None:
         for number in self._reader.recv(64):
             if number in SIGNALS:
-                self._leave()
+                self._callback()
 
 
 def _pass(number: int, frame: FrameType | None) -> None:

@@ -13,7 +13,7 @@ _ANSWER_MS: Final = 2000
 SHOW: Final = b"show\n"
 
 
-class Single(QObject):
+class SingleInstance(QObject):
     """Holds the place of the one window.
 
     Args:
@@ -39,7 +39,7 @@ class Single(QObject):
         self._server.newConnection.connect(self._hear)
         self.unclean = False
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         """Take the place; False when another window has it, which is then shown."""
         if not self._lock.tryLock(0):
             self._ask()
@@ -50,7 +50,7 @@ class Single(QObject):
         self._server.listen(self._name)
         return True
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """End in order."""
         self._server.close()
         self._note.unlink(missing_ok=True)

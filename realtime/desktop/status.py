@@ -11,7 +11,7 @@ Tone = Literal["quiet", "live", "warn", "bad"]
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class TrackerStatus:
     """Everything that the sign depends on.
 
     Attributes:
@@ -21,26 +21,26 @@ class Situation:
         linked: whether the window follows its feed.
         capturing: whether devices are open for it, as far as is known.
         playing: name of the recording that is played in place of devices; "" where people are captured.
-        heard, seen: the devices in use, as people call them.
-        deaf, blind: whether these are muted.
+        audio_devices, video_devices: the devices in use, as people call them.
+        audio_muted, video_muted: whether these are muted.
         note: what the last run left behind to be said, "" when nothing.
     """
 
     phase: Phase = Phase.OFF
     sentence: str = ""
     pause_s: float = 0.0
-    linked: bool = False
+    connected: bool = False
     capturing: bool = False
     playing: str = ""
-    heard: tuple[str, ...] = ()
-    seen: tuple[str, ...] = ()
-    deaf: bool = False
-    blind: bool = False
+    audio_devices: tuple[str, ...] = ()
+    video_devices: tuple[str, ...] = ()
+    audio_muted: bool = False
+    video_muted: bool = False
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
+class StatusIndicator:
     """What stands at the top of the window and at the tray icon.
 
     Attributes:
@@ -60,42 +60,49 @@ class Sign:
     retry: bool = False
 
 
-def sign_of(now: Situation) -> Sign:
+def indicator_for(now: TrackerStatus) -> StatusIndicator:
     """The sign for a situation."""
     match now.phase:
         case Phase.OFF:
-            return Sign("○", "Stopped", now.note or "Nothing is captured.")
+            return StatusIndicator("○", "Stopped", now.note or "Nothing is captured.")
         case Phase.STARTING:
             what = "" if now.playing else "Devices are being opened. "
-            return Sign(
+            return StatusIndicator(
                 "◌", "Starting", what + (now.sentence or "Models are being loaded."), dot=now.capturing
             )
         case Phase.STOPPING:
-            return Sign("○", "Ending", "The last words are worked off.", dot=now.capturing)
+            return StatusIndicator("○", "Ending", "The last words are worked off.", dot=now.capturing)
         case Phase.WAITING:
             again = f"Starting again in {now.pause_s:.0f} s; nothing is captured until then."
-            return Sign("▲", "Engine failed", f"{_ended(now.sentence)} {again}", "bad", retry=True)
+            return StatusIndicator("▲", "Engine failed", f"{_ended(now.sentence)} {again}", "bad", retry=True)
         case Phase.FAILED:
             more = f"{_ended(now.sentence)} Nothing is captured."
-            return Sign("▲", "Engine failed", more, "bad", retry=True)
+            return StatusIndicator("▲", "Engine failed", more, "bad", retry=True)
         case Phase.RUNNING:
             return _running(now)
 
 
-def _running(now: Situation) -> Sign:
-    if not now.linked:
+def _running(now: TrackerStatus) -> StatusIndicator:
+    if not now.connected:
         goes_on = "" if now.playing else " Capturing goes on."
-        return Sign("△", "Connection lost", f"Trying again.{goes_on}", "warn", dot=now.capturing)
-    live = [*(() if now.deaf else now.heard), *(() if now.blind else now.seen)]
-    silent = [*(now.heard if now.deaf else ()), *(now.seen if now.blind else ())]
+        return StatusIndicator("△", "Connection lost", f"Trying again.{goes_on}", "warn", dot=now.capturing)
+    live = [*(() if now.audio_muted else now.audio_devices), *(() if now.video_muted else now.video_devices)]
+    silent = [
+        *(now.audio_devices if now.audio_muted else ()),
+        *(now.video_devices if now.video_muted else ()),
+    ]
     muted = f"Muted: {' and '.join(silent)}." if silent else ""
     if now.playing:
-        return Sign("▶", "Playing", f"{now.playing}. {muted}".strip(), "warn" if muted else "quiet")
+        return StatusIndicator(
+            "▶", "Playing", f"{now.playing}. {muted}".strip(), "warn" if muted else "quiet"
+        )
     if not now.capturing:
-        return Sign("○", "Stopped", "Nothing is captured.")
+        return StatusIndicator("○", "Stopped", "Nothing is captured.")
     if silent and not live:
-        return Sign("Ⅱ", "Muted", f"{muted} Nothing is taken in.", "warn", dot=False)
-    return Sign("●", "Capturing", f"{_listed(live)}. {muted}".strip(), "warn" if muted else "live", dot=True)
+        return StatusIndicator("Ⅱ", "Muted", f"{muted} Nothing is taken in.", "warn", dot=False)
+    return StatusIndicator(
+        "●", "Capturing", f"{_listed(live)}. {muted}".strip(), "warn" if muted else "live", dot=True
+    )
 
 
 def _listed(devices: list[str]) -> str:

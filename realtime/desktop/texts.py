@@ -10,21 +10,21 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLay
 
 Role = Literal["", "heading", "soft", "good", "warn", "bad", "on"]
 
-SIGNS: Final[dict[str, str]] = {"good": "✓ ", "warn": "! ", "bad": "✗ ", "on": "● "}
+ROLE_MARKS: Final[dict[str, str]] = {"good": "✓ ", "warn": "! ", "bad": "✗ ", "on": "● "}
 """A state has a sign, so that it need not be told from its colour."""
 
 
-def text(words: str = "", role: Role = "", parent: QWidget | None = None) -> QLabel:
+def make_label(words: str = "", role: Role = "", parent: QWidget | None = None) -> QLabel:
     """A label that wraps its lines, with the look of a role (`realtime.desktop.theme`)."""
     label = QLabel(parent)
     label.setWordWrap(True)
     label.setTextFormat(Qt.TextFormat.PlainText)  # names of devices are no mark-up
     label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-    say(label, words, role)
+    set_label(label, words, role)
     return label
 
 
-def say(label: QLabel, words: str, role: Role = "", *, alert: bool = False) -> None:
+def set_label(label: QLabel, words: str, role: Role = "", *, alert: bool = False) -> None:
     """Change what a label says, and as what.
 
     Args:
@@ -33,26 +33,26 @@ def say(label: QLabel, words: str, role: Role = "", *, alert: bool = False) -> N
         role: "good", "warn", "bad" and "on" (something captures) get their sign.
         alert: have screen readers say it now.
     """
-    sign = SIGNS.get(role, "") if words else ""
-    look = "warn" if role == "on" else role
-    if label.objectName() != look:
-        label.setObjectName(look)
+    mark = ROLE_MARKS.get(role, "") if words else ""
+    object_name = "warn" if role == "on" else role
+    if label.objectName() != object_name:
+        label.setObjectName(object_name)
         label.style().unpolish(label)
         label.style().polish(label)
-    if label.text() != sign + words:
-        label.setText(sign + words)
+    if label.text() != mark + words:
+        label.setText(mark + words)
         label.setAccessibleName(words)
     label.setVisible(bool(words))
     if alert and words:
         QAccessible.updateAccessibility(QAccessibleEvent(label, QAccessible.Event.Alert))
 
 
-def reflowed(words: str) -> str:
+def unwrapped(words: str) -> str:
     """A text with line breaks for a terminal as paragraphs."""
     return "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in words.split("\n\n"))
 
 
-def fit(window: QWidget, columns: float, lines: float) -> None:
+def resize_to_fit(window: QWidget, columns: float, lines: float) -> None:
     """Make a window so many characters wide and so many lines high, and no larger than the screen."""
     metrics = QFontMetricsF(window.font())
     room = (window.screen() or QGuiApplication.primaryScreen()).availableGeometry()
@@ -61,7 +61,7 @@ def fit(window: QWidget, columns: float, lines: float) -> None:
     window.resize(width, height)
 
 
-def scrolled(content: QWidget, parent: QWidget) -> QScrollArea:
+def in_scroll_area(content: QWidget, parent: QWidget) -> QScrollArea:
     """Content that can be scrolled where the screen is too small for it."""
     area = QScrollArea(parent)
     area.setWidgetResizable(True)

@@ -85,7 +85,7 @@ DARK: Final = _colours(_DARK)
 
 
 class _InForce:
-    """What `style` has set last."""
+    """What `apply_theme` has set last."""
 
     dark = False
     usual_pt = 0.0
@@ -101,7 +101,7 @@ def colours() -> Colours:
     return DARK if _InForce.dark else LIGHT
 
 
-def style(theme: Theme, scale: float) -> None:
+def apply_theme(theme: Theme, scale: float) -> None:
     """Dress the application; again when something has changed.
 
     Args:

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 from core.policy import policy_of
 from core.weights import catalogue, is_ready
 from realtime.desktop.purposes import MEANINGS
-from realtime.desktop.texts import say, text
+from realtime.desktop.texts import make_label, set_label
 from realtime.live_config import LiveConfig
 
 _WHISPER = "whisper-"
@@ -43,7 +43,7 @@ class TrackingPage(QWidget):
         }
         for size in dict.fromkeys([config.whisper.size, *self._weights]):
             self.size_.addItem(size, size)
-        self._size_note = text("", "soft", self)
+        self._size_note = make_label("", "soft", self)
         self.checkpoint = QLineEdit("" if config.checkpoint is None else str(config.checkpoint), self)
         self.checkpoint.setPlaceholderText("the one that comes with emotrack")
         self.checkpoint.setAccessibleName("Folder of the checkpoint")
@@ -70,7 +70,7 @@ class TrackingPage(QWidget):
         label.setBuddy(self.checkpoint)
         form.addRow(label, folder)
         note = "A larger recogniser writes fewer wrong words and needs more of the processor."
-        form.addRow(text(note, "soft", self))
+        form.addRow(make_label(note, "soft", self))
         self.size_.currentIndexChanged.connect(self._tell)
         self.browse.clicked.connect(self._browse)
         self._tell()
@@ -87,12 +87,12 @@ class TrackingPage(QWidget):
     def _tell(self) -> None:
         weight = self._weights.get(self.size_.currentData())
         if weight is None:
-            say(self._size_note, "emotrack does not know this one.", "warn")
+            set_label(self._size_note, "emotrack does not know this one.", "warn")
         elif is_ready(weight):
-            say(self._size_note, "It is on this machine.", "good")
+            set_label(self._size_note, "It is on this machine.", "good")
         else:
             size = f"{weight.size / 1e6:.0f} MB, licence {weight.licence}"
-            say(
+            set_label(
                 self._size_note,
                 f"It is not on this machine ({size}); you are asked before it is fetched.",
                 "warn",

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from realtime.desktop.actions import Actions
 from realtime.desktop.icons import tray_icon
-from realtime.desktop.status import Sign
+from realtime.desktop.status import StatusIndicator
 
 
 class Tray(QObject):
@@ -20,7 +20,7 @@ class Tray(QObject):
     def __init__(self, actions: Actions, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._actions = actions
-        self._sign: Sign | None = None
+        self._indicator: StatusIndicator | None = None
         self.menu = QMenu()
         actions.fill(self.menu, with_show=True)
         self._icon = QSystemTrayIcon(self)
@@ -28,24 +28,28 @@ class Tray(QObject):
         self._icon.activated.connect(self._activated)
 
     @property
-    def there(self) -> bool:
+    def available(self) -> bool:
         """Whether people can see it."""
         return QSystemTrayIcon.isSystemTrayAvailable() and self._icon.isVisible()
 
-    def follow(self, sign: Sign) -> None:
+    def update_status(self, indicator: StatusIndicator) -> None:
         """Show this state."""
-        if sign == self._sign:
+        if indicator == self._indicator:
             return
-        before, self._sign = self._sign, sign
-        if before is None or (before.word, before.tone, before.dot) != (sign.word, sign.tone, sign.dot):
-            self._icon.setIcon(tray_icon(sign))
-        self._icon.setToolTip(f"emotrack: {sign.word}. {sign.more}".strip())
+        before, self._indicator = self._indicator, indicator
+        if before is None or (before.word, before.tone, before.dot) != (
+            indicator.word,
+            indicator.tone,
+            indicator.dot,
+        ):
+            self._icon.setIcon(tray_icon(indicator))
+        self._icon.setToolTip(f"emotrack: {indicator.word}. {indicator.more}".strip())
         if before is None:
             self._icon.show()
 
-    def say(self, title: str, sentence: str) -> None:
+    def notify(self, title: str, sentence: str) -> None:
         """Tell something that must not be missed while the window is hidden."""
-        if self.there:
+        if self.available:
             self._icon.showMessage(title, sentence, QSystemTrayIcon.MessageIcon.Warning)
 
     def hide(self) -> None:

@@ -12,16 +12,16 @@ from core.labels import MODALITIES, UNKNOWN_PERSON, Modality
 SENSES: Final[dict[Modality, str]] = {"text": "words", "audio": "voice", "visual": "face"}
 STREAMS: Final = {"me": "microphone", "them": "loudspeaker", "camera": "camera", "screen": "screen"}
 """A stream of the sources -> the device, as people call it."""
-OLD_S: Final = 3.0
+PAST_AFTER_S: Final = 3.0
 """An estimate that is so much older than the newest is shown as one of the past."""
-MOST_PERSONS: Final = 4
+MAX_PERSONS: Final = 4
 _SWAP: Final = 0.05
 """A label takes another one's place only when it is ahead by so much: rows must not dance."""
 _FULL: Final = "full"
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class LabelBar:
     """One emotion of one person.
 
     Attributes:
@@ -38,7 +38,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PersonRow:
     """One person.
 
     Attributes:
@@ -54,7 +54,7 @@ class Row:
 
     person: str
     title: str
-    bars: tuple[Bar, ...]
+    bars: tuple[LabelBar, ...]
     confidence: int
     used: tuple[str, ...]
     missing: tuple[tuple[str, str], ...]
@@ -63,18 +63,18 @@ class Row:
     stale: bool = False
 
 
-def titled(person: str) -> str:
+def person_title(person: str) -> str:
     """A person's name for people."""
     if person == UNKNOWN_PERSON:
         return "Somebody"
     owner, _, number = person.rpartition("+")
     if number[:1] == "p" and number[1:].isdigit():
-        beside = f", beside {titled(owner).lower()}" if owner else ""
+        beside = f", beside {person_title(owner).lower()}" if owner else ""
         return f"Person {number[1:]}{beside}"
     return person[:1].upper() + person[1:]
 
 
-class Shown:
+class ViewModel:
     """Follows a run.
 
     Args:
@@ -93,9 +93,9 @@ class Shown:
 
     def __init__(self, labels: int = 3) -> None:
         self.labels = labels
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Another run begins, or nothing may be shown any more."""
         self.hello: Hello | None = None
         self.end: End | None = None
@@ -125,11 +125,11 @@ class Shown:
     def _streams(self, kind: str) -> set[str]:
         return {s.name for s in self.hello.streams if s.kind == kind} if self.hello is not None else set()
 
-    def take(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
         """Take in one event."""
         match event:
             case Hello():
-                self.forget()
+                self.reset()
                 self.hello, self.capturing = event, event.capturing
             case EmotionEstimate():
                 self._estimate(event)
@@ -167,26 +167,26 @@ class Shown:
         elif event.code == "person_left" and event.person in self._newest and event.person != "me":
             del self._newest[event.person]
 
-    def rows(self, *, stale: bool = False) -> tuple[Row, ...]:
+    def rows(self, *, stale: bool = False) -> tuple[PersonRow, ...]:
         """The people, me first; `stale` while nothing new can come."""
         estimates = sorted(
             self._newest.values(), key=lambda e: (e.person != "me", e.person == UNKNOWN_PERSON)
         )
-        return tuple(self._row(estimate, stale=stale) for estimate in estimates[:MOST_PERSONS])
+        return tuple(self._row(estimate, stale=stale) for estimate in estimates[:MAX_PERSONS])
 
     @property
     def others(self) -> int:
         """How many people there are whom the window has no room for."""
-        return max(0, len(self._newest) - MOST_PERSONS)
+        return max(0, len(self._newest) - MAX_PERSONS)
 
-    def _row(self, estimate: EmotionEstimate, *, stale: bool) -> Row:
+    def _row(self, estimate: EmotionEstimate, *, stale: bool) -> PersonRow:
         thresholds = self.hello.thresholds if self.hello is not None else {}
         past_s = self._now_s - estimate.t1_s
-        return Row(
+        return PersonRow(
             estimate.person,
-            titled(estimate.person),
+            person_title(estimate.person),
             tuple(
-                Bar(
+                LabelBar(
                     label,
                     round(estimate.probabilities[label] * 100),
                     round(thresholds.get(label, 0.5) * 100),
@@ -200,7 +200,7 @@ class Shown:
                 (SENSES[sense], estimate.missing[sense]) for sense in MODALITIES if sense in estimate.missing
             ),
             estimate.abstained,
-            round(past_s) if past_s >= OLD_S else 0,
+            round(past_s) if past_s >= PAST_AFTER_S else 0,
             stale,
         )
 

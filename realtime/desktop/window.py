@@ -31,9 +31,9 @@ from PySide6.QtWidgets import (
 from realtime.desktop.actions import Actions
 from realtime.desktop.icons import icon
 from realtime.desktop.rows import PersonView
-from realtime.desktop.status import Sign
+from realtime.desktop.status import StatusIndicator
 from realtime.desktop.theme import colours
-from realtime.desktop.view_model import Row, Shown
+from realtime.desktop.view_model import PersonRow, ViewModel
 
 STEPS: Final = {
     "full": "Keeping up",
@@ -44,7 +44,7 @@ STEPS: Final = {
     "audio_only": "Busy: voice alone",
 }
 """Steps of the load ladder, as people understand them."""
-NOBODY: Final = "Nobody is heard or seen yet."
+NOBODY_YET: Final = "Nobody is heard or seen yet."
 LONGEST: Final = "Connection lost"
 _STEP_PX: Final = 24
 
@@ -70,7 +70,7 @@ class TrackerWindow(QWidget):
         self._actions = actions
         self._grabbed: QPoint | None = None
         self._people: list[PersonView] = []
-        self._sign: Sign | None = None
+        self._indicator: StatusIndicator | None = None
         self._fitting = QTimer(self, singleShot=True, interval=0)
         self._fitting.timeout.connect(self._fit_now)
         self._build()
@@ -81,11 +81,11 @@ class TrackerWindow(QWidget):
     # -- what it shows --------------------------------------------------------------------------------
 
     @property
-    def sign(self) -> Sign | None:
+    def indicator(self) -> StatusIndicator | None:
         """What it says at the moment."""
-        return self._sign
+        return self._indicator
 
-    def say(self, sentence: str) -> None:
+    def show_message(self, sentence: str) -> None:
         """Say something that is not a state; "" takes it away."""
         self._say(self._word, sentence)
         self._word.setVisible(bool(sentence))
@@ -98,33 +98,37 @@ class TrackerWindow(QWidget):
             self.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint, on)
             self.setVisible(visible)
 
-    def show_sign(self, sign: Sign) -> None:
+    def show_indicator(self, indicator: StatusIndicator) -> None:
         """Say what goes on."""
-        if sign == self._sign:
+        if indicator == self._indicator:
             return
-        self._sign = sign
-        self._state.setText(f"{sign.mark} {sign.word}")
-        self._state.setStyleSheet(f"color: {self._colour(sign)}; font-weight: 600;")
-        self._state.setAccessibleName(f"State: {sign.word}")
-        self._more.setText(sign.more)
-        self._more.setVisible(bool(sign.more))
-        self._again.setVisible(sign.retry)
+        self._indicator = indicator
+        self._state.setText(f"{indicator.mark} {indicator.word}")
+        self._state.setStyleSheet(f"color: {self._colour(indicator)}; font-weight: 600;")
+        self._state.setAccessibleName(f"State: {indicator.word}")
+        self._more.setText(indicator.more)
+        self._more.setVisible(bool(indicator.more))
+        self._again.setVisible(indicator.retry)
         self._fit()
 
     @staticmethod
-    def _colour(sign: Sign) -> str:
-        look = colours()
-        tones = {"quiet": look.soft, "live": look.bad, "warn": look.warn, "bad": look.bad}
-        return tones[sign.tone].name()
+    def _colour(indicator: StatusIndicator) -> str:
+        palette = colours()
+        tones = {"quiet": palette.soft, "live": palette.bad, "warn": palette.warn, "bad": palette.bad}
+        return tones[indicator.tone].name()
 
-    def show_run(self, shown: Shown, *, stale: bool) -> None:
+    def show_run(self, view_model: ViewModel, *, stale: bool) -> None:
         """Show the people and how the engine gets on; `stale` while nothing new can come."""
-        rows = shown.rows(stale=stale)
+        rows = view_model.rows(stale=stale)
         self._show_rows(rows)
-        extra = f"{shown.others} more on the dashboard. " if shown.others else ""
-        step = STEPS.get(shown.load_step, shown.load_step) if rows else ""
-        behind = f" · {shown.latency_ms / 1000:.1f} s behind" if rows and shown.latency_ms is not None else ""
-        marks = f" · {shown.marks} marked" if shown.marks else ""
+        extra = f"{view_model.others} more on the dashboard. " if view_model.others else ""
+        step = STEPS.get(view_model.load_step, view_model.load_step) if rows else ""
+        behind = (
+            f" · {view_model.latency_ms / 1000:.1f} s behind"
+            if rows and view_model.latency_ms is not None
+            else ""
+        )
+        marks = f" · {view_model.marks} marked" if view_model.marks else ""
         self._say(self._foot, f"{extra}{step}{behind}{marks}")
 
     def show_nothing(self, sentence: str) -> None:
@@ -134,7 +138,7 @@ class TrackerWindow(QWidget):
         self._empty.setVisible(bool(sentence))
         self._say(self._foot, "")
 
-    def _show_rows(self, rows: tuple[Row, ...]) -> None:
+    def _show_rows(self, rows: tuple[PersonRow, ...]) -> None:
         count = len(self._people)
         while len(self._people) < len(rows):
             self._people.append(PersonView(self))
@@ -148,7 +152,7 @@ class TrackerWindow(QWidget):
             view.deleteLater()
         self._empty.setVisible(not rows)
         if not rows:
-            self._say(self._empty, NOBODY)
+            self._say(self._empty, NOBODY_YET)
         if count != len(self._people):
             self._fit()
 
@@ -157,14 +161,14 @@ class TrackerWindow(QWidget):
         if label.text() != text:
             label.setText(text)
 
-    def dress(self) -> None:
+    def apply_theme(self) -> None:
         """The theme has changed."""
-        self._actions.dress()
+        self._actions.apply_theme()
         self._menu_button.setIcon(icon("menu"))
         self._close.setIcon(icon("close"))
-        sign, self._sign = self._sign, None
-        if sign is not None:
-            self.show_sign(sign)
+        indicator, self._indicator = self._indicator, None
+        if indicator is not None:
+            self.show_indicator(indicator)
         self._fit()
 
     def _fit(self) -> None:
@@ -205,7 +209,7 @@ class TrackerWindow(QWidget):
         self._again = QPushButton("Try &again")
         self._again.clicked.connect(self.retry)
         self._word = self._line("warn")
-        self._empty = self._line("soft", NOBODY)
+        self._empty = self._line("soft", NOBODY_YET)
         self._foot = self._line("soft")
         self._foot.setAccessibleName("How the engine gets on")
         self._rows = QVBoxLayout()
@@ -248,7 +252,7 @@ class TrackerWindow(QWidget):
         head.setSpacing(2)
         head.addWidget(self._state, 1)
         of = self._actions
-        for action in (of.start, of.stop, of.deafen, of.blind, of.mark):
+        for action in (of.start, of.stop, of.mute_audio, of.mute_video, of.mark):
             head.addWidget(_Button(action))
         self._menu_button = QToolButton()
         self._menu_button.setMenu(self.menu)

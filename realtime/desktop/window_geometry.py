@@ -17,7 +17,7 @@ FILE_NAME: Final = "desktop.place.json"
 _MARGIN_PX: Final = 24
 
 
-def put_back(window: QWidget, folder: Path) -> None:
+def restore_geometry(window: QWidget, folder: Path) -> None:
     """Put the window where it was, all of it on a screen; the first time, into the upper right corner."""
     size, found = window.sizeHint(), _read(folder / FILE_NAME)
     free = _free(found)
@@ -38,7 +38,7 @@ def _free(place: QRect | None) -> QRect:
     return screen.availableGeometry()
 
 
-def keep(window: QWidget, folder: Path) -> None:
+def save_geometry(window: QWidget, folder: Path) -> None:
     """Remember where it is."""
     place = [window.x(), window.y(), window.width(), window.height()]
     try:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QSpinBox, QWidget
 
 from realtime.desktop.config import DesktopConfig
-from realtime.desktop.texts import text
+from realtime.desktop.texts import make_label
 
 _THEMES: Final = {"system": "as the desktop", "light": "light", "dark": "dark"}
 
@@ -17,11 +17,11 @@ class WindowPage(QWidget):
 
     Args:
         config: what is chosen now.
-        hiding: one sentence: what comes of leaving the window out of screen sharing here.
+        exclusion_note: one sentence: what comes of leaving the window out of screen sharing here.
         parent: the dialog.
     """
 
-    def __init__(self, config: DesktopConfig, hiding: str, parent: QWidget) -> None:
+    def __init__(self, config: DesktopConfig, exclusion_note: str, parent: QWidget) -> None:
         super().__init__(parent)
         self.theme = QComboBox(self)
         for value, name in _THEMES.items():
@@ -48,7 +48,7 @@ class WindowPage(QWidget):
         form.addRow("Key that stops ca&pturing:", self.stop_key)
         form.addRow(self.on_top)
         form.addRow(self.hidden)
-        form.addRow(text(hiding, "soft", self))
+        form.addRow(make_label(exclusion_note, "soft", self))
 
     def changes(self) -> dict[str, Any]:
         """Dotted key -> what was chosen."""

@@ -32,8 +32,8 @@ def load_soundcard() -> ModuleType:
 class SoundCardDriver:
     """Records a loudspeaker's loopback, or a virtual device.
 
-    SoundCard waits without a time limit, which the `DeviceSupervisor` watches, and gives zeros while WASAPI is
-    silent.
+    SoundCard waits without a time limit, which the `DeviceSupervisor` watches, and gives zeros while
+    WASAPI is silent.
 
     Args:
         device: "default" (the default loudspeaker, or the first virtual device that is known), or a name.

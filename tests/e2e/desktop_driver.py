@@ -1,6 +1,6 @@
 """The real window of `emotrack desktop` in a process of its own, which tells what it shows.
 
-Standard input takes names of actions ("mark", "deafen"...) and "close"; standard output gives one line of
+Standard input takes names of actions ("mark", "mute_audio"...) and "close"; standard output gives one line of
 JSON whenever what is shown has changed. The arguments are those of the command.
 """
 
@@ -17,11 +17,11 @@ from PySide6.QtCore import QSocketNotifier, QTimer
 from PySide6.QtWidgets import QLabel
 
 from realtime.desktop import application
-from realtime.desktop.controller import Desk
+from realtime.desktop.controller import Controller
 
 
-class Observed(Desk):
-    """The desk, and somebody who looks at it and presses what is asked for."""
+class Observed(Controller):
+    """The controller, and somebody who looks at it and presses what is asked for."""
 
     def open(self) -> None:
         super().open()
@@ -44,26 +44,26 @@ class Observed(Desk):
 
     def _tell(self) -> None:
         labels = [label for label in self.window.findChildren(QLabel) if label.isVisible() and label.text()]
-        shown = {
-            "sign": self.window.sign.word if self.window.sign is not None else "",
+        view_model = {
+            "state": self.window.indicator.word if self.window.indicator is not None else "",
             "texts": [label.text() for label in labels],
-            "people": [row.person for row in self.session.shown.rows()],
-            "bars": [[bar.percent for bar in row.bars] for row in self.session.shown.rows()],
+            "people": [row.person for row in self.session.view_model.rows()],
+            "bars": [[bar.percent for bar in row.bars] for row in self.session.view_model.rows()],
             "engine": self.session.pid,
-            "blind": self.actions.blind.isChecked(),
-            "marks": self.session.shown.marks,
+            "mute_video": self.actions.mute_video.isChecked(),
+            "marks": self.session.view_model.marks,
             "visible": self.window.isVisible(),
-            "tray": self.tray.there,
+            "tray": self.tray.available,
             "key": self.hotkey.sentence,
         }
-        said = json.dumps(shown)
+        said = json.dumps(view_model)
         if said != self._said:
             self._said = said
             sys.stdout.write(said + "\n")
             sys.stdout.flush()
 
 
-application.Desk = Observed
+application.Controller = Observed
 
 if __name__ == "__main__":
     import emotrack

@@ -125,22 +125,22 @@ def test_a_recording_is_shown_muted_marked_survives_a_crash_and_is_stopped_by_th
 ) -> None:
     window = open_window()
     window.until(lambda now: now["bars"])
-    assert window.shown["sign"] == "Playing"
+    assert window.shown["state"] == "Playing"
     assert window.shown["tray"]
-    window.press("blind")
+    window.press("mute_video")
     window.press("mark")
-    window.until(lambda now: now["blind"] and now["marks"] == 1)
+    window.until(lambda now: now["mute_video"] and now["marks"] == 1)
     first = window.shown["engine"]
     os.kill(first, signal.SIGKILL)
-    window.until(lambda now: now["sign"] == "Engine failed")
+    window.until(lambda now: now["state"] == "Engine failed")
     assert any("SIGKILL" in text for text in window.shown["texts"])
     window.until(lambda now: now["bars"] and now["engine"] not in {0, first})
-    window.until(lambda now: now["blind"])  # what was muted stays muted
+    window.until(lambda now: now["mute_video"])  # what was muted stays muted
     window.press("close")  # into the tray; the session goes on
     window.until(lambda now: not now["visible"])
     assert window.shown["key"] == "Ctrl+Alt+9 stops capturing from within any program."
     subprocess.run(["xdotool", "key", "ctrl+alt+9"], env={**os.environ, "DISPLAY": display}, check=True)
-    window.until(lambda now: now["sign"] == "Stopped" and now["visible"])
+    window.until(lambda now: now["state"] == "Stopped" and now["visible"])
     window.press("quit")
     assert window.process.wait(LIMIT_S) == 0
 

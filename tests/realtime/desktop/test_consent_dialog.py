@@ -16,7 +16,7 @@ from realtime.consent.ledger import Ledger
 from realtime.consent.notice import notice_for
 from realtime.desktop.consent_dialog import Agreement, ConsentDialog, ask_consent
 from realtime.desktop.purposes import scope
-from realtime.desktop.texts import reflowed
+from realtime.desktop.texts import unwrapped
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def test_exactly_the_text_whose_version_the_ledger_keeps_is_shown(
 ) -> None:
     dialog.purposes.button(purpose).setChecked(True)
     notice = notice_for(purpose)
-    assert dialog.notice.text() == reflowed(notice.text)
-    assert dialog.others_told.text() == f"“{reflowed(notice.others)}”"
+    assert dialog.notice.text() == unwrapped(notice.text)
+    assert dialog.others_told.text() == f"“{unwrapped(notice.others)}”"
     shown = [label.text() for label in dialog.findChildren(type(dialog.notice))]
     assert any(notice.version in words and str(ledger.path) in words for words in shown)
 
@@ -139,16 +139,16 @@ def test_what_a_purpose_refuses_is_said_from_the_policy(purpose: Purpose) -> Non
 
 
 def test_everything_can_be_reached_by_tab_in_the_order_of_reading(dialog: ConsentDialog) -> None:
-    seen: list[QWidget] = []
+    visited: list[QWidget] = []
     dialog.purposes.button("personal").setFocus()
-    while dialog.focusWidget() not in seen:
+    while dialog.focusWidget() not in visited:
         widget = dialog.focusWidget()
         assert widget is not None
-        seen.append(widget)
+        visited.append(widget)
         QTest.keyClick(widget, Qt.Key.Key_Tab)
     wanted = [dialog.notice, dialog.others_told, dialog.name, dialog.others, dialog.no, dialog.yes]
-    assert [widget for widget in seen if widget in wanted] == wanted
-    for widget in seen:
+    assert [widget for widget in visited if widget in wanted] == wanted
+    for widget in visited:
         named = widget.accessibleName() or (widget.text() if isinstance(widget, QAbstractButton) else "")
         assert named, widget
 

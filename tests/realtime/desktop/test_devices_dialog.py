@@ -16,7 +16,7 @@ from core.errors import ConfigError, PolicyError
 from core.policy import policy_of
 from realtime.desktop.device_row import DeviceRow
 from realtime.desktop.devices_dialog import DevicesDialog
-from realtime.desktop.meter import judged
+from realtime.desktop.meter import describe_level
 from realtime.desktop.probe import open_device
 from realtime.desktop.settings import Settings
 from realtime.sources.devices import Device
@@ -116,7 +116,7 @@ def test_a_level_is_shown_as_a_bar_a_figure_and_a_word(open_dialog: Open, until:
     ],
 )
 def test_levels_have_words(peak_dbfs: float, quiet_is_bad: bool, word: str, role: str) -> None:
-    words, found = judged(peak_dbfs, quiet_is_bad=quiet_is_bad)
+    words, found = describe_level(peak_dbfs, quiet_is_bad=quiet_is_bad)
     assert word in words
     assert found == role
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigError
-from realtime.desktop.backoff import Restarts
+from realtime.desktop.backoff import Backoff
 from realtime.desktop.engine_process import EngineProcess
 from realtime.desktop.phase import Phase
 from realtime.runs.supervision import Announcement
@@ -21,7 +21,7 @@ LIMIT_S = 180.0
 
 @pytest.fixture
 def engine(app):
-    engine = EngineProcess(Restarts((0.01, 0.02)))
+    engine = EngineProcess(Backoff((0.01, 0.02)))
     yield engine
     engine.stop()
     engine.kill()
@@ -34,25 +34,25 @@ def fake(*words: str):
 
 
 def phases_of(engine: EngineProcess) -> list[Phase]:
-    seen = [engine.phase]
-    engine.changed.connect(lambda: seen.append(engine.phase) if engine.phase is not seen[-1] else None)
-    return seen
+    phases = [engine.phase]
+    engine.changed.connect(lambda: phases.append(engine.phase) if engine.phase is not phases[-1] else None)
+    return phases
 
 
 def test_it_starts_says_where_its_feed_is_and_ends_in_order(engine, until) -> None:
-    announced, seen = [], phases_of(engine)
+    announced, phases = [], phases_of(engine)
     engine.announced.connect(announced.append)
     engine.start(fake())
     until(lambda: announced, LIMIT_S)
     assert isinstance(announced[0], Announcement)
     engine.stop()
     until(lambda: engine.phase is Phase.OFF, LIMIT_S)
-    assert seen == [Phase.OFF, Phase.STARTING, Phase.RUNNING, Phase.STOPPING, Phase.OFF]
+    assert phases == [Phase.OFF, Phase.STARTING, Phase.RUNNING, Phase.STOPPING, Phase.OFF]
     assert engine.pid == 0
 
 
 def test_a_crash_is_told_and_the_engine_is_there_again(engine, until) -> None:
-    seen, sentences = phases_of(engine), []
+    phases, sentences = phases_of(engine), []
     engine.changed.connect(lambda: sentences.append(engine.sentence))
     engine.start(fake())
     until(lambda: engine.phase is Phase.RUNNING, LIMIT_S)
@@ -60,7 +60,7 @@ def test_a_crash_is_told_and_the_engine_is_there_again(engine, until) -> None:
     os.kill(first, signal.SIGKILL)
     until(lambda: engine.phase is Phase.RUNNING and engine.pid != first, LIMIT_S)
     assert "It was ended by the signal SIGKILL." in sentences
-    assert seen == [
+    assert phases == [
         Phase.OFF, Phase.STARTING, Phase.RUNNING, Phase.WAITING, Phase.STARTING, Phase.RUNNING,
     ]  # fmt: skip
 
@@ -100,9 +100,9 @@ def test_stopping_before_the_feed_is_there_ends_it_at_once_and_for_good(engine, 
 
 
 def test_stopping_while_it_waits_for_another_attempt_ends_the_attempts(engine, until) -> None:
-    slow = EngineProcess(Restarts((60.0,)))
+    slow = EngineProcess(Backoff((60.0,)))
     slow.start(fake("--fail", "No.", "5"))
     until(lambda: slow.phase is Phase.WAITING, LIMIT_S)
     slow.stop()
     assert slow.phase is Phase.OFF
-    assert not slow._again.isActive()
+    assert not slow._restart_timer.isActive()

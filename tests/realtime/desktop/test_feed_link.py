@@ -68,12 +68,12 @@ def final(number: int) -> EmotionEstimate:
 
 def test_events_arrive_but_no_words(link, feed, until, conversation) -> None:
     told = []
-    link.told.connect(told.append)
+    link.event_received.connect(told.append)
     link.open(where(feed))
     for seq, event in enumerate(conversation):
         feed.write(event, seq)
     until(lambda: told and told[-1].type == "end", LIMIT_S)
-    assert link.linked
+    assert link.connected
     assert isinstance(told[0], Hello)
     assert {event.type for event in told} <= {"hello", "estimate", "status", "marker", "end"}
     assert finals(told) == finals(conversation)
@@ -82,8 +82,8 @@ def test_events_arrive_but_no_words(link, feed, until, conversation) -> None:
 
 def test_a_connection_that_breaks_is_told_and_no_final_is_lost(link, until) -> None:
     told, states, tokens = [], [], Tokens.drawn()
-    link.told.connect(told.append)
-    link.changed.connect(lambda: states.append(link.linked))
+    link.event_received.connect(told.append)
+    link.changed.connect(lambda: states.append(link.connected))
     feed = FeedSink(port=0, tokens=tokens)
     link.open(where(feed))
     feed.write(hello(capturing=True), 0)
@@ -102,14 +102,14 @@ def test_a_connection_that_breaks_is_told_and_no_final_is_lost(link, until) -> N
 
 def test_requests_are_carried_out_and_refusals_come_with_their_sentence(link, feed, target, until) -> None:
     answers = []
-    link.answered.connect(lambda request, fault: answers.append((request, fault)))
-    assert not link.ask(Mark(0))
+    link.request_done.connect(lambda request, fault: answers.append((request, fault)))
+    assert not link.send(Mark(0))
     link.open(where(feed))
     feed.write(hello(capturing=True), 0)
-    until(lambda: link.linked, LIMIT_S)
-    assert link.ask(Mark(0))
-    assert link.ask(Mute(0, "audio", muted=True))
-    assert link.ask(Mute(0, "text", muted=True))
+    until(lambda: link.connected, LIMIT_S)
+    assert link.send(Mark(0))
+    assert link.send(Mute(0, "audio", muted=True))
+    assert link.send(Mute(0, "text", muted=True))
     until(lambda: len(answers) == 3, LIMIT_S)
     assert target.asked == ["mark", ("audio", True)]
     assert [fault for _, fault in answers] == ["", "", "Words come from what is heard: mute audio."]
@@ -117,16 +117,16 @@ def test_requests_are_carried_out_and_refusals_come_with_their_sentence(link, fe
 
 def test_who_has_left_hears_nothing_any_more(link, feed, until) -> None:
     told = []
-    link.told.connect(told.append)
+    link.event_received.connect(told.append)
     link.open(where(feed))
     feed.write(hello(capturing=True), 0)
     until(lambda: told, LIMIT_S)
-    line = link._line
+    line = link._thread
     link.close()
-    assert not link.linked
+    assert not link.connected
     told.clear()
     feed.write(final(1), 1)
-    link._came.emit(line, ReceivedEvent(final(2), 2, "r1"))  # one that was under way
+    link._received.emit(line, ReceivedEvent(final(2), 2, "r1"))  # one that was under way
     until(lambda: not line.thread.is_alive(), LIMIT_S)
     assert told == []
 
@@ -135,7 +135,9 @@ def test_floods_of_events_arrive_all_and_in_order_while_the_link_is_opened_again
     link, feed, until
 ) -> None:
     told = []
-    link.told.connect(lambda event: told.append(event.id) if isinstance(event, EmotionEstimate) else None)
+    link.event_received.connect(
+        lambda event: told.append(event.id) if isinstance(event, EmotionEstimate) else None
+    )
     feed.write(hello(capturing=True), 0)
     for number in range(1, 1201):
         feed.write(dataclasses.replace(final(number % 3), id=f"u{number}"), number)

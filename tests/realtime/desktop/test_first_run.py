@@ -22,7 +22,7 @@ from core.weights.packages import Packages
 from core.weights.web import Web
 from realtime.desktop.downloads import Downloads, Fetcher, explained
 from realtime.desktop.first_run import FirstRun
-from realtime.desktop.readiness import Examination, examine_checkpoint, is_first_run, needed
+from realtime.desktop.readiness import ReadinessChecks, check_checkpoint, is_first_run, needed
 from realtime.desktop.settings import Settings
 from realtime.doctor import Check
 from realtime.live_config import LiveConfig
@@ -52,8 +52,8 @@ def open_dialog(app: QApplication, settings: Settings) -> Iterator[Open]:
     made: list[FirstRun] = []
 
     def make(fetcher: Fetcher = fetch, checkpoint: Check = FINE, devices: tuple[Check, ...] = ()) -> FirstRun:
-        examination = Examination(lambda _config: checkpoint, lambda _config, _opening: iter(devices))
-        dialog = FirstRun(settings, downloads=lambda n: Downloads(n, fetcher), examination=examination)
+        readiness = ReadinessChecks(lambda _config: checkpoint, lambda _config, _opening: iter(devices))
+        dialog = FirstRun(settings, downloads=lambda n: Downloads(n, fetcher), readiness=readiness)
         dialog.show()
         made.append(dialog)
         return dialog
@@ -210,7 +210,7 @@ def test_what_came_before_a_cancellation_is_not_fetched_again(until: Until) -> N
         until(arrived.is_set)
         downloads.cancel()
         until(lambda now=downloads: not now.running)
-        [item] = downloads.look()
+        [item] = downloads.snapshot()
         assert item.state == "absent"
     part = find("silero-vad").size // 4
     assert asked[0] is None
@@ -236,7 +236,7 @@ def test_pip_is_ended_when_the_download_is_cancelled(
     until((tmp_path / "begun").exists)
     downloads.cancel()
     until(lambda: not downloads.running, 3.0)
-    assert downloads.look()[0].state == "absent"
+    assert downloads.snapshot()[0].state == "absent"
 
 
 def unreachable(url: str, headers: Mapping[str, str]):
@@ -322,7 +322,7 @@ def test_leaving_the_window_closes_devices_that_are_being_tried(
         source.closed.wait(10)
         yield Check("microphone", "ok", "fine.")
 
-    dialog = FirstRun(settings, examination=Examination(lambda _config: FINE, devices))
+    dialog = FirstRun(settings, readiness=ReadinessChecks(lambda _config: FINE, devices))
     dialog.show()
     dialog.test.click()
     until(lambda: dialog.devices.text().startswith("● The devices are open"))
@@ -343,10 +343,10 @@ def test_without_a_checkpoint_one_cannot_go_on(open_dialog: Open, until: Until) 
 
 
 def test_a_checkpoint_that_is_not_there_is_said_and_one_that_is_needs_preparing(tmp_path: Path) -> None:
-    absent = examine_checkpoint(LiveConfig(checkpoint=tmp_path / "absent"))
+    absent = check_checkpoint(LiveConfig(checkpoint=tmp_path / "absent"))
     assert absent.outcome == "failed"
     assert "absent" in absent.finding
-    shipped = examine_checkpoint(LiveConfig())
+    shipped = check_checkpoint(LiveConfig())
     assert shipped.outcome == "ok"
     assert "prepares it" in shipped.finding  # the cache of this test is empty
 
@@ -355,7 +355,7 @@ def test_it_is_a_first_run_until_there_are_settings_and_models(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert is_first_run(settings)
-    settings.begin()
+    settings.create()
     assert is_first_run(settings)
     monkeypatch.setattr("realtime.desktop.readiness.is_ready", lambda _weight: True)
     assert not is_first_run(settings)

@@ -14,10 +14,10 @@ from realtime.consent.ledger import Ledger
 from realtime.desktop.consent_dialog import ConsentDialog
 from realtime.desktop.devices_dialog import DevicesDialog
 from realtime.desktop.first_run import FirstRun
-from realtime.desktop.readiness import Examination
+from realtime.desktop.readiness import ReadinessChecks
 from realtime.desktop.settings import Settings
-from realtime.desktop.texts import reflowed, say, text
-from realtime.desktop.theme import DARK, LIGHT, style
+from realtime.desktop.texts import make_label, set_label, unwrapped
+from realtime.desktop.theme import DARK, LIGHT, apply_theme
 from realtime.doctor import Check
 from tests.realtime.desktop.fakes import FakeHardware
 
@@ -27,7 +27,7 @@ Until = Callable[..., None]
 @pytest.fixture(scope="module", autouse=True)
 def usual_style(app: QApplication) -> Iterator[None]:
     yield
-    style("light", 1.0)
+    apply_theme("light", 1.0)
 
 
 def consent(folder: Path) -> QDialog:
@@ -40,7 +40,7 @@ def devices(folder: Path) -> QDialog:
 
 def first_run(folder: Path) -> QDialog:
     failed = Check("checkpoint", "failed", "there is none " * 9, "Name another one.")
-    return FirstRun(Settings(folder / "desktop.yaml"), examination=Examination(lambda _config: failed))
+    return FirstRun(Settings(folder / "desktop.yaml"), readiness=ReadinessChecks(lambda _config: failed))
 
 
 def gone(dialog: QDialog) -> None:
@@ -66,7 +66,7 @@ def cut_off(dialog: QDialog) -> list[str]:
 def test_no_text_is_cut_off_and_no_window_is_larger_than_the_screen(
     app: QApplication, tmp_path: Path, until: Until, make: Callable[[Path], QDialog], theme, scale: float
 ) -> None:
-    style(theme, scale)
+    apply_theme(theme, scale)
     dialog = make(tmp_path)
     dialog.show()
     until(lambda: cut_off(dialog) == [])
@@ -83,7 +83,7 @@ def test_no_text_is_cut_off_and_no_window_is_larger_than_the_screen(
 def test_no_text_has_a_size_of_its_own(
     app: QApplication, tmp_path: Path, make: Callable[[Path], QDialog]
 ) -> None:
-    style("light", 1.7)
+    apply_theme("light", 1.7)
     dialog = make(tmp_path)
     dialog.show()
     assert {label.font().pointSizeF() for label in dialog.findChildren(QLabel)} == {app.font().pointSizeF()}
@@ -112,13 +112,13 @@ def test_states_can_be_read_on_a_card_and_on_the_page(theme: str) -> None:
 
 @pytest.mark.parametrize(("role", "sign"), [("good", "✓ "), ("warn", "! "), ("bad", "✗ "), ("on", "● ")])
 def test_a_state_has_a_sign_and_screen_readers_get_the_words(app: QApplication, role, sign: str) -> None:
-    label = text("fine", role)
+    label = make_label("fine", role)
     assert label.text() == f"{sign}fine"
     assert label.accessibleName() == "fine"
-    say(label, "")
+    set_label(label, "")
     assert label.text() == ""
     assert label.isHidden()
 
 
 def test_paragraphs_flow_and_stay_apart() -> None:
-    assert reflowed("one\ntwo\n\nthree\nfour") == "one two\n\nthree four"
+    assert unwrapped("one\ntwo\n\nthree\nfour") == "one two\n\nthree four"

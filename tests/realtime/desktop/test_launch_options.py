@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigError, PolicyError
-from realtime.desktop.launch_options import ENTRY, Wishes
+from realtime.desktop.launch_options import ENTRY, LaunchOptions
 
 
 @dataclass(frozen=True)
@@ -17,14 +17,14 @@ class Agreement:
     purpose: str = "research"
 
 
-def wishes(file: Path, *overrides: str, play=None, purpose=None, checkpoint=None) -> Wishes:
-    return Wishes.of(file, play, purpose, checkpoint, list(overrides))
+def options(file: Path, *overrides: str, play=None, purpose=None, checkpoint=None) -> LaunchOptions:
+    return LaunchOptions.of(file, play, purpose, checkpoint, list(overrides))
 
 
 def test_the_engine_is_the_live_command_supervised_and_under_the_consent_that_was_given(tmp_path) -> None:
     file = tmp_path / "desktop.yaml"
     file.write_text("whisper:\n  size: tiny.en\n")
-    words = wishes(file, "record=null", checkpoint=Path("c")).command(Agreement(), {"visual", "audio"})
+    words = options(file, "record=null", checkpoint=Path("c")).command(Agreement(), {"visual", "audio"})
     assert words[1:] == [
         str(ENTRY), "live", "--supervised", "--no-console", "--feed", "--config", str(file), "--port", "0",
         "--purpose", "research", "--consent=Ada -x", "--checkpoint", "c",
@@ -34,7 +34,7 @@ def test_the_engine_is_the_live_command_supervised_and_under_the_consent_that_wa
 
 
 def test_a_recording_captures_nobody_so_nobody_s_consent_is_handed_on(tmp_path) -> None:
-    words = wishes(tmp_path / "none.yaml", play=Path("a.mp4")).command(Agreement())
+    words = options(tmp_path / "none.yaml", play=Path("a.mp4")).command(Agreement())
     assert words[words.index("--play") + 1] == "a.mp4"
     assert not any(word.startswith("--consent") for word in words)
     assert "--config" not in words
@@ -43,7 +43,7 @@ def test_a_recording_captures_nobody_so_nobody_s_consent_is_handed_on(tmp_path) 
 def test_a_port_that_the_settings_name_is_kept(tmp_path) -> None:
     file = tmp_path / "desktop.yaml"
     file.write_text("feed:\n  port: 9000\n")
-    assert "--port" not in wishes(file).command(Agreement())
+    assert "--port" not in options(file).command(Agreement())
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,13 @@ def test_a_port_that_the_settings_name_is_kept(tmp_path) -> None:
 def test_the_purpose_that_is_proposed(text, purpose, proposed, tmp_path) -> None:
     file = tmp_path / "desktop.yaml"
     file.write_text(text)
-    assert wishes(file, purpose=purpose).proposed == proposed
+    assert options(file, purpose=purpose).proposed == proposed
 
 
 def test_what_cannot_be_is_said_before_any_window_opens(tmp_path) -> None:
     file = tmp_path / "desktop.yaml"
     file.write_text("engine: {purpose: workplace}")
     with pytest.raises(PolicyError):
-        wishes(file, purpose="personal")
+        options(file, purpose="personal")
     with pytest.raises(ConfigError, match="sorces"):
-        wishes(tmp_path / "none.yaml", "sorces.camera=0")
+        options(tmp_path / "none.yaml", "sorces.camera=0")

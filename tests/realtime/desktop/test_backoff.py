@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from realtime.desktop.backoff import WELL_S, Restarts
+from realtime.desktop.backoff import WELL_S, Backoff
 
 
 def test_pauses_grow_and_then_it_is_given_up() -> None:
-    restarts = Restarts()
+    restarts = Backoff()
     assert [restarts.pause_s(5.0) for _ in range(5)] == [1.0, 2.0, 4.0, None, None]
 
 
 def test_who_has_run_well_fails_for_the_first_time_again() -> None:
-    restarts = Restarts()
+    restarts = Backoff()
     assert [restarts.pause_s(ran_s) for ran_s in (1.0, 1.0, WELL_S, 1.0)] == [1.0, 2.0, 1.0, 2.0]
 
 
 def test_a_start_by_hand_counts_from_the_beginning() -> None:
-    restarts = Restarts()
+    restarts = Backoff()
     for _ in range(4):
         restarts.pause_s(1.0)
-    restarts.forget()
+    restarts.reset()
     assert restarts.pause_s(1.0) == 1.0

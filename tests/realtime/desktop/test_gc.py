@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer
 
-from realtime.desktop.gc import Collector
+from realtime.desktop.gc import GarbageCollector
 
 CYCLES = 20_000
 
@@ -34,7 +34,7 @@ def leave_garbage() -> None:
 def test_a_cycle_with_a_timer_dies_in_the_window_thread_whoever_allocates(
     until: Callable[..., None],
 ) -> None:
-    collector = Collector()
+    collector = GarbageCollector()
     died_in: list[str] = []
     weakref.finalize(Cycle(), lambda: died_in.append(threading.current_thread().name))
     other = threading.Thread(target=leave_garbage, name="another")
@@ -47,9 +47,9 @@ def test_a_cycle_with_a_timer_dies_in_the_window_thread_whoever_allocates(
 
 
 def test_nothing_is_collected_while_little_is_new() -> None:
-    collector = Collector()
+    collector = GarbageCollector()
     gc.collect()
     before = gc.get_stats()
-    collector.look()
+    collector.collect_due()
     assert gc.get_stats() == before
     collector.deleteLater()

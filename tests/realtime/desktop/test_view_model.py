@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from core.events import EmotionEstimate, End, Marker, Status
 from core.labels import EMOTIONS
-from realtime.desktop.view_model import MOST_PERSONS, Shown, titled
+from realtime.desktop.view_model import MAX_PERSONS, ViewModel, person_title
 from tests.realtime.desktop.fake_engine import estimate, hello
 
 
-def shown(*events, labels: int = 3) -> Shown:
-    found = Shown(labels)
-    found.take(hello(capturing=True))
+def view_model(*events, labels: int = 3) -> ViewModel:
+    found = ViewModel(labels)
+    found.apply(hello(capturing=True))
     for event in events:
-        found.take(event)
+        found.apply(event)
     return found
 
 
@@ -33,14 +33,14 @@ def status(code: str, **fields) -> Status:
 
 
 def test_i_come_first_and_who_is_unknown_last() -> None:
-    found = shown(*(estimate(person, 4, face=True) for person in ("unknown", "p1", "them", "me")))
+    found = view_model(*(estimate(person, 4, face=True) for person in ("unknown", "p1", "them", "me")))
     assert [row.person for row in found.rows()] == ["me", "p1", "them", "unknown"]
     assert [row.title for row in found.rows()] == ["Me", "Person 1", "Them", "Somebody"]
-    assert titled("me+p2") == "Person 2, beside me"
+    assert person_title("me+p2") == "Person 2, beside me"
 
 
 def test_the_top_labels_come_with_figures_thresholds_and_whether_they_are_present() -> None:
-    found = shown(with_values(estimate("me", 4, face=True), happiness=0.62, surprise=0.41, fear=0.2))
+    found = view_model(with_values(estimate("me", 4, face=True), happiness=0.62, surprise=0.41, fear=0.2))
     bars = found.rows()[0].bars
     assert [(bar.label, bar.percent, bar.present) for bar in bars] == [
         ("happiness", 62, True),
@@ -54,14 +54,14 @@ def test_a_label_takes_anothers_place_only_when_it_is_clearly_ahead() -> None:
     first = with_values(estimate("me", 4, face=True), happiness=0.50, surprise=0.48)
     close = with_values(estimate("me", 5, face=True), happiness=0.48, surprise=0.52)
     ahead = with_values(estimate("me", 6, face=True), happiness=0.48, surprise=0.60)
-    found = shown(first)
+    found = view_model(first)
     for event, leader in ((first, "happiness"), (close, "happiness"), (ahead, "surprise")):
-        found.take(event)
+        found.apply(event)
         assert found.rows()[0].bars[0].label == leader
 
 
 def test_what_is_missing_comes_with_its_reason_and_abstaining_is_no_finding() -> None:
-    row = shown(estimate("them", 4, face=False, abstained=True)).rows()[0]
+    row = view_model(estimate("them", 4, face=False, abstained=True)).rows()[0]
     assert row.used == ("words", "voice")
     assert row.missing == (("face", "no face was seen"),)
     assert row.abstains
@@ -69,47 +69,47 @@ def test_what_is_missing_comes_with_its_reason_and_abstaining_is_no_finding() ->
 
 
 def test_who_is_not_heard_any_more_is_of_the_past_and_who_left_is_gone() -> None:
-    found = shown(estimate("them", 4, face=True), estimate("me", 40, face=True))
+    found = view_model(estimate("them", 4, face=True), estimate("me", 40, face=True))
     assert [(row.person, row.past_s) for row in found.rows()] == [("me", 0), ("them", 9)]
-    found.take(status("person_left", person="them"))
+    found.apply(status("person_left", person="them"))
     assert [row.person for row in found.rows()] == ["me"]
 
 
 def test_a_final_estimate_of_earlier_does_not_replace_the_present() -> None:
     now = estimate("me", 40, face=True)
-    found = shown(now, dataclasses.replace(estimate("me", 20, face=False), final=True))
+    found = view_model(now, dataclasses.replace(estimate("me", 20, face=False), final=True))
     assert found.rows()[0].used == ("words", "voice", "face")
 
 
 def test_muted_is_what_every_stream_of_a_kind_is() -> None:
-    found = shown(status("modality_missing", stream="me", value="muted"))
+    found = view_model(status("modality_missing", stream="me", value="muted"))
     assert found.muted == frozenset()  # the loudspeaker is still heard
-    found.take(status("modality_missing", stream="them", value="muted"))
+    found.apply(status("modality_missing", stream="them", value="muted"))
     assert found.muted == {"audio"}
-    found.take(status("modality_back", stream="me"))
+    found.apply(status("modality_back", stream="me"))
     assert found.muted == frozenset()
-    found.take(status("modality_missing", stream="camera", value="unplugged"))
+    found.apply(status("modality_missing", stream="camera", value="unplugged"))
     assert found.muted == frozenset()
     assert (found.devices("audio"), found.devices("visual")) == (("microphone", "loudspeaker"), ("camera",))
 
 
 def test_the_sign_of_capturing_ends_with_the_status_and_with_the_run() -> None:
-    found = shown()
+    found = view_model()
     assert found.capturing
-    found.take(status("capture", value="off"))
+    found.apply(status("capture", value="off"))
     assert not found.capturing
-    found = shown(End(2.0, "finished", 0, 0, 0))
+    found = view_model(End(2.0, "finished", 0, 0, 0))
     assert not found.capturing
 
 
 def test_after_a_withdrawal_nobody_is_shown() -> None:
-    found = shown(estimate("me", 4, face=True), status("consent", value="withdrawn"))
+    found = view_model(estimate("me", 4, face=True), status("consent", value="withdrawn"))
     assert found.rows() == ()
     assert found.withdrawn
 
 
 def test_load_step_latency_and_marks_are_kept() -> None:
-    found = shown(
+    found = view_model(
         estimate("me", 4, face=True),
         status("load_step", value="fewer_faces"),
         Marker(1.0, ""),
@@ -119,15 +119,15 @@ def test_load_step_latency_and_marks_are_kept() -> None:
 
 
 def test_another_run_begins_from_nothing() -> None:
-    found = shown(estimate("me", 4, face=True), Marker(1.0, ""))
-    found.take(hello(capturing=False))
+    found = view_model(estimate("me", 4, face=True), Marker(1.0, ""))
+    found.apply(hello(capturing=False))
     assert (found.rows(), found.marks, found.capturing) == ((), 0, False)
 
 
 def test_there_is_room_for_so_many_and_the_others_are_counted() -> None:
-    found = shown(*(estimate(f"p{i}", 4, face=True) for i in range(1, 8)))
-    assert len(found.rows()) == MOST_PERSONS
-    assert found.others == 7 - MOST_PERSONS
+    found = view_model(*(estimate(f"p{i}", 4, face=True) for i in range(1, 8)))
+    assert len(found.rows()) == MAX_PERSONS
+    assert found.others == 7 - MAX_PERSONS
 
 
 @given(
@@ -136,10 +136,10 @@ def test_there_is_room_for_so_many_and_the_others_are_counted() -> None:
 def test_whatever_comes_the_rows_hold_each_label_once_and_none_that_is_far_behind_comes_first(
     series: list[list[float]], labels: int
 ) -> None:
-    found = shown(labels=labels)
+    found = view_model(labels=labels)
     for number, values in enumerate(series):
         event = estimate("me", number, face=True)
-        found.take(
+        found.apply(
             dataclasses.replace(event, probabilities=dict(zip(EMOTIONS, values, strict=True)), active=())
         )
     bars = found.rows()[0].bars

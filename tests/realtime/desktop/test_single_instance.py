@@ -6,17 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from realtime.desktop.single_instance import Single
+from realtime.desktop.single_instance import SingleInstance
 
 ROOT = Path(__file__).resolve().parents[3]
 SECOND = """
 import sys
 from pathlib import Path
 from PySide6.QtCore import QCoreApplication
-from realtime.desktop.single_instance import Single
+from realtime.desktop.single_instance import SingleInstance
 app = QCoreApplication([])
-single = Single(Path(sys.argv[1]))
-taken = single.take()
+single = SingleInstance(Path(sys.argv[1]))
+taken = single.acquire()
 print("taken" if taken else "shown", single.unclean, flush=True)
 if taken:
     sys.stdin.read()
@@ -29,25 +29,25 @@ def second(folder: Path) -> subprocess.Popen[str]:
 
 
 def test_a_second_start_shows_the_first_ones_window_and_takes_nothing(app, until, tmp_path) -> None:
-    asked, single = [], Single(tmp_path)
+    asked, single = [], SingleInstance(tmp_path)
     single.asked.connect(lambda: asked.append(1))
-    assert single.take()
+    assert single.acquire()
     assert not single.unclean
     with second(tmp_path) as process:
         until(lambda: asked, 180.0)
         assert process.communicate(timeout=180)[0] == "shown False\n"
-    single.leave()
-    again = Single(tmp_path)
-    assert again.take()
+    single.release()
+    again = SingleInstance(tmp_path)
+    assert again.acquire()
     assert not again.unclean
-    again.leave()
+    again.release()
 
 
 def test_one_that_was_killed_leaves_its_place_free_and_its_end_is_known(app, tmp_path) -> None:
     with second(tmp_path) as process:
         assert process.stdout.readline() == "taken False\n"
         process.kill()
-    single = Single(tmp_path)
-    assert single.take()
+    single = SingleInstance(tmp_path)
+    assert single.acquire()
     assert single.unclean
-    single.leave()
+    single.release()
