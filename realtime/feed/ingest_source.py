@@ -23,9 +23,9 @@ from realtime.feed.ingest_frame import IngestFrame, read
 from realtime.feed.ingest_schedule import PlayoutSchedule
 from realtime.feed.server_messages import Ack
 from realtime.sources.audio_track import AudioTrack
-from realtime.sources.device_items import AudioBlock, DeviceItem, Opened, CapturedFrame
-from realtime.sources.video_track import VideoTrack
+from realtime.sources.device_items import AudioBlock, CapturedFrame, DeviceItem, Opened
 from realtime.sources.pictures import FrameRateLimiter, from_bgr
+from realtime.sources.video_track import VideoTrack
 
 MAX_AHEAD_S: Final = 10.0
 """So much may arrive before it is due. More is refused: it was not spoken just now."""

@@ -13,15 +13,9 @@ import pytest
 from core.engine.engine import Engine
 from core.engine.scheduler import OrderDesk
 from core.work import WorkKind
-<<<<<<< HEAD
 from realtime.session.worker_threads import WorkerThreads
-from realtime.sources.device_items import Block, Opened, Picture
-from realtime.sources.driver import Port
-=======
-from realtime.session.worker_threads import Lanes
 from realtime.sources.device_items import AudioBlock, CapturedFrame, Opened
 from realtime.sources.driver import DriverHandle
->>>>>>> 07540e8 (Sources speak the field's words: supervisor, handle, status, clock model, segment)
 from tests.core import fakes
 
 SOUND = fakes.voice(30.0, [(0.3 + 2 * n, 1.6 + 2 * n) for n in range(15)], seed=3)
