@@ -16,6 +16,8 @@
 
 from __future__ import annotations
 
+from core.terminal_text import clean_lines
+
 
 class EmotrackError(Exception):
     """A failure that the user can understand and act upon.
@@ -36,7 +38,8 @@ class EmotrackError(Exception):
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{text} {self.fix}" if self.fix else text
+        # names of files and other people's text are among it, and it goes to a terminal
+        return clean_lines(f"{text} {self.fix}" if self.fix else text)
 
 
 class ConfigError(EmotrackError):

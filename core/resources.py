@@ -1,7 +1,8 @@
-"""Where the files live that come with emotrack and are no code: `configs/` and `checkpoints/default`."""
+"""Folders without code: those that come with emotrack (`configs/`, `checkpoints/`) and a user's state."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from core.errors import EmotrackError
@@ -29,3 +30,13 @@ def shipped(relative: str) -> Path:
         where=relative,
         fix="Install emotrack again: the copy at hand is not complete.",
     )
+
+
+def state_folder() -> Path:
+    """What no cache may lose: consent and keys. `EMOTRACK_STATE`, or the platform's folder for state."""
+    named = os.environ.get("EMOTRACK_STATE")
+    if named:
+        return Path(named).expanduser().resolve()
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("emotrack"))

@@ -9,13 +9,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal, cast, get_args
 
 from pydantic import Field, model_validator
 
 from core.config_base import Strict
 from core.errors import ConfigError, SpecMismatch
+from core.inputs import SAMPLE_RATE
 from core.labels import MODALITIES, Modality
+from core.terminal_text import clean
+from core.untrusted import FileName, Line, Name, Sha256
 from core.window import TokenShape
 
 SPEC_VERSION = 1
@@ -27,12 +30,30 @@ LIVE_KINDS: Final[Mapping[Modality, str]] = {
 }
 """Kind of encoder of each modality that the live loop runs. Others are for reference and research."""
 
+MOST_WIDTH: Final = 16_384
+MOST_TOKENS: Final = 16_384
+MOST_LAYERS: Final = 128
+"""Bounds of every size in a specification; the shipped ones need 1,536, 120 and 2."""
+
+LIVE_WEIGHTS: Final[Mapping[Modality, str | None]] = {
+    "text": "minilm",
+    "audio": "whisper-base",
+    "visual": None,
+}
+"""The third-party weight that each of these encoders stands on."""
+
+LIVE_OPTIONS: Final[Mapping[Modality, Mapping[str, tuple[float, float]]]] = {
+    "audio": {"block_s": (0.1, 2.0), "context_s": (0.0, 2.0)},
+    "visual": {"crop_size": (8, 512)},
+}
+"""Options that they need, with the least and the most."""
+
 DEFAULT_POINT: Final = "default"
 """The operating point for data of any kind: what runs live unless another one is chosen."""
 
 
 class EncoderSpec(Strict):
-    """One encoder.
+    """One encoder. Everything in a specification that becomes part of a path is a `Name` or a `FileName`.
 
     Attributes:
         kind: name in `core.encoders` ("minilm", "whisper_truncated", "expression").
@@ -44,13 +65,13 @@ class EncoderSpec(Strict):
         options: numbers that the encoder needs (crop size, block and context in seconds, layer, ...).
     """
 
-    kind: str
-    weight: str | None
-    weight_sha256: str | None
-    files: dict[str, str] = Field(default_factory=dict)
-    width: int = Field(gt=0)
-    max_tokens: int = Field(gt=0)
-    options: dict[str, float] = Field(default_factory=dict)
+    kind: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}(/[a-z0-9][a-z0-9._-]{0,63})?$")]
+    weight: Name | None
+    weight_sha256: Sha256 | None
+    files: dict[FileName, Sha256] = Field(default_factory=dict)
+    width: int = Field(gt=0, le=MOST_WIDTH)
+    max_tokens: int = Field(gt=0, le=MOST_TOKENS)
+    options: dict[Name, float] = Field(default_factory=dict)
 
 
 class FusionSpec(Strict):
@@ -66,30 +87,46 @@ class FusionSpec(Strict):
         file, file_sha256: the weights beside the spec.
     """
 
-    width: int = Field(gt=0)
-    heads: int = Field(gt=0)
-    peer_layers: int = Field(gt=0)
-    fusion_layers: int = Field(gt=0)
-    feedforward: int = Field(gt=0)
+    width: int = Field(gt=0, le=MOST_WIDTH)
+    heads: int = Field(gt=0, le=MOST_WIDTH)
+    peer_layers: int = Field(gt=0, le=MOST_LAYERS)
+    fusion_layers: int = Field(gt=0, le=MOST_LAYERS)
+    feedforward: int = Field(gt=0, le=MOST_WIDTH)
     queries: Literal["labels", "token"] = "labels"
     valence_arousal: bool = False
     statistics: tuple[Modality, ...] = Field((), exclude_if=lambda value: not value)
     alone: Literal["fusion", "peer"] = Field("fusion", exclude_if=lambda value: value == "fusion")
-    file: str = "model.safetensors"
-    file_sha256: str = ""
+    file: FileName = "model.safetensors"
+    file_sha256: Sha256 | Literal[""] = ""
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> FusionSpec:
+        if self.width % self.heads:
+            raise ValueError(f"a width of {self.width} cannot be divided among {self.heads} heads")
+        return self
+
+
+Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class BranchCalibration(Strict):
     """Per label: logit' = logit / temperature + bias. Lists have one number per label.
 
     Attributes:
-        temperature, bias: see above.
+        temperature: > 0.
+        bias: see above.
         thresholds: probability from which a label counts as present in this branch; None = the common ones.
     """
 
-    temperature: tuple[float, ...]
+    temperature: tuple[Annotated[float, Field(gt=0)], ...]
     bias: tuple[float, ...]
-    thresholds: tuple[float, ...] | None = Field(None, exclude_if=lambda value: value is None)
+    thresholds: tuple[Probability, ...] | None = Field(None, exclude_if=lambda value: value is None)
+
+
+Pattern = Literal["text", "audio", "visual", "text+audio", "text+visual", "audio+visual", "text+audio+visual"]
+"""Which modalities are there, in canonical order."""
+
+PATTERNS: Final[tuple[Pattern, ...]] = get_args(Pattern)
 
 
 class OperatingPoint(Strict):
@@ -104,9 +141,9 @@ class OperatingPoint(Strict):
         examples, sources: validation examples that it was fitted on, and their speakers or recordings.
     """
 
-    fusion: dict[str, BranchCalibration]
+    fusion: dict[Pattern, BranchCalibration]
     peers: dict[Modality, BranchCalibration]
-    abstain_below: float = Field(0.0, ge=0, le=1)
+    abstain_below: Probability = 0.0
     examples: int = Field(ge=1)
     sources: int = Field(ge=1)
 
@@ -123,11 +160,11 @@ class CalibrationSpec(Strict):
         operating_points: name -> what is different there. All of the above is the point "default".
     """
 
-    fusion: dict[str, BranchCalibration]
+    fusion: dict[Pattern, BranchCalibration]
     peers: dict[Modality, BranchCalibration]
-    thresholds: tuple[float, ...]
-    abstain_below: float = Field(0.0, ge=0, le=1)
-    operating_points: dict[str, OperatingPoint] = Field(
+    thresholds: tuple[Probability, ...]
+    abstain_below: Probability = 0.0
+    operating_points: dict[Name, OperatingPoint] = Field(
         default_factory=dict, exclude_if=lambda value: not value
     )
 
@@ -160,20 +197,29 @@ class ModelSpec(Strict):
     """Everything that must match between training and live inference."""
 
     version: int = SPEC_VERSION
-    name: str
-    labels: tuple[str, ...]
-    sample_rate: int = 16_000
+    name: Name
+    labels: tuple[Annotated[Line, Field(min_length=1, max_length=64)], ...] = Field(min_length=1)
+    sample_rate: int = SAMPLE_RATE
     encoders: dict[Modality, EncoderSpec]
     fusion: FusionSpec
     calibration: CalibrationSpec
-    license: str
-    summary: str
+    license: Line
+    summary: Line
 
     @model_validator(mode="after")
     def _sizes_agree(self) -> ModelSpec:
         count = len(self.labels)
         if set(self.encoders) != set(MODALITIES):
             raise ValueError(f"encoders must name exactly {', '.join(MODALITIES)}")
+        if len(set(self.labels)) != count:
+            raise ValueError("every label may be there once only")
+        for what, have, want in (
+            ("fusion", set(self.calibration.fusion), PATTERNS),
+            ("peers", set(self.calibration.peers), MODALITIES),
+        ):
+            missing = [name for name in want if name not in have]
+            if missing:
+                raise ValueError(f"calibration.{what} lacks {', '.join(missing)}")
         branches = self.calibration.branches()
         if any(len(b.temperature) != count or len(b.bias) != count for b in branches):
             raise ValueError(f"every calibration needs {count} temperatures and biases, one per label")
@@ -208,16 +254,19 @@ class ModelSpec(Strict):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+_MOST_BYTES: Final = 4_000_000
+
+
 def read_spec(checkpoint: Path) -> ModelSpec:
     """Read `checkpoint/spec.json`.
 
     Raises:
-        SpecMismatch: the folder has no spec, or one that this version cannot read.
+        SpecMismatch: the folder has no spec, or one that this version cannot read, or that is impossible.
     """
     path = checkpoint / "spec.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        values = json.loads(_text(path))
+    except (OSError, ValueError, RecursionError) as error:
         raise SpecMismatch(
             "is not a checkpoint: its spec.json cannot be read.",
             where=str(checkpoint),
@@ -226,18 +275,33 @@ def read_spec(checkpoint: Path) -> ModelSpec:
     found = values.get("version") if isinstance(values, dict) else None
     if found != SPEC_VERSION:
         raise SpecMismatch(
-            f"was written for spec version {found}; this emotrack reads version {SPEC_VERSION}.",
+            f"was written for spec version {clean(str(found)[:40])}; this emotrack reads version "
+            f"{SPEC_VERSION}.",
             where=str(path),
             fix="Train it again, or use the emotrack that wrote it.",
         )
-    return ModelSpec.from_mapping(values, where=str(path))
+    try:
+        return ModelSpec.from_mapping(values, where=str(path))
+    except ConfigError as error:
+        raise SpecMismatch(
+            clean(error.what), where=error.where, fix="Nothing was computed; train it again or correct it."
+        ) from error
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as stream:
+        content = stream.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ValueError("too large for a specification")
+    return content.decode("utf-8")
 
 
 def insist_on_live(spec: ModelSpec, checkpoint: Path) -> None:
     """Make sure that the live loop can make the tokens that a checkpoint takes.
 
     Raises:
-        SpecMismatch: it takes others, such as raw input or a corpus' own features.
+        SpecMismatch: it takes others, such as raw input or a corpus' own features, or its encoders' options
+            are not those that the live loop can use.
     """
     other = [e.kind for m, e in spec.encoders.items() if e.kind != LIVE_KINDS[m]]
     if other:
@@ -245,6 +309,26 @@ def insist_on_live(spec: ModelSpec, checkpoint: Path) -> None:
             f"takes tokens that the live loop does not make ({', '.join(other)}).",
             where=str(checkpoint),
             fix="It can be evaluated: emotrack train eval. Live, use a checkpoint with emotrack's encoders.",
+        )
+    wrong = [
+        f"encoders.{m}.weight is {spec.encoders[m].weight}, not {weight}"
+        for m, weight in LIVE_WEIGHTS.items()
+        if spec.encoders[m].weight != weight
+    ]
+    for modality, options in LIVE_OPTIONS.items():
+        for name, (least, most) in options.items():
+            value = spec.encoders[modality].options.get(name)
+            if value is None or not least <= value <= most:
+                wrong.append(f"encoders.{modality}.options.{name} is {value}, not {least} to {most}")
+    if sum(spec.encoders["audio"].options.get(name, 0.0) for name in LIVE_OPTIONS["audio"]) > 2.0:
+        wrong.append("encoders.audio.options: block_s and context_s together are more than 2 s")
+    if spec.sample_rate != SAMPLE_RATE:
+        wrong.append(f"sample_rate is {spec.sample_rate}, not {SAMPLE_RATE}")
+    if wrong:
+        raise SpecMismatch(
+            f"cannot be run live: {'; '.join(wrong)}.",
+            where=str(checkpoint),
+            fix="Restore its spec.json, or train it again.",
         )
 
 
@@ -255,6 +339,6 @@ def write_spec(spec: ModelSpec, checkpoint: Path) -> None:
     (checkpoint / "spec.json").write_text(text + "\n", encoding="utf-8")
 
 
-def pattern(modalities: tuple[Modality, ...]) -> str:
-    """Key of an availability pattern: modalities in canonical order joined by "+"."""
-    return "+".join(m for m in MODALITIES if m in modalities)
+def pattern(modalities: tuple[Modality, ...]) -> Pattern:
+    """Key of an availability pattern, at least one modality: in canonical order, joined by "+"."""
+    return cast(Pattern, "+".join(m for m in MODALITIES if m in modalities))

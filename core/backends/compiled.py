@@ -3,6 +3,9 @@
 The folder's name holds the hash of all that the artifacts depend on. So nothing is ever updated, and an
 artifact for another graphics card or library version is not found at all; `explain_absence` then says which
 one there is.
+
+Loading an artifact may run native code, so a manifest alone is not believed: it has to bear the seal of the
+user who compiled it here (`core.backends.seal`).
 """
 
 from __future__ import annotations
@@ -16,8 +19,10 @@ from pydantic import ValidationError
 
 from core.backends.artifacts import EXPORT_VERSION
 from core.backends.base import NETWORKS, Backend, NetworkName, Precision, Unusable
+from core.backends.seal import distrust, seal
 from core.config_base import Strict
 from core.spec import ModelSpec
+from core.untrusted import inside
 from core.weights import cache_root, file_sha256
 
 COMPILED_VERSION: Final = 1
@@ -109,16 +114,25 @@ def compiled_root(root: Path | None = None) -> Path:
 def compiled_folder(
     spec: ModelSpec, backend: Backend, precision: Precision, root: Path | None = None
 ) -> Path:
-    """Where the artifacts for this machine lie, or will lie."""
+    """Where the artifacts for this machine lie, or will lie.
+
+    Raises:
+        SpecMismatch: the checkpoint's name leads out of the cache.
+    """
     parts = [COMPILED_VERSION, EXPORT_VERSION, spec.sha256, backend.name, precision, backend.identity()]
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-    return compiled_root(root) / f"{_stem(spec, backend, precision)}-{key}"
+    return inside(compiled_root(root), f"{_stem(spec, backend, precision)}-{key}")
 
 
 def write_compiled(manifest: Manifest, folder: Path) -> None:
-    """Write the manifest, which makes a folder count; atomically."""
+    """Write the manifest, which makes a folder count, and seal it; atomically.
+
+    Raises:
+        ModelError: the user's key cannot be written.
+    """
     partial = folder / f"{_MANIFEST}.part"
     partial.write_text(json.dumps(manifest.model_dump(mode="json"), indent=1) + "\n", encoding="utf-8")
+    seal(partial)
     partial.replace(folder / _MANIFEST)
 
 
@@ -131,6 +145,9 @@ def check_compiled(spec: ModelSpec, backend: Backend, precision: Precision, fold
     again = _AGAIN.format(name=backend.name)
     if not (folder / _MANIFEST).is_file():
         raise Unusable("manifest", explain_absence(spec, backend, precision, folder), fix=again)
+    complaint = distrust(folder / _MANIFEST, [f"{network}{backend.suffix}" for network in NETWORKS])
+    if complaint is not None:
+        raise Unusable("manifest", complaint, where=str(folder), fix=again)
     manifest = _read(folder, again)
     wanted = {
         "version": (manifest.version, COMPILED_VERSION),

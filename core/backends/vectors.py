@@ -125,7 +125,9 @@ class _FusionInputs:
 
     def all(self) -> dict[str, Flat]:
         full = {m: shape.length for m, shape in self._shapes.items()}
-        named = {pattern(p): self._windows([{m: self._some(m) for m in p}]) for p in _PATTERNS[::-1]}
+        named: dict[str, Flat] = {
+            pattern(p): self._windows([{m: self._some(m) for m in p}]) for p in _PATTERNS[::-1]
+        }
         named["shortest window"] = self._windows([dict.fromkeys(MODALITIES, 1)])
         named["longest window"] = self._windows([full])
         named["garbage behind the masks"] = self._windows([{m: max(1, n // 4) for m, n in full.items()}])

@@ -11,9 +11,8 @@ from pydantic import Field
 
 from core.config_base import Strict
 from core.errors import WeightsError
+from core.untrusted import FileName, Sha256
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-]*$")]
 Group = Literal["replay", "optional", "training", "demo"]
 
 

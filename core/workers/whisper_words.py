@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from core.terminal_text import clean
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -36,7 +38,7 @@ def words_of_pieces(
             words.append(piece)
         else:
             words[-1] = _joined(words[-1], piece)
-    words = [replace(word, text=word.text.strip()) for word in words if word.text.strip()]
+    words = [replace(word, text=shown) for word in words if (shown := clean(word.text).strip())]
     if not words or words[-1].t1_s <= words[0].t0_s:
         return _spread(text, speech_s, spaced=spaced)
     return _in_order(words, speech_s)

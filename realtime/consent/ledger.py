@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from core.errors import ConsentError
+from core.resources import state_folder
 
 FILE_NAME: Final = "consent.jsonl"
 STATE_VARIABLE: Final = "EMOTRACK_STATE"
@@ -45,12 +46,7 @@ class Entry:
 
 def ledger_path() -> Path:
     """Where it lies: in the folder `EMOTRACK_STATE`, or where the platform keeps what programs remember."""
-    named = os.environ.get(STATE_VARIABLE)
-    if named:
-        return Path(named).expanduser().resolve() / FILE_NAME
-    import platformdirs
-
-    return Path(platformdirs.user_state_dir("emotrack")) / FILE_NAME
+    return state_folder() / FILE_NAME
 
 
 class Ledger:

@@ -33,6 +33,12 @@ VOICE_FILE: Final = "silero_vad_16k_op15.onnx"
 FACE_FILE: Final = "face_detection_yunet_2023mar.onnx"
 
 
+def needed_weights(config: TrackingConfig) -> tuple[str, ...]:
+    """Third-party weights that a run needs besides those that its checkpoint names."""
+    faces = () if "faces" in policy_of(config.engine.purpose).forbidden else ("yunet",)
+    return (f"whisper-{config.whisper.size}", "silero-vad", *faces)
+
+
 def load_voice() -> SileroVoice:
     """The voice activity network. Raises WeightsError when it was not pulled."""
     return SileroVoice(locate("silero-vad") / VOICE_FILE)

@@ -6,14 +6,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from core.backends.artifacts import export_folder, is_exported
+from core.backends.artifacts import check_files, export_folder, is_exported
 from core.errors import ModelError
 from core.resources import shipped
 from core.spec import ModelSpec, insist_on_live, read_spec
+from core.weights import locate
 
 DEFAULT_CHECKPOINT: Final = "checkpoints/default"
 
@@ -25,22 +26,29 @@ def checkpoint_folder(chosen: Path | None) -> Path:
     return chosen if chosen is not None else shipped(DEFAULT_CHECKPOINT)
 
 
-def prepare(checkpoint: Path, tell: Callable[[str], None]) -> tuple[ModelSpec, Path]:
-    """Make sure that a checkpoint's networks are exported.
+def prepare(
+    checkpoint: Path, tell: Callable[[str], None], weights: Iterable[str] = ()
+) -> tuple[ModelSpec, Path]:
+    """Make sure that a checkpoint is whole and that its networks are exported.
 
     Args:
         checkpoint: its folder.
         tell: told, in one sentence, before something takes long.
+        weights: third-party weights that the run needs besides the checkpoint's own; looked for first.
 
     Returns:
         The spec, and the folder with the exported networks.
 
     Raises:
-        SpecMismatch: the checkpoint cannot be read or does not fit.
+        SpecMismatch: the checkpoint cannot be read, lacks a file or does not fit.
+        WeightsError: a third-party weight was not pulled.
         ModelError: the export failed or is damaged.
     """
     spec = read_spec(checkpoint)
     insist_on_live(spec, checkpoint)
+    check_files(spec, checkpoint)
+    for name in (*weights, *(e.weight for e in spec.encoders.values() if e.weight is not None)):
+        locate(name)
     folder = export_folder(spec)
     if not is_exported(spec, folder):
         tell("Preparing the networks for this machine; this happens once and takes about a minute.")

@@ -24,7 +24,14 @@ from realtime.consent.terminal import ask
 from realtime.live_config import LiveConfig
 from realtime.recording.header import header_of
 from realtime.recording.recorder import FILE_NAME, Recorder
-from realtime.runs.build import LoadedWorkers, build_engine, hello, load_transcriber, load_workers
+from realtime.runs.build import (
+    LoadedWorkers,
+    build_engine,
+    hello,
+    load_transcriber,
+    load_workers,
+    needed_weights,
+)
 from realtime.runs.control import LiveControl
 from realtime.runs.export import checkpoint_folder, prepare
 from realtime.runs.malloc import limit_malloc_arenas
@@ -91,7 +98,7 @@ def run_live(
         announce = _supervision(interrupted, gate, config) if supervised else None
         source = stack.enter_context(_open(config, play, gate))
         fallback = fallback_config(config)
-        spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
+        spec, export = prepare(checkpoint_folder(config.checkpoint), tell, needed_weights(config))
         spec = spec.at(config.operating_point)
         loaded = load_workers(spec, export, config)
         control = LiveControl(interrupted)

@@ -15,7 +15,7 @@ from realtime.feed.control import RunControl
 from realtime.recording.header import purpose_from
 from realtime.recording.recorded_inputs import RecordedRun, RecordedSource, is_recorded_run
 from realtime.recording.recorder import FILE_NAME
-from realtime.runs.build import build_engine, hello, load_voice, load_worker_threads
+from realtime.runs.build import build_engine, hello, load_voice, load_worker_threads, needed_weights
 from realtime.runs.export import checkpoint_folder, prepare
 from realtime.runs.sinks import interruptible, open_sinks, tell
 from realtime.session.replay import ReplaySession
@@ -48,7 +48,7 @@ def run_replay(path: Path, config: ReplayConfig, *, console: bool) -> int:
     if is_recorded_run(path) and recorded is not None and recorded.withheld == policy.withheld:
         return _exit_code(_rerun(RecordedRun(path), config, console=console))
     with _open(path, policy) as source:
-        spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
+        spec, export = prepare(checkpoint_folder(config.checkpoint), tell, needed_weights(config))
         spec = spec.at(config.operating_point)  # after the export, which is the same for every point
         threads = load_worker_threads(spec, export, config)
         interrupted = threading.Event()

@@ -16,7 +16,7 @@ from realtime.consent.terminal import ask
 from realtime.feed.limits import Limits
 from realtime.feed.server import Feed
 from realtime.feed.sink import tls_of, tokens_of
-from realtime.runs.build import hello
+from realtime.runs.build import hello, needed_weights
 from realtime.runs.export import checkpoint_folder, prepare
 from realtime.runs.malloc import limit_malloc_arenas
 from realtime.runs.serve_networks import SharedNetworks
@@ -48,7 +48,7 @@ def run_serve(config: ServeConfig, *, consent: str | None = None) -> int:
     limit_malloc_arenas()
     permission = ConsentGate(config.engine.purpose)
     ask(permission, consent, sys.stdin, sys.stderr)
-    spec, export = prepare(checkpoint_folder(config.checkpoint), tell)
+    spec, export = prepare(checkpoint_folder(config.checkpoint), tell, needed_weights(config))
     spec = spec.at(config.operating_point)
     sessions = open_sessions(config, spec, SharedNetworks.load(spec, export, config), permission)
     with withdrawable(permission):

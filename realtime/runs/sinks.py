@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from core.errors import EmotrackError
+from core.terminal_text import clean_lines
 from realtime.config import TrackingConfig
 from realtime.consent.session_files import SessionFiles
 from realtime.feed.targets import ControlTarget
@@ -115,7 +116,7 @@ def interruptible(interrupted: threading.Event) -> Iterator[None]:
 
 def tell(sentence: str) -> None:
     """Say something to the person at the terminal, beside the run's own output."""
-    sys.stderr.write(sentence + "\n")
+    sys.stderr.write(clean_lines(sentence) + "\n")
 
 
 def _report(name: str, error: EmotrackError) -> None:

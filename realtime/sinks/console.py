@@ -11,8 +11,9 @@ from rich.text import Text
 
 from core.errors import SinkError
 from core.events import EmotionEstimate, End, Event, Hello, Status, Transcript
+from core.terminal_text import clean
 from realtime.sinks.base import purpose_text
-from realtime.sinks.console_view import View, clean, clock, draw, status_line, summary, transcript_line
+from realtime.sinks.console_view import View, clock, draw, status_line, summary, transcript_line
 
 REFRESH_S = 0.1
 

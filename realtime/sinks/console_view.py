@@ -23,6 +23,7 @@ from core.events import (
     Utterance,
 )
 from core.labels import EMOTIONS, MODALITIES
+from core.terminal_text import clean
 from realtime.sinks.base import purpose_text
 
 COLOURS = dict(
@@ -143,11 +144,6 @@ def draw(view: View, speed: str, page: str | None, console: Console) -> Renderab
         *_transcript(view, max(0, lines), console),
         *statuses,
     )
-
-
-def clean(text: str) -> str:
-    """`text` without characters that would steer the terminal."""
-    return "".join(character for character in text if character.isprintable())
 
 
 def clock(t_s: float) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from core.events import Event, Hello, Transcript
+from core.terminal_text import clean
 from realtime.sinks.base import TextFile, purpose_text
 
 HEADER: Final = "WEBVTT\n"
@@ -42,7 +43,7 @@ class WebVttSink:
             note = f"\nNOTE {purpose_text(event)}\n"
             self._head += note
             self._file.append(note)
-        if not isinstance(event, Transcript) or not event.final or not event.text.strip():
+        if not isinstance(event, Transcript) or not event.final or not _one_line(event.text):
             return
         cue = _cue(event)
         position = bisect_right(self._cues, event.t0_s, key=lambda item: item[0])
@@ -77,4 +78,4 @@ def _cue(transcript: Transcript) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.replace("\0", "\N{REPLACEMENT CHARACTER}").split())
+    return " ".join(clean(text).split())

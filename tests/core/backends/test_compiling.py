@@ -36,7 +36,7 @@ def test_artifacts_and_manifest_are_written_together(source, fake, tmp_path):
     compiled = compile_networks(source, fake, root=tmp_path, clock=Clock(), tell=said.append)
     assert compiled.folder == compiled_folder(source.spec, fake, "fp32", tmp_path)
     assert [path.name for path in compiled_root(tmp_path).iterdir()] == [compiled.folder.name]
-    assert {path.name for path in compiled.folder.iterdir()} == {"manifest.json"} | {
+    assert {path.name for path in compiled.folder.iterdir()} == {"manifest.json", "manifest.seal"} | {
         f"{n}.fake" for n in NETWORKS
     }
     assert fake.lowered == [(n, "fp32") for n in NETWORKS]

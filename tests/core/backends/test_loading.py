@@ -15,6 +15,7 @@ from core.backends.compiled import Validation, check_compiled, compiled_folder, 
 from core.backends.compiling import compile_networks
 from core.backends.loading import load_backend, load_networks
 from core.backends.registry import AUTO, BACKENDS, backend
+from core.backends.seal import seal
 from core.errors import ConfigError, ModelError
 from tests.core.backends.fake_backend import ignores_masks
 
@@ -62,6 +63,7 @@ def test_stage_manifest_missing(place, fake, compiled):
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 1', "null"])
 def test_stage_manifest_unreadable(text, place, fake, compiled):
     (compiled / "manifest.json").write_text(text)
+    seal(compiled / "manifest.json")
     refused(place, fake, "manifest", "cannot be read as a manifest")
 
 
@@ -98,6 +100,7 @@ def test_stage_manifest_a_folder_that_was_moved_to_another_machine(place, fake, 
 def test_stage_manifest_of_something_else(key, value, said, place, fake, compiled):
     path = compiled / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    seal(path)
     refused(place, fake, "manifest", said)
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.events import Transcript
+from core.terminal_text import clean
 from realtime.sinks.webvtt import WebVttSink, timestamp
 
 TIME = r"(?:\d{2,}):([0-5]\d):([0-5]\d)\.(\d{3})"
@@ -69,7 +70,7 @@ def test_the_file_is_valid_after_every_transcript_and_keeps_cues_in_the_order_of
 
 
 @given(
-    text=st.text(min_size=1).filter(lambda text: text.strip()),
+    text=st.text(min_size=1).filter(lambda text: clean(text).strip()),
     person=st.text(min_size=1).filter(lambda text: text.strip()),
     t0_s=st.floats(0, 1e5),
     length_s=st.floats(0, 60),
@@ -81,7 +82,17 @@ def test_whatever_is_said_stays_inside_its_cue(tmp_path_factory, text, person, t
     sink.close()
     (cue,) = cues(folder)
     assert cue["start"] < cue["end"]
-    assert html.unescape(cue["text"]).split() == text.replace("\0", "�").split()
+    assert html.unescape(cue["text"]).split() == clean(text).split()
+
+
+def test_words_cannot_steer_the_terminal_that_shows_the_file(tmp_path):
+    sink = WebVttSink(tmp_path)
+    sink.write(said("\x1b[2Jhello\x1b]0;x\x07 \x9bthere", person="\x1bc p1", utterance="u\x1b1"), 0)
+    sink.write(said("\x1b\x07"), 1)
+    sink.close()
+    assert not any(ord(c) < 32 and c != "\n" for c in (tmp_path / "transcript.vtt").read_text())
+    (cue,) = cues(tmp_path)
+    assert cue["text"] == "[2Jhello]0;x there"
 
 
 def test_markup_and_arrows_in_words_are_shown_as_words(tmp_path):
