@@ -1,6 +1,6 @@
 """What a run is for, and what must not be inferred for that: the one place that decides.
 
-A run at work or at school infers nothing from voices and faces. `OrderDesk` refuses such orders, so whoever
+A run at work or at school infers nothing from voices and faces. `Scheduler` refuses such orders, so whoever
 runs an engine, live, from a recording or for a client of the feed, keeps to it. None of this is legal advice.
 """
 

@@ -14,27 +14,27 @@ from typing import Literal
 
 from core.config import EngineConfig
 from core.encoders.silero import FRAME_SAMPLES
-from core.engine.estimation import KEEP_S, conclude, roll, utterance_event
+from core.engine.estimation import KEEP_S, emit_rolling, request_final, utterance_event
 from core.engine.estimator import Estimator
-from core.engine.load_shedding import MEANING, Effort, LoadLadder, LoadStep, QueueAges
-from core.engine.results import settle_words, take_in
-from core.engine.scheduler import OrderDesk
+from core.engine.load_shedding import MEANING, ComputeBudget, LoadShedder, LoadStep, QueueAges
+from core.engine.results import finalize_transcript, handle_result
+from core.engine.scheduler import Scheduler
 from core.engine.speech import AudioBlocks, SpeechBranch
 from core.engine.state import EngineState
 from core.engine.timeline import (
     NEVER,
-    Arrived,
-    Discontinuity,
-    Heard,
-    Hop,
+    EndItem,
+    GapItem,
+    HopItem,
     Item,
     Rank,
-    StreamEnded,
+    ResultItem,
     Timeline,
+    VadItem,
     microseconds,
 )
 from core.engine.utterance import UtteranceRecord
-from core.engine.vision import SightBranch
+from core.engine.vision import VisionBranch
 from core.engine.windows import FaceTokens
 from core.events import Event, Status, StreamInfo
 from core.inputs import (
@@ -49,7 +49,7 @@ from core.inputs import (
 )
 from core.policy import Policy, settled
 from core.spec import ModelSpec
-from core.stages.vad import VoiceNetwork
+from core.stages.vad import VadNetwork
 from core.work import Work, WorkResult
 
 Input = AudioChunk | VideoFrame | Gap | DeviceState | ClockState | Tick | EndOfStream | WorkResult | QueueAges
@@ -71,7 +71,7 @@ class Engine:
         self,
         config: EngineConfig,
         spec: ModelSpec,
-        network: VoiceNetwork,
+        network: VadNetwork,
         streams: tuple[StreamInfo, ...],
         *,
         smaller_whisper: bool = False,
@@ -80,21 +80,21 @@ class Engine:
         blocks = AudioBlocks(
             round(options["block_s"] * SAMPLE_RATE), round(options["context_s"] * SAMPLE_RATE)
         )
-        lanes = {stream.name: -1 for stream in streams}
-        timeline = Timeline(config.deterministic, lanes)
-        desk = OrderDesk(config, timeline)
+        reached_us = {stream.name: -1 for stream in streams}
+        timeline = Timeline(config.deterministic, reached_us)
+        scheduler = Scheduler(config, timeline)
         self.state = EngineState(
             config=config,
             timeline=timeline,
-            desk=desk,
+            scheduler=scheduler,
             speech={
                 s.name: SpeechBranch.create(s, config, blocks, network) for s in streams if s.kind == "audio"
             },
-            sight=_sight(streams, config),
+            vision=_vision_branches(streams, config),
             estimator=Estimator.create(config.estimates, spec.labels, spec.calibration.thresholds),
             faces=FaceTokens(KEEP_S),
-            load=LoadLadder(
-                config.load, _steps(streams, config, desk.policy, smaller_whisper=smaller_whisper)
+            load=LoadShedder(
+                config.load, _load_steps(streams, config, scheduler.policy, smaller_whisper=smaller_whisper)
             ),
         )
         self._network = network
@@ -115,14 +115,14 @@ class Engine:
         out: list[Output] = []
         match item:  # what is not of a stream's content is acted upon at once
             case QueueAges():
-                out.extend(self._adapt(item))
+                out.extend(self._shed_load(item))
             case DeviceState() | ClockState():
-                out.extend(self._note(item))
+                out.extend(self._device_status(item))
             case _:
-                self._park(item)
+                self._buffer_input(item)
         while (released := self.state.timeline.release()) is not None:
-            out.extend(self._act(released))
-            out.extend(self.state.desk.collect())
+            out.extend(self._process(released))
+            out.extend(self.state.scheduler.collect())
         return out
 
     def snapshot(self) -> EngineState:
@@ -135,7 +135,7 @@ class Engine:
         Raises:
             PolicyError: it is of a run for another purpose, and one of the two withholds something.
         """
-        here, there = self.policy.purpose, state.desk.policy.purpose
+        here, there = self.policy.purpose, state.scheduler.policy.purpose
         settled((here, there), there)
         settled((here, there), here)
         self.state = self._copied(state)
@@ -146,7 +146,7 @@ class Engine:
     @property
     def policy(self) -> Policy:
         """What is withheld in this run."""
-        return self.state.desk.policy
+        return self.state.scheduler.policy
 
     @property
     def finished(self) -> bool:
@@ -171,28 +171,28 @@ class Engine:
 
     # -- inputs to items ------------------------------------------------------------------------------
 
-    def _adapt(self, measured: QueueAges) -> list[Event]:
+    def _shed_load(self, measured: QueueAges) -> list[Event]:
         """Compute as much as the machine can."""
         load = self.state.load
         if not load.observe(measured):
             return []
         step = load.step
-        self.state.desk.effort = Effort.of(step)
+        self.state.scheduler.budget = ComputeBudget.of(step)
         level: Literal["info", "warning"] = "info" if step is LoadStep.FULL else "warning"
         return [Status(measured.t_s, "load_step", level, MEANING[step], value=step.label)]
 
-    def _note(self, item: DeviceState | ClockState) -> list[Event]:
+    def _device_status(self, item: DeviceState | ClockState) -> list[Event]:
         devices = self.state.devices
         status = devices.change(item) if isinstance(item, DeviceState) else devices.clock(item)
         return [] if status is None else [status]
 
-    def _park(self, item: Input) -> None:
+    def _buffer_input(self, item: Input) -> None:
         timeline = self.state.timeline
         match item:
             case AudioChunk():
-                for frame in self.state.speech[item.stream].hear(item):
+                for frame in self.state.speech[item.stream].push(item):
                     end_us = microseconds((frame.start_sample + FRAME_SAMPLES) / SAMPLE_RATE)
-                    timeline.deliver(end_us, Rank.AUDIO, Heard(item.stream, frame), stream=item.stream)
+                    timeline.deliver(end_us, Rank.AUDIO, VadItem(item.stream, frame), stream=item.stream)
                 timeline.reach(item.stream, microseconds(item.end_sample / SAMPLE_RATE))
             case VideoFrame():
                 if self.policy.allows("visual"):  # else it is not even kept
@@ -201,7 +201,7 @@ class Engine:
             case Gap():
                 if item.stream in self.state.speech:
                     self.state.speech[item.stream].voice.gap()
-                gap = Discontinuity(item)
+                gap = GapItem(item)
                 timeline.deliver(microseconds(item.t0_s), Rank.GAP, gap, stream=item.stream)
                 timeline.reach(item.stream, microseconds(item.t1_s))
             case Tick():
@@ -210,7 +210,7 @@ class Engine:
             case EndOfStream():
                 # a container's duration may be a little shorter than what it holds
                 at_us = max(microseconds(item.t_s), timeline.reached_us[item.stream])
-                timeline.deliver(at_us, Rank.END, StreamEnded(item.stream), stream=item.stream)
+                timeline.deliver(at_us, Rank.END, EndItem(item.stream), stream=item.stream)
                 timeline.reach(item.stream, NEVER)
             case WorkResult():
                 timeline.arrive(item.id, self.policy.admitted(item.outcome), item.done_s)
@@ -218,29 +218,29 @@ class Engine:
     def _schedule_hop(self) -> None:
         self.state.hop += 1
         at_us = microseconds(self.state.hop * self.state.config.estimates.hop_s)
-        self.state.timeline.deliver(at_us, Rank.HOP, Hop(self.state.hop))
+        self.state.timeline.deliver(at_us, Rank.HOP, HopItem(self.state.hop))
 
     # -- items to outputs -----------------------------------------------------------------------------
 
-    def _act(self, item: Item) -> list[Event]:
+    def _process(self, item: Item) -> list[Event]:
         state = self.state
         match item:
-            case Heard(stream, frame):
-                changed = state.speech[stream].listen(frame, state.desk, state.opened + 1)
-                return self._announce(state.speech[stream], changed)
+            case VadItem(stream, frame):
+                changed = state.speech[stream].process(frame, state.scheduler, state.opened + 1)
+                return self._emit_utterances(state.speech[stream], changed)
             case VideoFrame():
-                state.sight[item.stream].see(item, state.desk)
+                state.vision[item.stream].process(item, state.scheduler)
                 return []
-            case Arrived(work_id, outcome, done_s):
-                return take_in(state, work_id, outcome, done_s)
-            case Discontinuity(gap):
+            case ResultItem(work_id, outcome, done_s):
+                return handle_result(state, work_id, outcome, done_s)
+            case GapItem(gap):
                 return self._interrupt(gap)
-            case Hop():
+            case HopItem():
                 return self._hop()
-            case StreamEnded(stream):
+            case EndItem(stream):
                 return self._end(stream)
 
-    def _announce(self, branch: SpeechBranch, changed: list[UtteranceRecord]) -> list[Event]:
+    def _emit_utterances(self, branch: SpeechBranch, changed: list[UtteranceRecord]) -> list[Event]:
         """Say what opened or closed."""
         events: list[Event] = []
         for record in changed:
@@ -249,26 +249,26 @@ class Engine:
                 self.state.utterances[record.id] = record
             record.person = branch.speaker(record, self.now_s)
             events.append(utterance_event(self.state, record))
-            events += settle_words(self.state, branch, record)
-            events += conclude(self.state, branch.info.name)
+            events += finalize_transcript(self.state, branch, record)
+            events += request_final(self.state, branch.info.name)
         return events
 
     def _hop(self) -> list[Event]:
         if len(self.state.ended) == len(self.state.timeline.reached_us):
             return []
         self._schedule_hop()
-        return roll(self.state)
+        return emit_rolling(self.state)
 
     def _interrupt(self, gap: Gap) -> list[Event]:
         state = self.state
         status = state.devices.hole(gap)
         events: list[Event] = [] if status is None else [status]
-        if gap.stream in state.sight:
-            state.sight[gap.stream].interrupt(gap.t0_s)
+        if gap.stream in state.vision:
+            state.vision[gap.stream].interrupt(gap.t0_s)
             return events
         branch = state.speech[gap.stream]
-        return events + self._announce(
-            branch, branch.interrupt(gap.t0_s, gap.t1_s, state.desk, state.opened + 1)
+        return events + self._emit_utterances(
+            branch, branch.interrupt(gap.t0_s, gap.t1_s, state.scheduler, state.opened + 1)
         )
 
     def _end(self, stream: str) -> list[Event]:
@@ -276,24 +276,24 @@ class Engine:
         state.ended.add(stream)
         if len(state.ended) == len(state.timeline.reached_us):
             state.timeline.cancel_hops()
-        if stream in state.sight:
+        if stream in state.vision:
             return []
         branch = state.speech[stream]
-        return self._announce(branch, branch.finish(self.now_s, state.desk, state.opened + 1))
+        return self._emit_utterances(branch, branch.finish(self.now_s, state.scheduler, state.opened + 1))
 
 
-def _sight(streams: tuple[StreamInfo, ...], config: EngineConfig) -> dict[str, SightBranch]:
+def _vision_branches(streams: tuple[StreamInfo, ...], config: EngineConfig) -> dict[str, VisionBranch]:
     """One branch per video stream; a second stream of strangers gets names of its own."""
-    branches: dict[str, SightBranch] = {}
+    branches: dict[str, VisionBranch] = {}
     for stream in (s for s in streams if s.kind == "video"):
         strangers = stream.person is None and any(b.info.person is None for b in branches.values())
-        branches[stream.name] = SightBranch.create(
+        branches[stream.name] = VisionBranch.create(
             stream, config.faces, f"{stream.name}." if strangers else ""
         )
     return branches
 
 
-def _steps(
+def _load_steps(
     streams: tuple[StreamInfo, ...], config: EngineConfig, policy: Policy, *, smaller_whisper: bool
 ) -> tuple[LoadStep, ...]:
     """The load steps that make a difference for these streams; words stay where there is nothing else."""

@@ -6,11 +6,11 @@ from typing import Final
 
 import numpy as np
 
-from core.engine.estimator import Question
-from core.engine.missing_reasons import lost, missing
+from core.engine.estimator import EstimateRequest
+from core.engine.missing_reasons import lost_modalities, missing
 from core.engine.state import EngineState
 from core.engine.utterance import UtteranceRecord
-from core.engine.windows import cut, evidence
+from core.engine.windows import cut, token_runs
 from core.events import EmotionEstimate, Event, Status, Utterance
 from core.labels import UNKNOWN_PERSON
 from core.work import Fuse, FusionOutput
@@ -19,24 +19,24 @@ KEEP_S: Final = 30.0
 """How long tokens and finished utterances stay at hand: longer than any window."""
 
 
-def roll(state: EngineState) -> list[Event]:
+def emit_rolling(state: EngineState) -> list[Event]:
     """A hop: say who speaks if that has changed, and ask about everybody of whom something is known."""
     now_s = state.now_s
-    _forget(state)
-    events = _lose_persons(state)
+    _forget_old(state)
+    events = _persons_left(state)
     events += _reconsider_speakers(state)
-    if state.desk.congested("fuse", outstanding=state.rolling is not None):
+    if state.scheduler.congested("fuse", outstanding=state.rolling is not None):
         return events
-    questions = []
+    requests = []
     for person in _persons(state):
-        question = _rolling_question(state, person, now_s)
-        if question is not None:
-            questions.append(question)
-    state.rolling = _ask(state, tuple(questions))
+        request = _rolling_request(state, person, now_s)
+        if request is not None:
+            requests.append(request)
+    state.rolling = _request(state, tuple(requests))
     return events
 
 
-def conclude(state: EngineState, stream: str) -> list[Event]:
+def request_final(state: EngineState, stream: str) -> list[Event]:
     """Ask for the final estimate of a stream's next utterance once everything it needs is there.
 
     One after the other: final estimates never go back in time, however late a result is.
@@ -49,15 +49,15 @@ def conclude(state: EngineState, stream: str) -> list[Event]:
     for record in [r for r in branch.records.values() if not r.done]:
         if record.asked_final or not branch.complete(record):
             return events
-        events += _ask_final(state, record)
+        events += _request_final(state, record)
         if not record.done:
             return events
     return events
 
 
-def abstain(state: EngineState, question: Question) -> list[Event]:
+def abstain(state: EngineState, request: EstimateRequest) -> list[Event]:
     """Close an utterance of which nothing can be said: an estimate that says so, and why."""
-    record = question.utterance
+    record = request.utterance
     if record is None or record.done:
         return []
     nothing = FusionOutput(
@@ -71,21 +71,21 @@ def abstain(state: EngineState, question: Question) -> list[Event]:
     )
     empty = cut(record.person, record.t0_s, record.t1_s(state.now_s), {})
     reasons = missing(state, record.person, (), record)
-    estimate = state.estimator.answer(Question(empty, record, True, reasons), nothing, state.now_s)
+    estimate = state.estimator.answer(EstimateRequest(empty, record, True, reasons), nothing, state.now_s)
     message = f"nothing could be computed of {record.id}: its estimate abstains"
     said: list[EmotionEstimate] = [] if estimate is None else [estimate]
     return [Status(state.now_s, "abstained", "warning", message, person=record.person), *said]
 
 
-def _ask_final(state: EngineState, record: UtteranceRecord) -> list[Event]:
+def _request_final(state: EngineState, record: UtteranceRecord) -> list[Event]:
     record.asked_final = True
     t1_s = record.t1_s(state.now_s)
-    window = cut(record.person, record.t0_s, t1_s, evidence(record.person, [record], state.faces))
+    window = cut(record.person, record.t0_s, t1_s, token_runs(record.person, [record], state.faces))
     reasons = missing(state, record.person, window.modalities, record)
-    question = Question(window, record, True, reasons)
+    request = EstimateRequest(window, record, True, reasons)
     if not window.tokens:  # every encoder failed: there is nothing to estimate from
-        return abstain(state, question)
-    _ask(state, (question,))
+        return abstain(state, request)
+    _request(state, (request,))
     return []
 
 
@@ -101,11 +101,11 @@ def utterance_event(state: EngineState, record: UtteranceRecord) -> Utterance:
     )
 
 
-def _ask(state: EngineState, questions: tuple[Question, ...]) -> int | None:
-    if not questions:
+def _request(state: EngineState, requests: tuple[EstimateRequest, ...]) -> int | None:
+    if not requests:
         return None
-    order = state.desk.order("fuse", Fuse(tuple(q.window for q in questions)), state.now_s)
-    state.questions[order] = questions
+    order = state.scheduler.submit("fuse", Fuse(tuple(q.window for q in requests)), state.now_s)
+    state.requests[order] = requests
     return order
 
 
@@ -116,19 +116,19 @@ def _persons(state: EngineState) -> list[str]:
     return list(dict.fromkeys([*seen, *speaking]))
 
 
-def _rolling_question(state: EngineState, person: str, now_s: float) -> Question | None:
+def _rolling_request(state: EngineState, person: str, now_s: float) -> EstimateRequest | None:
     spoken = list(state.utterances.values())
     current = [u for u in spoken if u.person == person and not u.done]
     t0_s = max(0.0, now_s - state.config.estimates.rolling_s)
     # two utterances of `unknown` may be of two people: their words are never looked at together
     usable = current[-1:] if person == UNKNOWN_PERSON else spoken
-    gone = lost(state, person)
-    parts = {m: p for m, p in evidence(person, usable, state.faces).items() if m not in gone}
+    gone = lost_modalities(state, person)
+    parts = {m: p for m, p in token_runs(person, usable, state.faces).items() if m not in gone}
     window = cut(person, t0_s, now_s, parts)
     if not window.tokens:
         return None
     record = current[-1] if current else None
-    return Question(window, record, False, missing(state, person, window.modalities, record))
+    return EstimateRequest(window, record, False, missing(state, person, window.modalities, record))
 
 
 def _reconsider_speakers(state: EngineState) -> list[Event]:
@@ -143,19 +143,19 @@ def _reconsider_speakers(state: EngineState) -> list[Event]:
     return events
 
 
-def _lose_persons(state: EngineState) -> list[Event]:
+def _persons_left(state: EngineState) -> list[Event]:
     """Persons whose faces have not been seen for too long leave, even when no picture comes any more."""
-    left = [person for sight in state.sight.values() for person in sight.advance(state.now_s)]
-    return [say_left(state, person, state.now_s) for person in left]
+    left = [person for vision in state.vision.values() for person in vision.advance(state.now_s)]
+    return [person_left(state, person, state.now_s) for person in left]
 
 
-def say_left(state: EngineState, person: str, t_s: float) -> Status:
+def person_left(state: EngineState, person: str, t_s: float) -> Status:
     """A person is out of view: what is seen of them later stands alone."""
     state.estimator.smoother.reset(person)
     return Status(t_s, "person_left", "info", f"{person} is out of view", person=person)
 
 
-def _forget(state: EngineState) -> None:
+def _forget_old(state: EngineState) -> None:
     """Drop what lies too far back to be in any window."""
     horizon_s = state.now_s - KEEP_S
     state.faces.forget_before(horizon_s)

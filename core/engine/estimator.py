@@ -17,7 +17,7 @@ from core.work import FusionOutput
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Question:
+class EstimateRequest:
     """One window that the fusion network was asked about, and what its answer is for.
 
     Attributes:
@@ -60,21 +60,21 @@ class Estimator:
         limits = np.asarray(thresholds, np.float32)
         return cls(labels, limits, Smoother(config, limits))
 
-    def answer(self, question: Question, output: FusionOutput, now_s: float) -> EmotionEstimate | None:
+    def answer(self, request: EstimateRequest, output: FusionOutput, now_s: float) -> EmotionEstimate | None:
         """Say one estimate; None when the utterance's final estimate is out already."""
-        utterance, window = question.utterance, question.window
+        utterance, window = request.utterance, request.window
         if utterance is not None and utterance.done:
             return None
         limits = self.thresholds if output.thresholds is None else output.thresholds
-        if question.final:
+        if request.final:
             probabilities, active = output.probabilities, output.probabilities >= limits
         else:
             probabilities, active = self.smoother.push(window.person, now_s, output.probabilities, limits)
         name, revision = self._identity(window.person, utterance)
         self.sent += 1
-        self.finals += question.final
+        self.finals += request.final
         if utterance is not None:
-            utterance.done = question.final
+            utterance.done = request.final
         return EmotionEstimate(
             id=name,
             person=window.person,
@@ -86,14 +86,14 @@ class Estimator:
             peers={m: self._named(output.peers[m]) for m in MODALITIES if m in output.peers},
             attribution={m: float(output.attribution[m]) for m in MODALITIES if m in output.attribution},
             modalities=window.modalities,
-            missing=question.missing,
+            missing=request.missing,
             valence=output.valence,
             arousal=output.arousal,
             confidence=output.confidence,
             abstained=output.abstained,
             revision=revision,
-            final=question.final,
-            stages=_stages(question, now_s),
+            final=request.final,
+            stages=_stages(request, now_s),
         )
 
     def _identity(self, person: str, utterance: UtteranceRecord | None) -> tuple[str, int]:
@@ -115,8 +115,8 @@ class Estimator:
         return tuple(self.labels[i] for i in order if active[i])
 
 
-def _stages(question: Question, now_s: float) -> Stages:
-    window, utterance = question.window, question.utterance
+def _stages(request: EstimateRequest, now_s: float) -> Stages:
+    window, utterance = request.window, request.utterance
     return Stages(
         captured_s=window.t1_s,
         voice_s=None if utterance is None else utterance.voice_s,

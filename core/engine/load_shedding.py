@@ -44,7 +44,7 @@ MEANING: Final[Mapping[LoadStep, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
+class ComputeBudget:
     """What is computed on one step.
 
     Attributes:
@@ -64,7 +64,7 @@ class Effort:
     voices: bool = True
 
     @classmethod
-    def of(cls, step: LoadStep) -> Effort:
+    def of(cls, step: LoadStep) -> ComputeBudget:
         """What is computed on `step`."""
         return cls(
             face_share=1.0 if step < LoadStep.FEWER_FACES else 0.4,
@@ -90,7 +90,7 @@ class QueueAges:
 
 
 @dataclass(slots=True)
-class LoadLadder:
+class LoadShedder:
     """Decides the step. All of it is state: copy it deeply to snapshot it.
 
     Attributes:

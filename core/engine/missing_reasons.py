@@ -9,7 +9,7 @@ from core.engine.utterance import UtteranceRecord
 from core.events import StreamInfo
 from core.labels import MODALITIES, Modality
 
-_LOAD = "left out: the machine is too slow at present"
+_LEFT_OUT = "left out: the machine is too slow at present"
 
 
 def missing(
@@ -28,18 +28,18 @@ def missing(
         "audio": _audio(record),
         "visual": _visual(state),
     }
-    reasons |= lost(state, person)
+    reasons |= lost_modalities(state, person)
     if not state.speech:
         reasons["text"] = reasons["audio"] = "no audio"
-    reasons |= state.desk.policy.missing
+    reasons |= state.scheduler.policy.missing
     return {m: reasons[m] for m in MODALITIES if m not in present}
 
 
-def lost(state: EngineState, person: str) -> dict[Modality, str]:
+def lost_modalities(state: EngineState, person: str) -> dict[Modality, str]:
     """Modalities of a person whose devices are lost, and why. What came from them before is out of date."""
     found: dict[Modality, str] = {}
     deaf = _lost(state, person, (branch.info for branch in state.speech.values()))
-    blind = _lost(state, person, (branch.info for branch in state.sight.values()))
+    blind = _lost(state, person, (branch.info for branch in state.vision.values()))
     if deaf is not None:
         found["text"] = found["audio"] = deaf
     if blind is not None:
@@ -50,7 +50,7 @@ def lost(state: EngineState, person: str) -> dict[Modality, str]:
 def _text(state: EngineState, record: UtteranceRecord | None) -> str:
     if record is None:
         return "not speaking"
-    return "no words" if state.desk.effort.text else _LOAD
+    return "no words" if state.scheduler.budget.text else _LEFT_OUT
 
 
 def _audio(record: UtteranceRecord | None) -> str:
@@ -58,9 +58,9 @@ def _audio(record: UtteranceRecord | None) -> str:
 
 
 def _visual(state: EngineState) -> str:
-    if not state.sight:
+    if not state.vision:
         return "no video"
-    return "no face" if state.desk.effort.faces else _LOAD
+    return "no face" if state.scheduler.budget.faces else _LEFT_OUT
 
 
 def _lost(state: EngineState, person: str, streams: Iterable[StreamInfo]) -> str | None:

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.engine.estimation import abstain, conclude, say_left
-from core.engine.estimator import Question
+from core.engine.estimation import abstain, person_left, request_final
+from core.engine.estimator import EstimateRequest
 from core.engine.speech import SpeechBranch
 from core.engine.state import EngineState
 from core.engine.utterance import UtteranceRecord
-from core.engine.vision import SightBranch
+from core.engine.vision import VisionBranch
 from core.engine.windows import between
 from core.events import Event, Status, Transcript, TranscriptWord
 from core.inputs import SAMPLE_RATE
-from core.stages.transcript import TextDelta
+from core.stages.transcript import TranscriptUpdate
 from core.window import Tokens
 from core.work import (
     AudioTokens,
@@ -31,7 +31,9 @@ from core.work import (
 )
 
 
-def take_in(state: EngineState, work_id: int, outcome: Outcome, done_s: float | None = None) -> list[Event]:
+def handle_result(
+    state: EngineState, work_id: int, outcome: Outcome, done_s: float | None = None
+) -> list[Event]:
     """Act upon one result; an utterance for which it was the last one gets its final estimate.
 
     Args:
@@ -41,27 +43,27 @@ def take_in(state: EngineState, work_id: int, outcome: Outcome, done_s: float | 
         done_s: stream time at which the worker was done; by default, now.
     """
     stamp_s = state.now_s if done_s is None else done_s
-    record = _owner(state, work_id)
-    sight = next((branch for branch in state.sight.values() if branch.answered(work_id)), None)
+    record = _utterance_of(state, work_id)
+    vision = next((branch for branch in state.vision.values() if branch.resolve(work_id)), None)
     events: list[Event] = []
     match outcome:
         case Failed(reason):
-            events = _give_up(state, work_id, record, reason, stamp_s)
+            events = _handle_failure(state, work_id, record, reason, stamp_s)
         case Hypothesis() if record is not None:
-            events = _hear(state, record, work_id, outcome, stamp_s)
-        case Faces() if sight is not None:
-            events = _recognise(state, sight, outcome)
+            events = _apply_hypothesis(state, record, work_id, outcome, stamp_s)
+        case Faces() if vision is not None:
+            events = _update_faces(state, vision, outcome)
         case VisualTokens():
             for track, token in zip(outcome.tracks, outcome.tokens, strict=True):
                 state.faces.push(track, Tokens(token[None], np.asarray([outcome.t_s], np.float32)))
         case AudioTokens() if record is not None:
-            record.audio.append(_spoken(outcome.tokens, record, state.now_s))
+            record.audio.append(_within(outcome.tokens, record, state.now_s))
             record.encoded_s = stamp_s
         case TextTokens() if record is not None and record.text_order == work_id:
             record.text = outcome.tokens
             record.encoded_s = stamp_s
         case Fused():
-            events = _say(state, work_id, outcome, stamp_s)
+            events = _emit_estimates(state, work_id, outcome, stamp_s)
         case _:  # the utterance it was for is forgotten, or its words are others by now
             pass
     if record is not None:
@@ -70,11 +72,11 @@ def take_in(state: EngineState, work_id: int, outcome: Outcome, done_s: float | 
             record.partial = None
         if record.early == work_id and record.final_order != work_id:
             record.early = None
-        events += conclude(state, record.stream)
+        events += request_final(state, record.stream)
     return events
 
 
-def _owner(state: EngineState, work_id: int) -> UtteranceRecord | None:
+def _utterance_of(state: EngineState, work_id: int) -> UtteranceRecord | None:
     """The utterance that an order was for."""
     for record in state.utterances.values():
         if work_id in record.awaiting or work_id in (record.partial, record.early):
@@ -82,33 +84,39 @@ def _owner(state: EngineState, work_id: int) -> UtteranceRecord | None:
     return None
 
 
-def settle_words(state: EngineState, branch: SpeechBranch, record: UtteranceRecord) -> list[Event]:
+def finalize_transcript(state: EngineState, branch: SpeechBranch, record: UtteranceRecord) -> list[Event]:
     """An utterance has ended: its last words are said now if nothing is left to wait for."""
     if record.early_words is not None and record.early_end == record.end_sample:
-        return _read(state, record, record.early_words, state.now_s)
+        return _commit(state, record, record.early_words, state.now_s)
     if record.final_order is None and branch.is_over(record):
         delta = state.transcripts.finish(record.id)
-        return _write(state, record, delta, delta.words, state.now_s)
+        return _emit_transcript(state, record, delta, delta.words, state.now_s)
     return []
 
 
-def _hear(
+def _apply_hypothesis(
     state: EngineState, record: UtteranceRecord, work_id: int, hypothesis: Hypothesis, stamp_s: float
 ) -> list[Event]:
     """Take recognised words in. What was asked for early is final only if the utterance ended there."""
     if work_id == record.early and work_id != record.final_order:
         record.early_words = hypothesis
         hypothesis = replace(hypothesis, final=False)
-    return _read(state, record, hypothesis, stamp_s)
+    return _commit(state, record, hypothesis, stamp_s)
 
 
-def _read(state: EngineState, record: UtteranceRecord, hypothesis: Hypothesis, stamp_s: float) -> list[Event]:
+def _commit(
+    state: EngineState, record: UtteranceRecord, hypothesis: Hypothesis, stamp_s: float
+) -> list[Event]:
     delta = state.transcripts.push(hypothesis)
-    return _write(state, record, delta, delta.words if delta.final else hypothesis.words, stamp_s)
+    return _emit_transcript(state, record, delta, delta.words if delta.final else hypothesis.words, stamp_s)
 
 
-def _write(
-    state: EngineState, record: UtteranceRecord, delta: TextDelta, words: tuple[Word, ...], stamp_s: float
+def _emit_transcript(
+    state: EngineState,
+    record: UtteranceRecord,
+    delta: TranscriptUpdate,
+    words: tuple[Word, ...],
+    stamp_s: float,
 ) -> list[Event]:
     """Say the new state of a transcript and have its words encoded."""
     if record.final_transcript or not (delta.changed or delta.final):
@@ -121,14 +129,14 @@ def _write(
     elif texts != record.words:
         times_s = tuple((w.t0_s + w.t1_s) / 2 for w in words)
         payload = EncodeText(record.id, texts, times_s)
-        record.text_order = state.desk.order("encode_text", payload, state.now_s)
+        record.text_order = state.scheduler.submit("encode_text", payload, state.now_s)
         record.awaiting.add(record.text_order)
     record.words = texts
     record.transcript_revision += 1
     return [_transcript(state, record, delta)]
 
 
-def _transcript(state: EngineState, record: UtteranceRecord, delta: TextDelta) -> Transcript:
+def _transcript(state: EngineState, record: UtteranceRecord, delta: TranscriptUpdate) -> Transcript:
     return Transcript(
         utterance=record.id,
         person=record.person,
@@ -143,38 +151,38 @@ def _transcript(state: EngineState, record: UtteranceRecord, delta: TextDelta) -
     )
 
 
-def _recognise(state: EngineState, branch: SightBranch, faces: Faces) -> list[Event]:
+def _update_faces(state: EngineState, branch: VisionBranch, faces: Faces) -> list[Event]:
     """Take detected faces in: tracks go on, mouths are compared with the speech heard.
 
     A voice or a face whose stream belongs to somebody needs no comparison.
     """
-    update = branch.recognise(faces, state.desk, state.now_s)
+    update = branch.handle_faces(faces, state.scheduler, state.now_s)
     for track, face in update.assigned:
         if face.mouth_motion is not None and branch.info.person is None:
             for speech in state.speech.values():
-                speech.pairing.mouth(faces.t_s, track, face.mouth_motion)
+                speech.active_speaker.mouth(faces.t_s, track, face.mouth_motion)
     events: list[Event] = []
     if faces.scene_change:
         events.append(Status(faces.t_s, "scene_change", "info", "the picture changed to another scene"))
     for person in update.appeared:
         message = f"{person} came into view"
         events.append(Status(faces.t_s, "person_appeared", "info", message, person=person))
-    events += [say_left(state, person, faces.t_s) for person in update.left]
+    events += [person_left(state, person, faces.t_s) for person in update.left]
     return events
 
 
-def _say(state: EngineState, work_id: int, fused: Fused, stamp_s: float) -> list[Event]:
-    questions = _asked(state, work_id)
+def _emit_estimates(state: EngineState, work_id: int, fused: Fused, stamp_s: float) -> list[Event]:
+    requests = _pop_requests(state, work_id)
     events: list[Event] = []
-    for question, output in zip(questions, fused.outputs, strict=True):
-        estimate = state.estimator.answer(question, output, state.now_s)
+    for request, output in zip(requests, fused.outputs, strict=True):
+        estimate = state.estimator.answer(request, output, state.now_s)
         if estimate is not None:  # the foremost stream may be a little ahead of the clock
             stages = replace(estimate.stages, fused_s=max(stamp_s, estimate.t1_s))
             events.append(replace(estimate, stages=stages))
-    return events + _conclude_after(state, questions)
+    return events + _request_next_finals(state, requests)
 
 
-def _give_up(
+def _handle_failure(
     state: EngineState, work_id: int, record: UtteranceRecord | None, reason: str, stamp_s: float
 ) -> list[Event]:
     """Go on without a result: what was recognised so far becomes final, the rest is done without."""
@@ -182,32 +190,32 @@ def _give_up(
     said = state.faults.admit(reason.partition(":")[0], reason, state.now_s)
     if said is not None:
         events.append(Status(state.now_s, "model_fault", "error", said))
-    questions = _asked(state, work_id)
-    for question in questions:
-        if question.final:
-            events += abstain(state, question)
+    requests = _pop_requests(state, work_id)
+    for request in requests:
+        if request.final:
+            events += abstain(state, request)
     if record is not None and work_id == record.final_order:
         delta = state.transcripts.finish(record.id)
-        events += _write(state, record, delta, delta.words, stamp_s)
-    return events + _conclude_after(state, questions)
+        events += _emit_transcript(state, record, delta, delta.words, stamp_s)
+    return events + _request_next_finals(state, requests)
 
 
-def _asked(state: EngineState, work_id: int) -> tuple[Question, ...]:
+def _pop_requests(state: EngineState, work_id: int) -> tuple[EstimateRequest, ...]:
     """What a fusion order was about; it is outstanding no longer."""
     state.rolling = None if work_id == state.rolling else state.rolling
-    return state.questions.pop(work_id, ())
+    return state.requests.pop(work_id, ())
 
 
-def _conclude_after(state: EngineState, questions: tuple[Question, ...]) -> list[Event]:
+def _request_next_finals(state: EngineState, requests: tuple[EstimateRequest, ...]) -> list[Event]:
     """The next utterance's turn has come when the last one's final estimate is out."""
     events: list[Event] = []
-    for question in questions:
-        if question.final and question.utterance is not None:
-            events += conclude(state, question.utterance.stream)
+    for request in requests:
+        if request.final and request.utterance is not None:
+            events += request_final(state, request.utterance.stream)
     return events
 
 
-def _spoken(tokens: Tokens, record: UtteranceRecord, now_s: float) -> Tokens:
+def _within(tokens: Tokens, record: UtteranceRecord, now_s: float) -> Tokens:
     """The tokens that lie within the utterance; its last block usually reaches beyond it."""
     end_s = now_s if record.end_sample is None else record.end_sample / SAMPLE_RATE
     return between(tokens, record.t0_s, end_s)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from core.config import EngineConfig
-from core.engine.load_shedding import Effort
+from core.engine.load_shedding import ComputeBudget
 from core.engine.timeline import Timeline, microseconds
 from core.policy import Policy, policy_of
 from core.work import Payload, Work, WorkKind
 
 
 @dataclass(slots=True)
-class OrderDesk:
+class Scheduler:
     """Issues orders and keeps what has not been handed out yet.
 
     Everything that is ever computed is ordered here, so here is refused what the run's purpose withholds.
-    Stages do not ask: they order what `effort` leaves them.
+    Stages do not ask: they order what `budget` leaves them.
 
     Attributes:
         config: how much stream time each kind of work is given.
@@ -31,26 +31,26 @@ class OrderDesk:
     policy: Policy = field(init=False)
     issued: list[Work] = field(default_factory=list)
     left_out: dict[WorkKind, int] = field(default_factory=dict)
-    _effort: Effort = field(init=False)
+    _budget: ComputeBudget = field(init=False)
     _count: int = 0
 
     def __post_init__(self) -> None:
         self.policy = policy_of(self.config.purpose)
-        self.effort = Effort()
+        self.budget = ComputeBudget()
 
     @property
-    def effort(self) -> Effort:
+    def budget(self) -> ComputeBudget:
         """What may be ordered at present: what the machine is able to do, less what is withheld."""
-        return self._effort
+        return self._budget
 
-    @effort.setter
-    def effort(self, able: Effort) -> None:
+    @budget.setter
+    def budget(self, able: ComputeBudget) -> None:
         allows = self.policy.allows
-        self._effort = replace(
+        self._budget = replace(
             able, faces=able.faces and allows("visual"), voices=able.voices and allows("audio")
         )
 
-    def order(self, kind: WorkKind, payload: Payload, now_s: float) -> int:
+    def submit(self, kind: WorkKind, payload: Payload, now_s: float) -> int:
         """Ask for `payload` to be computed; returns the order's id.
 
         Raises:

@@ -8,15 +8,15 @@ from typing import Final
 from core.config import EngineConfig
 from core.encoders.silero import FRAME_SAMPLES
 from core.engine.audio_buffer import AudioBuffer
-from core.engine.scheduler import OrderDesk
+from core.engine.scheduler import Scheduler
 from core.engine.utterance import UtteranceRecord
 from core.engine.windows import between
 from core.events import StreamInfo
 from core.inputs import SAMPLE_RATE, AudioChunk
 from core.labels import UNKNOWN_PERSON
-from core.stages.active_speaker import MouthPairing
-from core.stages.endpointing import TurnClosed, TurnEvent, TurnOpened, Turns
-from core.stages.vad import Voice, VoiceFrame, VoiceNetwork
+from core.stages.active_speaker import ActiveSpeakerDetector
+from core.stages.endpointing import Endpointer, TurnEnded, TurnEvent, TurnStarted
+from core.stages.vad import Vad, VadFrame, VadNetwork
 from core.work import EncodeAudio, Transcribe
 
 _KEEP_SAMPLES: Final = 40 * SAMPLE_RATE
@@ -40,36 +40,36 @@ class SpeechBranch:
 
     Attributes:
         info: the stream; its `person`, if set, owns all its speech.
-        records: utterances not yet done, by the id that `Turns` gave them, in order of their starts.
+        records: utterances not yet done, by the id that `Endpointer` gave them, in order of their starts.
     """
 
     info: StreamInfo
     config: EngineConfig
     blocks: AudioBlocks
-    voice: Voice
-    turns: Turns
-    pairing: MouthPairing
+    voice: Vad
+    turns: Endpointer
+    active_speaker: ActiveSpeakerDetector
     buffer: AudioBuffer = field(default_factory=AudioBuffer)
     records: dict[str, UtteranceRecord] = field(default_factory=dict)
 
     @classmethod
     def create(
-        cls, info: StreamInfo, config: EngineConfig, blocks: AudioBlocks, network: VoiceNetwork
+        cls, info: StreamInfo, config: EngineConfig, blocks: AudioBlocks, network: VadNetwork
     ) -> SpeechBranch:
         """A branch that has heard nothing yet."""
-        return cls(info, config, blocks, Voice(network), Turns(config.voice), MouthPairing())
+        return cls(info, config, blocks, Vad(network), Endpointer(config.voice), ActiveSpeakerDetector())
 
-    def hear(self, chunk: AudioChunk) -> list[VoiceFrame]:
+    def push(self, chunk: AudioChunk) -> list[VadFrame]:
         """Take samples in, ahead of time; frames are acted upon when the timeline releases them."""
         self.buffer.append(chunk.start_sample, chunk.samples)
         return self.voice.push(chunk)
 
-    def listen(self, frame: VoiceFrame, desk: OrderDesk, next_id: int) -> list[UtteranceRecord]:
+    def process(self, frame: VadFrame, scheduler: Scheduler, next_id: int) -> list[UtteranceRecord]:
         """Act upon one frame.
 
         Args:
             frame: speech probability of the next 512 samples.
-            desk: takes the orders.
+            scheduler: takes the orders.
             next_id: number of the next new utterance of the run.
 
         Returns:
@@ -77,56 +77,60 @@ class SpeechBranch:
         """
         now_s = (frame.start_sample + FRAME_SAMPLES) / SAMPLE_RATE
         self.buffer.forget_before(frame.start_sample - _KEEP_SAMPLES)
-        self.pairing.voice(now_s, frame.probability)
-        changed = self._apply(self.turns.push(frame.start_sample, frame.probability), desk, now_s, next_id)
+        self.active_speaker.voice(now_s, frame.probability)
+        changed = self._apply(
+            self.turns.push(frame.start_sample, frame.probability), scheduler, now_s, next_id
+        )
         heard = frame.start_sample + FRAME_SAMPLES
         for record in self.records.values():
-            self._order_blocks(record, heard, heard, desk, now_s)
+            self._order_blocks(record, heard, heard, scheduler, now_s)
             if record.end_sample is None:
-                self._order_partial(record, heard, desk, now_s)
-                self._order_early(record, heard, desk, now_s)
+                self._order_partial(record, heard, scheduler, now_s)
+                self._order_early(record, heard, scheduler, now_s)
         return changed
 
-    def interrupt(self, t0_s: float, t1_s: float, desk: OrderDesk, next_id: int) -> list[UtteranceRecord]:
+    def interrupt(
+        self, t0_s: float, t1_s: float, scheduler: Scheduler, next_id: int
+    ) -> list[UtteranceRecord]:
         """The stream has nothing between two times."""
         start, end = round(t0_s * SAMPLE_RATE), round(t1_s * SAMPLE_RATE)
-        return self._end_now(self.turns.gap(start, end), start, desk, t0_s, next_id)
+        return self._end_now(self.turns.gap(start, end), start, scheduler, t0_s, next_id)
 
-    def finish(self, t_s: float, desk: OrderDesk, next_id: int) -> list[UtteranceRecord]:
+    def finish(self, t_s: float, scheduler: Scheduler, next_id: int) -> list[UtteranceRecord]:
         """The stream is over."""
         end = round(t_s * SAMPLE_RATE)
-        return self._end_now(self.turns.flush(end), end, desk, t_s, next_id)
+        return self._end_now(self.turns.flush(end), end, scheduler, t_s, next_id)
 
     def speaker(self, record: UtteranceRecord, now_s: float) -> str:
         """Who speaks, by what is known now."""
         if self.info.person is not None:
             return self.info.person
-        return self.pairing.decide(record.t0_s, record.t1_s(now_s)).person
+        return self.active_speaker.decide(record.t0_s, record.t1_s(now_s)).person
 
     # -- decisions ------------------------------------------------------------------------------------
 
     def _end_now(
-        self, events: list[TurnEvent], heard: int, desk: OrderDesk, now_s: float, next_id: int
+        self, events: list[TurnEvent], heard: int, scheduler: Scheduler, now_s: float, next_id: int
     ) -> list[UtteranceRecord]:
-        changed = self._apply(events, desk, now_s, next_id)
+        changed = self._apply(events, scheduler, now_s, next_id)
         for record in self.records.values():  # no further sample will complete the last block
             if record.end_sample is not None:
-                self._order_blocks(record, record.end_sample + self.blocks.block, heard, desk, now_s)
+                self._order_blocks(record, record.end_sample + self.blocks.block, heard, scheduler, now_s)
         return changed
 
     def _apply(
-        self, events: list[TurnEvent], desk: OrderDesk, now_s: float, next_id: int
+        self, events: list[TurnEvent], scheduler: Scheduler, now_s: float, next_id: int
     ) -> list[UtteranceRecord]:
         changed = []
         for event in events:
-            if isinstance(event, TurnOpened):
+            if isinstance(event, TurnStarted):
                 changed.append(self._open(event, f"u{next_id}"))
                 next_id += 1
             else:
-                changed.append(self._close(event, desk, now_s))
+                changed.append(self._close(event, scheduler, now_s))
         return changed
 
-    def _open(self, turn: TurnOpened, name: str) -> UtteranceRecord:
+    def _open(self, turn: TurnStarted, name: str) -> UtteranceRecord:
         decided_s = turn.decided_sample / SAMPLE_RATE
         record = UtteranceRecord(
             name, self.info.name, turn.start_sample, self.info.person or UNKNOWN_PERSON, decided_s
@@ -138,65 +142,69 @@ class SpeechBranch:
         self.records[turn.utterance] = record
         return record
 
-    def _close(self, turn: TurnClosed, desk: OrderDesk, now_s: float) -> UtteranceRecord:
+    def _close(self, turn: TurnEnded, scheduler: Scheduler, now_s: float) -> UtteranceRecord:
         record = self.records[turn.utterance]
         record.end_sample = turn.end_sample
         record.ended_by = turn.ended_by
         record.voice_s = turn.decided_sample / SAMPLE_RATE
         record.audio = [between(run, record.t0_s, record.t1_s(now_s)) for run in record.audio]
-        self._order_final(record, turn.end_sample, desk, now_s)
+        self._order_final(record, turn.end_sample, scheduler, now_s)
         return record
 
     # -- orders ---------------------------------------------------------------------------------------
 
-    def _order_final(self, record: UtteranceRecord, end: int, desk: OrderDesk, now_s: float) -> None:
+    def _order_final(self, record: UtteranceRecord, end: int, scheduler: Scheduler, now_s: float) -> None:
         """Ask for the last words, unless they were asked for already or are left out under load."""
         if record.early_end == end and record.early_words is not None:
             return
         if record.early_end == end and record.early is not None:
             record.final_order = record.early
-        elif desk.effort.text:
-            record.final_order = self._transcribe(record, end, desk, now_s, final=True)
+        elif scheduler.budget.text:
+            record.final_order = self._transcribe(record, end, scheduler, now_s, final=True)
         if record.final_order is not None:
             record.awaiting.add(record.final_order)
 
-    def _order_early(self, record: UtteranceRecord, heard: int, desk: OrderDesk, now_s: float) -> None:
+    def _order_early(self, record: UtteranceRecord, heard: int, scheduler: Scheduler, now_s: float) -> None:
         """Ask for the final words as soon as all that they can hold was heard: the pause still goes on."""
         turns = self.turns.state
-        if not self.config.transcript.early_final or not desk.effort.partials or record.early is not None:
+        if (
+            not self.config.transcript.early_final
+            or not scheduler.budget.partials
+            or record.early is not None
+        ):
             return
         end = turns.speech_end + round(self.config.voice.pad_s * SAMPLE_RATE)
         paused = heard >= max(end, turns.speech_end + _LEAST_PAUSE)
         if turns.turn_start == record.start_sample and paused and end != record.early_end:
             record.early_end, record.early_words = end, None
-            record.early = self._transcribe(record, end, desk, now_s, final=True)
+            record.early = self._transcribe(record, end, scheduler, now_s, final=True)
 
-    def _order_partial(self, record: UtteranceRecord, now: int, desk: OrderDesk, now_s: float) -> None:
+    def _order_partial(self, record: UtteranceRecord, now: int, scheduler: Scheduler, now_s: float) -> None:
         wait = round(self.config.transcript.partial_every_s * SAMPLE_RATE)
-        if not self.config.transcript.partials or not desk.effort.partials:
+        if not self.config.transcript.partials or not scheduler.budget.partials:
             return
         if record.partial is not None or record.early is not None:
             return
         if now - record.heard_sample >= wait:
             record.heard_sample = now
-            record.partial = self._transcribe(record, now, desk, now_s, final=False)
+            record.partial = self._transcribe(record, now, scheduler, now_s, final=False)
 
     def _transcribe(
-        self, record: UtteranceRecord, end: int, desk: OrderDesk, now_s: float, *, final: bool
+        self, record: UtteranceRecord, end: int, scheduler: Scheduler, now_s: float, *, final: bool
     ) -> int:
         samples = self.buffer.read(record.start_sample, end)
-        order = Transcribe(record.id, record.start_sample, samples, final, desk.effort.small_whisper)
-        return desk.order("transcribe", order, now_s)
+        order = Transcribe(record.id, record.start_sample, samples, final, scheduler.budget.small_whisper)
+        return scheduler.submit("transcribe", order, now_s)
 
     def _order_blocks(
-        self, record: UtteranceRecord, until: int, heard: int, desk: OrderDesk, now_s: float
+        self, record: UtteranceRecord, until: int, heard: int, scheduler: Scheduler, now_s: float
     ) -> None:
         """Order every whole block up to `until` that holds some of the utterance and is not yet ordered.
 
         What lies beyond `heard` is zeros, even if it was delivered ahead of its time.
         """
         block = self.blocks.block
-        if not desk.effort.voices:  # nothing will come that a final estimate would have to wait for
+        if not scheduler.budget.voices:  # nothing will come that a final estimate would have to wait for
             record.next_block = -(-(record.end_sample or 0) // block)
             return
         while (record.next_block + 1) * block <= until:
@@ -207,7 +215,7 @@ class SpeechBranch:
             begin = max(0, start - self.blocks.context)
             samples = self.buffer.read(begin, start + block)
             samples[max(0, heard - begin) :] = 0.0
-            order = desk.order("encode_audio", EncodeAudio(begin, samples, block), now_s)
+            order = scheduler.submit("encode_audio", EncodeAudio(begin, samples, block), now_s)
             record.awaiting.add(order)
 
     def is_over(self, record: UtteranceRecord) -> bool:

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 
 from core.config import EngineConfig
 from core.engine.devices import Devices
-from core.engine.estimator import Estimator, Question
-from core.engine.load_shedding import LoadLadder
-from core.engine.rate_limit import FaultLimit
-from core.engine.scheduler import OrderDesk
+from core.engine.estimator import EstimateRequest, Estimator
+from core.engine.load_shedding import LoadShedder
+from core.engine.rate_limit import RateLimiter
+from core.engine.scheduler import Scheduler
 from core.engine.speech import SpeechBranch
 from core.engine.timeline import Timeline
 from core.engine.utterance import UtteranceRecord
-from core.engine.vision import SightBranch
+from core.engine.vision import VisionBranch
 from core.engine.windows import FaceTokens
-from core.stages.transcript import Transcripts
+from core.stages.transcript import TranscriptAssembler
 
 
 @dataclass(slots=True)
@@ -25,8 +25,8 @@ class EngineState:
     Attributes:
         config: behaviour of the stages.
         timeline: what is to come, in order.
-        desk: orders being written.
-        speech, sight: one branch per stream.
+        scheduler: orders being written.
+        speech, vision: one branch per stream.
         estimator: says estimates.
         faces: visual tokens of the recent past.
         transcripts: the commit rule's memory.
@@ -34,7 +34,7 @@ class EngineState:
         opened: utterances so far.
         hop: number of the next hop.
         ended: streams that are over.
-        questions: what each outstanding fusion order is about.
+        requests: what each outstanding fusion order is about.
         rolling: the newest fusion order for rolling estimates that was not answered yet.
         load: what is computed at present.
         devices: which streams are lost, and how their clocks run.
@@ -43,21 +43,21 @@ class EngineState:
 
     config: EngineConfig
     timeline: Timeline
-    desk: OrderDesk
+    scheduler: Scheduler
     speech: dict[str, SpeechBranch]
-    sight: dict[str, SightBranch]
+    vision: dict[str, VisionBranch]
     estimator: Estimator
     faces: FaceTokens
-    load: LoadLadder
+    load: LoadShedder
     devices: Devices = field(default_factory=Devices)
-    faults: FaultLimit = field(default_factory=FaultLimit)
+    faults: RateLimiter = field(default_factory=RateLimiter)
     rolling: int | None = None
-    transcripts: Transcripts = field(default_factory=Transcripts)
+    transcripts: TranscriptAssembler = field(default_factory=TranscriptAssembler)
     utterances: dict[str, UtteranceRecord] = field(default_factory=dict)
     opened: int = 0
     hop: int = 0
     ended: set[str] = field(default_factory=set)
-    questions: dict[int, tuple[Question, ...]] = field(default_factory=dict)
+    requests: dict[int, tuple[EstimateRequest, ...]] = field(default_factory=dict)
 
     @property
     def now_s(self) -> float:

@@ -18,7 +18,7 @@ from enum import IntEnum
 from typing import Final
 
 from core.inputs import Gap, VideoFrame
-from core.stages.vad import VoiceFrame
+from core.stages.vad import VadFrame
 from core.work import Outcome
 
 NEVER: Final = 1 << 62
@@ -44,22 +44,22 @@ class Rank(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class VadItem:
     """512 samples of one stream and how likely they hold speech."""
 
     stream: str
-    frame: VoiceFrame
+    frame: VadFrame
 
 
 @dataclass(frozen=True, slots=True)
-class Discontinuity:
+class GapItem:
     """A stream has a hole."""
 
     gap: Gap
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Arrived:
+class ResultItem:
     """The result of a work order; `done_s` as in `WorkResult`."""
 
     work_id: int
@@ -68,20 +68,20 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
-class Hop:
+class HopItem:
     """A point of the grid on which rolling estimates are made."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
-class StreamEnded:
+class EndItem:
     """A stream is over."""
 
     stream: str
 
 
-Item = Heard | VideoFrame | Discontinuity | Arrived | Hop | StreamEnded
+Item = VadItem | VideoFrame | GapItem | ResultItem | HopItem | EndItem
 
 
 @dataclass(order=True, slots=True)
@@ -112,8 +112,8 @@ class Timeline:
     def deliver(self, t_us: int, rank: Rank, item: Item, *, stream: str = "") -> None:
         """Park an item at its time. Equal times: by rank, then by stream, then as the stream came."""
         count = self._counts[stream] = self._counts.get(stream, 0) + 1
-        lane = list(self.reached_us).index(stream) if stream else 0
-        heapq.heappush(self._heap, _Entry(t_us, rank, (lane, count), item))
+        stream_number = list(self.reached_us).index(stream) if stream else 0
+        heapq.heappush(self._heap, _Entry(t_us, rank, (stream_number, count), item))
 
     def reach(self, stream: str, t_us: int) -> None:
         """Everything of `stream` before `t_us` has been delivered, and its audio that ends at `t_us`."""
@@ -131,7 +131,7 @@ class Timeline:
         entry = self._expected.pop(work_id, None)
         if entry is None:
             return False
-        entry.item = Arrived(work_id, outcome, done_s)
+        entry.item = ResultItem(work_id, outcome, done_s)
         if not self.deterministic:  # at once, before anything that is parked
             entry.t_us, entry.rank = self.now_us, Rank.AUDIO
             heapq.heappush(self._heap, entry)

@@ -8,62 +8,62 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from core.config import FaceConfig
-from core.engine.scheduler import OrderDesk
+from core.engine.scheduler import Scheduler
 from core.events import StreamInfo
 from core.inputs import Image, VideoFrame
-from core.stages.face_tracking import Tracks, TracksUpdate
+from core.stages.face_tracking import FaceTracker, TrackingUpdate
 from core.work import DetectFaces, EncodeVisual, Faces
 
 
 @dataclass(slots=True)
-class SightBranch:
+class VisionBranch:
     """One video stream. Frames are looked at on a fixed grid; the one before serves to see motion.
 
     Attributes:
         info: the stream. If it belongs to a person, the largest face is that person's.
         prefix: comes before the names of its persons: streams number theirs alike.
-        looks: detections that were ordered and not answered yet.
+        detections: detections that were ordered and not answered yet.
         encoding: the newest order for visual tokens that was not answered yet.
         main: the track of the stream's owner.
     """
 
     info: StreamInfo
     config: FaceConfig
-    tracks: Tracks
+    tracks: FaceTracker
     prefix: str = ""
-    looks: set[int] = field(default_factory=set)
+    detections: set[int] = field(default_factory=set)
     encoding: int | None = None
     main: str | None = None
     _previous: Image | None = None
     _previous_s: float = 0.0
-    _next_look_s: float = 0.0
+    _next_detection_s: float = 0.0
     _hole_s: float | None = None
 
     @classmethod
-    def create(cls, info: StreamInfo, config: FaceConfig, prefix: str = "") -> SightBranch:
+    def create(cls, info: StreamInfo, config: FaceConfig, prefix: str = "") -> VisionBranch:
         """A branch that has seen nothing yet."""
-        return cls(info, config, Tracks(config), prefix)
+        return cls(info, config, FaceTracker(config), prefix)
 
-    def see(self, frame: VideoFrame, desk: OrderDesk) -> None:
+    def process(self, frame: VideoFrame, scheduler: Scheduler) -> None:
         """Act upon one frame: order a detection when the grid's next point has come.
 
         Live, a point that comes before the last detection was answered is left out: a newer picture follows.
         """
-        if frame.t_s >= self._next_look_s and desk.effort.faces:
-            rate_hz = self.config.rate_hz * desk.effort.face_share
-            self._next_look_s = (math.floor(frame.t_s * rate_hz) + 1) / rate_hz
-            if not desk.congested("faces", outstanding=bool(self.looks)):
-                self._look(frame, desk)
+        if frame.t_s >= self._next_detection_s and scheduler.budget.faces:
+            rate_hz = self.config.rate_hz * scheduler.budget.face_share
+            self._next_detection_s = (math.floor(frame.t_s * rate_hz) + 1) / rate_hz
+            if not scheduler.congested("faces", outstanding=bool(self.detections)):
+                self._request_detection(frame, scheduler)
         self._previous, self._previous_s = frame.image, frame.t_s
 
-    def _look(self, frame: VideoFrame, desk: OrderDesk) -> None:
+    def _request_detection(self, frame: VideoFrame, scheduler: Scheduler) -> None:
         same_size = self._previous is not None and self._previous.shape == frame.image.shape
         previous = self._previous if same_size else None
         elapsed_s = frame.t_s - self._previous_s if previous is not None else 0.0
-        order = desk.order("faces", DetectFaces(frame.t_s, frame.image, previous, elapsed_s), frame.t_s)
-        self.looks.add(order)
+        order = scheduler.submit("faces", DetectFaces(frame.t_s, frame.image, previous, elapsed_s), frame.t_s)
+        self.detections.add(order)
 
-    def recognise(self, faces: Faces, desk: OrderDesk, now_s: float) -> TracksUpdate:
+    def handle_faces(self, faces: Faces, scheduler: Scheduler, now_s: float) -> TrackingUpdate:
         """Take a detection's result in: tracks go on, their crops are sent to be encoded.
 
         Returns:
@@ -81,16 +81,18 @@ class SightBranch:
             appeared=self._named(update.appeared),
             left=left,
         )
-        if update.assigned and not desk.congested("encode_visual", outstanding=self.encoding is not None):
+        if update.assigned and not scheduler.congested(
+            "encode_visual", outstanding=self.encoding is not None
+        ):
             names = tuple(person for person, _ in update.assigned)
             crops = np.stack([face.crop for _, face in update.assigned])
-            self.encoding = desk.order("encode_visual", EncodeVisual(faces.t_s, names, crops), now_s)
+            self.encoding = scheduler.submit("encode_visual", EncodeVisual(faces.t_s, names, crops), now_s)
         return update
 
-    def answered(self, order: int) -> bool:
+    def resolve(self, order: int) -> bool:
         """Whether an order was this branch's; it is outstanding no longer."""
-        own = order in self.looks or order == self.encoding
-        self.looks.discard(order)
+        own = order in self.detections or order == self.encoding
+        self.detections.discard(order)
         self.encoding = None if order == self.encoding else self.encoding
         return own
 
@@ -101,7 +103,7 @@ class SightBranch:
         self.main = None if self.main in left else self.main
         return names
 
-    def _find_owner(self, update: TracksUpdate) -> None:
+    def _find_owner(self, update: TrackingUpdate) -> None:
         """The owner's face: the largest one, until it is gone."""
         if self.info.person is None:
             return

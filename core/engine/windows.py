@@ -73,7 +73,7 @@ class FaceTokens:
             del self._tracks[track]
 
 
-def evidence(
+def token_runs(
     person: str, utterances: list[UtteranceRecord], faces: FaceTokens
 ) -> dict[Modality, list[Tokens]]:
     """All token runs that belong to a person: the utterances given, and the face."""

@@ -1,7 +1,7 @@
 """Who speaks: an utterance is paired with the face whose mouth moves while it is heard.
 
-`SpeakerAttribution` is what the engine asks of any answer to that question; `MouthPairing` answers from
-mouths alone. Nobody is named without evidence: speech from off the screen, over a still face, or with two
+`SpeakerAttribution` is the interface that the engine uses; `ActiveSpeakerDetector` implements it from mouth
+motion alone. Nobody is named without evidence: speech from off the screen, over a still face, or with two
 mouths moving alike belongs to an unknown person.
 """
 
@@ -64,8 +64,8 @@ class SpeakerAttribution(Protocol):
 
 
 @dataclass(slots=True)
-class PairingState:
-    """Everything that `MouthPairing` remembers: the last 30 seconds.
+class ActiveSpeakerState:
+    """Everything that `ActiveSpeakerDetector` remembers: the last 30 seconds.
 
     Attributes:
         voice: (time, probability of speech), in order of time.
@@ -77,13 +77,13 @@ class PairingState:
     mouths: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     newest_s: float = -math.inf
 
-    def copy(self) -> PairingState:
+    def copy(self) -> ActiveSpeakerState:
         """An independent copy."""
         mouths = {track: list(samples) for track, samples in self.mouths.items()}
-        return PairingState(list(self.voice), mouths, self.newest_s)
+        return ActiveSpeakerState(list(self.voice), mouths, self.newest_s)
 
 
-class MouthPairing:
+class ActiveSpeakerDetector:
     """Names the visible person whose mouth moves during speech more than in pauses, and than all others'.
 
     A mouth's evidence is the mean of log(1 + motion) while there is speech, less the same in pauses (chewing,
@@ -95,8 +95,8 @@ class MouthPairing:
         state: where to go on from; a new one by default.
     """
 
-    def __init__(self, state: PairingState | None = None) -> None:
-        self.state = state if state is not None else PairingState()
+    def __init__(self, state: ActiveSpeakerState | None = None) -> None:
+        self.state = state if state is not None else ActiveSpeakerState()
 
     def voice(self, t_s: float, probability: float) -> None:
         """See `SpeakerAttribution`."""

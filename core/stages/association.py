@@ -36,7 +36,7 @@ _ALIKE: Final = 0.93
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class FaceObservation:
     """A face where it is, or where a track expects it.
 
     Attributes:
@@ -58,7 +58,7 @@ class Matches:
     doubtful_tracks: frozenset[int]
 
 
-def within_shot(tracks: list[Seen], faces: list[Seen]) -> Matches:
+def within_shot(tracks: list[FaceObservation], faces: list[FaceObservation]) -> Matches:
     """Match where nothing but time has passed.
 
     Where a face has two tracks that explain it about equally well, both tracks are doubtful; where a track
@@ -77,7 +77,9 @@ def within_shot(tracks: list[Seen], faces: list[Seen]) -> Matches:
     return Matches(tuple((int(i), int(j)) for i, j in pairs), frozenset(np.flatnonzero(doubtful).tolist()))
 
 
-def clearly_same(tracks: list[Seen], faces: list[Seen], *, overlap: float, growth: float) -> Matches:
+def clearly_same(
+    tracks: list[FaceObservation], faces: list[FaceObservation], *, overlap: float, growth: float
+) -> Matches:
     """Match where nothing is known of what lies between: each pair must be clear and without a rival.
 
     Args:
@@ -114,7 +116,7 @@ def _size(box: Box) -> float:
     return math.sqrt(box[2] * box[3])
 
 
-def _cost(track: Seen, face: Seen) -> float:
+def _cost(track: FaceObservation, face: FaceObservation) -> float:
     """Negative logarithm of how likely the face is the track's, up to a constant; Laplace in each part.
 
     Place counts twice, as distance and as overlap, which is kinder to motion in depth.

@@ -23,7 +23,7 @@ _SPLIT_SMOOTHING_FRAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class TurnOpened:
+class TurnStarted:
     """A turn began at `start_sample`, padding included; the stream was heard up to `decided_sample`."""
 
     utterance: str
@@ -32,7 +32,7 @@ class TurnOpened:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnClosed:
+class TurnEnded:
     """A turn is over: the samples from `start_sample` up to, but without, `end_sample`, padding included."""
 
     utterance: str
@@ -42,12 +42,12 @@ class TurnClosed:
     ended_by: EndedBy
 
 
-TurnEvent = TurnOpened | TurnClosed
+TurnEvent = TurnStarted | TurnEnded
 
 
 @dataclass(frozen=True, slots=True)
-class TurnsState:
-    """Everything that turn taking remembers. A value: keep it, put it back into `Turns.state` at any time.
+class EndpointerState:
+    """All memory of an `Endpointer`. It is immutable: keep it and assign it to `Endpointer.state` to go back.
 
     Attributes:
         position: end of the last frame or gap, None before the first.
@@ -68,11 +68,11 @@ class TurnsState:
     recent: tuple[float, ...] = ()
 
 
-class Turns:
+class Endpointer:
     """Takes turns on one stream. What comes out depends on nothing but the frames and gaps put in."""
 
-    def __init__(self, config: VoiceConfig, state: TurnsState | None = None) -> None:
-        self.state = state or TurnsState()
+    def __init__(self, config: VoiceConfig, state: EndpointerState | None = None) -> None:
+        self.state = state or EndpointerState()
         self._config = config
         self._min_speech = _samples(config.min_speech_s)
         self._end_pause = _samples(config.end_pause_s)
@@ -158,14 +158,14 @@ class Turns:
         cut = state.position - FRAME_SAMPLES * len(state.recent) + _quietest_sample(state.recent)
         if state.speech_end <= cut:
             return self._close("max_length", state.position)
-        closed = TurnClosed(_id(state.turns), state.turn_start, cut, state.position, "max_length")
+        closed = TurnEnded(_id(state.turns), state.turn_start, cut, state.position, "max_length")
         frames_after = -(-(state.position - cut) // FRAME_SAMPLES)
         self.state = replace(state, recent=state.recent[-frames_after:])
         return [closed, self._open(cut, state.position)]
 
-    def _open(self, start: int, decided: int) -> TurnOpened:
+    def _open(self, start: int, decided: int) -> TurnStarted:
         self.state = replace(self.state, turns=self.state.turns + 1, turn_start=start)
-        return TurnOpened(_id(self.state.turns), start, decided)
+        return TurnStarted(_id(self.state.turns), start, decided)
 
     def _close(self, ended_by: EndedBy, heard: int) -> list[TurnEvent]:
         state = self.state
@@ -173,7 +173,7 @@ class Turns:
             return []
         end = min(state.speech_end + self._pad, heard, state.turn_start + self._max_turn)
         self.state = replace(state, turn_start=None, floor=end, speech_start=None, recent=())
-        return [TurnClosed(_id(state.turns), state.turn_start, end, heard, ended_by)]
+        return [TurnEnded(_id(state.turns), state.turn_start, end, heard, ended_by)]
 
 
 def _quietest_sample(probabilities: tuple[float, ...]) -> int:

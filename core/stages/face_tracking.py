@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.config import FaceConfig
-from core.stages.association import Box, Seen, Vector, centre, clearly_same, within_shot
+from core.stages.association import Box, FaceObservation, Vector, centre, clearly_same, within_shot
 from core.work import FaceDetection, Faces
 
 _SAME_SHOT: Final = 0.66
@@ -33,7 +33,7 @@ _MEMORY: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class TracksUpdate:
+class TrackingUpdate:
     """What one step changed.
 
     Attributes:
@@ -48,7 +48,7 @@ class TracksUpdate:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Track:
+class FaceTrack:
     """One face followed through time. `person` is None until it is confirmed."""
 
     person: str | None
@@ -61,8 +61,8 @@ class Track:
 
 
 @dataclass(slots=True)
-class TracksState:
-    """Everything that `Tracks` remembers. The lists' items are immutable.
+class FaceTrackerState:
+    """Everything that `FaceTracker` remembers. The lists' items are immutable.
 
     Attributes:
         tracks: followed now.
@@ -75,8 +75,8 @@ class TracksState:
         next_person: number of the next new person.
     """
 
-    tracks: list[Track] = field(default_factory=list)
-    former: list[Track] = field(default_factory=list)
+    tracks: list[FaceTrack] = field(default_factory=list)
+    former: list[FaceTrack] = field(default_factory=list)
     scene: NDArray[np.float32] | None = None
     picture_s: float = -math.inf
     time_s: float = 0.0
@@ -84,12 +84,12 @@ class TracksState:
     unsure: bool = False
     next_person: int = 1
 
-    def copy(self) -> TracksState:
+    def copy(self) -> FaceTrackerState:
         """An independent copy."""
         return replace(self, tracks=list(self.tracks), former=list(self.former))
 
 
-class Tracks:
+class FaceTracker:
     """Follows faces from detection to detection. No clock, no input or output; `state` is all it knows.
 
     Args:
@@ -97,15 +97,15 @@ class Tracks:
         state: where to go on from; a new one by default.
     """
 
-    def __init__(self, config: FaceConfig, state: TracksState | None = None) -> None:
+    def __init__(self, config: FaceConfig, state: FaceTrackerState | None = None) -> None:
         self.config = config
-        self.state = state if state is not None else TracksState()
+        self.state = state if state is not None else FaceTrackerState()
 
-    def push(self, faces: Faces) -> TracksUpdate:
+    def push(self, faces: Faces) -> TrackingUpdate:
         """Take one picture's faces in. Pictures older than the newest are ignored."""
         state = self.state
         if faces.t_s < state.picture_s:
-            return TracksUpdate()
+            return TrackingUpdate()
         state.picture_s = faces.t_s
         expired = self.advance(faces.t_s).left
         broken = state.unsure or self._is_cut(faces)
@@ -117,21 +117,21 @@ class Tracks:
         followed, lost = self._follow(detections, faces.t_s, broken=broken)
         return self._name(detections, followed, expired + lost)
 
-    def advance(self, t_s: float) -> TracksUpdate:
+    def advance(self, t_s: float) -> TrackingUpdate:
         """Time has reached `t_s`: tracks out of sight for too long are over. When it is called changes
         nothing but how early that is said."""
         self.state.time_s = max(self.state.time_s, t_s)
         over = [t for t in self.state.tracks if self.state.time_s - t.seen_s > self.config.lost_after_s]
         self.state.former = [f for f in self.state.former if self.state.time_s - f.seen_s <= _FORGET_S]
-        return TracksUpdate(left=self._end(over))
+        return TrackingUpdate(left=self._end(over))
 
     def gap(self) -> None:
         """The stream has a hole: what follows may be another picture, as after a cut."""
         self.state.unsure = True
 
-    def flush(self) -> TracksUpdate:
+    def flush(self) -> TrackingUpdate:
         """The stream is over: so is every track."""
-        return TracksUpdate(left=self._end(list(self.state.tracks)))
+        return TrackingUpdate(left=self._end(list(self.state.tracks)))
 
     # -- following ------------------------------------------------------------------------------------
 
@@ -142,12 +142,12 @@ class Tracks:
 
     def _follow(
         self, detections: list[FaceDetection], t_s: float, *, broken: bool
-    ) -> tuple[list[Track], tuple[str, ...]]:
+    ) -> tuple[list[FaceTrack], tuple[str, ...]]:
         """Tracks of the detections, one each in their order, and the persons who are lost by it."""
         old = self.state.tracks
-        seen = [Seen(face.box, face.appearance) for face in detections]
+        seen = [FaceObservation(face.box, face.appearance) for face in detections]
         if broken:
-            expected = [Seen(track.box, track.appearance) for track in old]
+            expected = [FaceObservation(track.box, track.appearance) for track in old]
             matches = clearly_same(expected, seen, overlap=0.5, growth=1.3)
             gone = set(range(len(old))) - {i for i, _ in matches.pairs}
         else:
@@ -166,7 +166,7 @@ class Tracks:
         self.state.tracks = unseen + followed
         return followed, lost
 
-    def _end(self, tracks: list[Track]) -> tuple[str, ...]:
+    def _end(self, tracks: list[FaceTrack]) -> tuple[str, ...]:
         self.state.tracks = [track for track in self.state.tracks if track not in tracks]
         persons = [track for track in tracks if track.person is not None]
         self.state.former = (self.state.former + persons)[-_MAX_FORMER:]
@@ -175,13 +175,13 @@ class Tracks:
     # -- naming ---------------------------------------------------------------------------------------
 
     def _name(
-        self, detections: list[FaceDetection], followed: list[Track], left: tuple[str, ...]
-    ) -> TracksUpdate:
+        self, detections: list[FaceDetection], followed: list[FaceTrack], left: tuple[str, ...]
+    ) -> TrackingUpdate:
         """Give confirmed tracks their person."""
         state = self.state
         new = [track for track in followed if track.person is None and track.hits >= _CONFIRM]
         persons = self._recognised(new)
-        named: dict[Track, Track] = {}
+        named: dict[FaceTrack, FaceTrack] = {}
         for track in new:
             if track not in persons:
                 persons[track] = f"p{state.next_person}"
@@ -195,18 +195,18 @@ class Tracks:
             person = persons.get(track, track.person)
             if person is not None:
                 assigned.append((person, face))
-        return TracksUpdate(tuple(assigned), appeared, left)
+        return TrackingUpdate(tuple(assigned), appeared, left)
 
-    def _recognised(self, new: list[Track]) -> dict[Track, str]:
+    def _recognised(self, new: list[FaceTrack]) -> dict[FaceTrack, str]:
         """Persons who are back, by their new track."""
         former = self.state.former
         # Everybody else in sight counts too: who looks like one of them as well is no clear case.
         here = new + [track for track in self.state.tracks if track.person is not None]
-        then = [Seen(track.box, track.appearance) for track in former]
-        now = [Seen(track.box, track.appearance) for track in here]
+        then = [FaceObservation(track.box, track.appearance) for track in former]
+        now = [FaceObservation(track.box, track.appearance) for track in here]
         anywhere = clearly_same(then, now, overlap=0.0, growth=2.0).pairs
         in_place = clearly_same(then, now, overlap=0.3, growth=1.5).pairs
-        back: dict[Track, str] = {}
+        back: dict[FaceTrack, str] = {}
         for i, j in anywhere:
             person = former[i].person
             possible = former[i].shot == here[j].shot or (i, j) in in_place
@@ -215,20 +215,20 @@ class Tracks:
         return back
 
 
-def _expected(track: Track, t_s: float) -> Seen:
+def _expected(track: FaceTrack, t_s: float) -> FaceObservation:
     """Where the track's face should be now: it goes on for a moment, then stays."""
     age_s = t_s - track.seen_s
     ahead_s = min(age_s, _FORESIGHT_S)
     x, y, width, height = track.box
     box = (x + track.velocity[0] * ahead_s, y + track.velocity[1] * ahead_s, width, height)
-    return Seen(box, track.appearance, age_s)
+    return FaceObservation(box, track.appearance, age_s)
 
 
-def _started(face: FaceDetection, t_s: float, shot: int) -> Track:
-    return Track(None, face.box, face.appearance, (0.0, 0.0), t_s, shot)
+def _started(face: FaceDetection, t_s: float, shot: int) -> FaceTrack:
+    return FaceTrack(None, face.box, face.appearance, (0.0, 0.0), t_s, shot)
 
 
-def _continued(track: Track, face: FaceDetection, t_s: float, shot: int) -> Track:
+def _continued(track: FaceTrack, face: FaceDetection, t_s: float, shot: int) -> FaceTrack:
     elapsed_s = t_s - track.seen_s
     velocity = (0.0, 0.0)
     if elapsed_s > 0 and shot == track.shot:
@@ -237,4 +237,4 @@ def _continued(track: Track, face: FaceDetection, t_s: float, shot: int) -> Trac
         velocity = (float(x), float(y))
     blend = _MEMORY * track.appearance + (1 - _MEMORY) * face.appearance
     appearance = np.asarray(blend / max(1e-6, float(np.linalg.norm(blend))), np.float32)
-    return Track(track.person, face.box, appearance, velocity, t_s, shot, track.hits + 1)
+    return FaceTrack(track.person, face.box, appearance, velocity, t_s, shot, track.hits + 1)

@@ -17,7 +17,7 @@ _UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 
 
 @dataclass(frozen=True, slots=True)
-class TextDelta:
+class TranscriptUpdate:
     """The words of one utterance after a hypothesis was taken in.
 
     Attributes:
@@ -38,7 +38,7 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
-class LineState:
+class TranscriptState:
     """What is known of one utterance: committed words, the newest hypothesis beyond them, its language."""
 
     committed: tuple[Word, ...] = ()
@@ -47,37 +47,37 @@ class LineState:
     final: bool = False
 
 
-class Transcripts:
+class TranscriptAssembler:
     """Applies the commit rule to every utterance.
 
     Attributes:
         state: utterance -> what is known of it. Its values are immutable: a copy of the dict is a snapshot.
     """
 
-    def __init__(self, state: dict[str, LineState] | None = None) -> None:
-        self.state: dict[str, LineState] = dict(state or {})
+    def __init__(self, state: dict[str, TranscriptState] | None = None) -> None:
+        self.state: dict[str, TranscriptState] = dict(state or {})
 
-    def push(self, hypothesis: Hypothesis) -> TextDelta:
+    def push(self, hypothesis: Hypothesis) -> TranscriptUpdate:
         """Take in what was recognised. A hypothesis that comes after the final one is ignored."""
-        before = self.state.get(hypothesis.utterance, LineState())
+        before = self.state.get(hypothesis.utterance, TranscriptState())
         after = before if before.final else _advance(before, hypothesis)
         return self._settle(hypothesis.utterance, after)
 
-    def finish(self, utterance: str) -> TextDelta:
+    def finish(self, utterance: str) -> TranscriptUpdate:
         """No final hypothesis will come, because recognition failed: the newest one becomes final."""
-        line = self.state.get(utterance, LineState())
+        line = self.state.get(utterance, TranscriptState())
         words = line.committed + _in_order(line.tail, line.committed)
-        return self._settle(utterance, LineState(words, (), line.language if words else "", final=True))
+        return self._settle(utterance, TranscriptState(words, (), line.language if words else "", final=True))
 
     def forget(self, utterance: str) -> None:
         """Drop an utterance that nobody will ask about again."""
         self.state.pop(utterance, None)
 
-    def _settle(self, utterance: str, after: LineState) -> TextDelta:
-        before = self.state.get(utterance, LineState())
+    def _settle(self, utterance: str, after: TranscriptState) -> TranscriptUpdate:
+        before = self.state.get(utterance, TranscriptState())
         self.state[utterance] = after
         pending = join_words(after.tail, after.language)
-        return TextDelta(
+        return TranscriptUpdate(
             utterance, after.committed, pending, after.language, after.final, changed=after != before
         )
 
@@ -94,7 +94,7 @@ def same_word(text: str) -> str:
     return kept or folded
 
 
-def _advance(line: LineState, hypothesis: Hypothesis) -> LineState:
+def _advance(line: TranscriptState, hypothesis: Hypothesis) -> TranscriptState:
     tail = words_after(line.committed, hypothesis.words, same_word)
     count = len(tail) if hypothesis.final else _agreement(line.tail, tail)
     newly = _in_order(tail[:count], line.committed)

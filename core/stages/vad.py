@@ -12,7 +12,7 @@ from core.errors import StreamGap
 from core.inputs import AudioChunk, Samples
 
 
-class VoiceNetwork(Protocol):
+class VadNetwork(Protocol):
     """What the stage needs of `core.encoders.silero.SileroVoice`."""
 
     def initial_state(self) -> VoiceState: ...  # noqa: D102
@@ -21,7 +21,7 @@ class VoiceNetwork(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class VoiceFrame:
+class VadFrame:
     """Speech probability in [0, 1] of the 512 samples from `start_sample` on."""
 
     start_sample: int
@@ -29,7 +29,7 @@ class VoiceFrame:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class VoiceStageState:
+class VadState:
     """Everything the stage remembers; it may be kept and put back at any time.
 
     Attributes:
@@ -43,14 +43,14 @@ class VoiceStageState:
     rest: Samples
 
 
-class Voice:
+class Vad:
     """Cuts a stream into frames and asks the network about each, however the stream was chunked."""
 
-    def __init__(self, network: VoiceNetwork) -> None:
+    def __init__(self, network: VadNetwork) -> None:
         self._network = network
         self.state = self._fresh()
 
-    def push(self, chunk: AudioChunk) -> list[VoiceFrame]:
+    def push(self, chunk: AudioChunk) -> list[VadFrame]:
         """Take in the next chunk.
 
         Raises:
@@ -69,14 +69,14 @@ class Voice:
         while used + FRAME_SAMPLES <= len(samples):
             frame = samples[used : used + FRAME_SAMPLES]
             probability, network = self._network.probability(frame, network)
-            frames.append(VoiceFrame(start + used, probability))
+            frames.append(VadFrame(start + used, probability))
             used += FRAME_SAMPLES
-        self.state = VoiceStageState(network, chunk.end_sample, samples[used:].copy())
+        self.state = VadState(network, chunk.end_sample, samples[used:].copy())
         return frames
 
     def gap(self) -> None:
         """Forget the audio so far: the next chunk may begin anywhere."""
         self.state = self._fresh()
 
-    def _fresh(self) -> VoiceStageState:
-        return VoiceStageState(self._network.initial_state(), None, np.zeros(0, dtype=np.float32))
+    def _fresh(self) -> VadState:
+        return VadState(self._network.initial_state(), None, np.zeros(0, dtype=np.float32))

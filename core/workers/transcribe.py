@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.encoders.silero import FRAME_SAMPLES
 from core.errors import ConfigError, ModelError
 from core.inputs import SAMPLE_RATE, AudioChunk, Samples
-from core.stages.vad import Voice, VoiceNetwork
+from core.stages.vad import Vad, VadNetwork
 from core.work import Hypothesis, Transcribe, Word
 from core.workers.whisper import LONGEST_CONTEXT_S, Decoded, Device, Encoded, Whisper
 from core.workers.whisper_guard import babble, is_unsure, objection
@@ -78,7 +78,7 @@ class Transcriber:
         recogniser: Recogniser,
         *,
         language: str | None = None,
-        voice: VoiceNetwork | None = None,
+        voice: VadNetwork | None = None,
         least_context_s: int = CONTEXTS_S[0],
         hot_words: str = "",
     ) -> None:
@@ -102,7 +102,7 @@ class Transcriber:
         device: Device = "auto",
         cpu_threads: int = 2,
         language: str | None = None,
-        voice: VoiceNetwork | None = None,
+        voice: VadNetwork | None = None,
     ) -> Self:
         """Load a CTranslate2 Whisper from a local folder. Raises what `Whisper` and the constructor raise."""
         recogniser = Whisper(folder, device=device, cpu_threads=cpu_threads)
@@ -183,7 +183,7 @@ class Transcriber:
         """Seconds until the voice sets in, None where there is none; 0 when nobody was asked to listen."""
         if self._voice is None:
             return 0.0 if len(samples) else None
-        frames = Voice(self._voice).push(AudioChunk("order", 0, samples))
+        frames = Vad(self._voice).push(AudioChunk("order", 0, samples))
         voiced: NDArray[np.intp] = np.flatnonzero([frame.probability >= _VOICED for frame in frames])
         if len(voiced) < _LEAST_VOICED_FRAMES:
             return None

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 from core.encoders.silero import SileroVoice
 from core.policy import policy_of
 from core.spec import ModelSpec
-from core.stages.vad import VoiceNetwork
+from core.stages.vad import VadNetwork
 from core.work import Outcome, WorkKind
 from core.workers.networks import NetworkWorkers
 from core.workers.whisper import Whisper
@@ -34,7 +34,7 @@ class SessionNetworks(Protocol):
         ...
 
     @property
-    def voice(self) -> VoiceNetwork:
+    def voice(self) -> VadNetwork:
         """The voice network, which remembers nothing."""
         ...
 

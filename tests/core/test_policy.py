@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.config import EngineConfig
-from core.engine.load_shedding import Effort, LoadStep, QueueAges
-from core.engine.scheduler import OrderDesk
+from core.engine.load_shedding import ComputeBudget, LoadStep, QueueAges
+from core.engine.scheduler import Scheduler
 from core.engine.timeline import Timeline
 from core.errors import PolicyError
 from core.events import EmotionEstimate, StreamInfo, Transcript
@@ -105,29 +105,29 @@ def test_a_purpose_that_withholds_cannot_be_replaced():
 @pytest.mark.parametrize("purpose", CLOSED)
 @pytest.mark.parametrize("kind", sorted(FORBIDDEN))
 def test_the_desk_refuses_whatever_stage_asks(purpose, kind):
-    desk = OrderDesk(config(purpose), Timeline(True, {}))
+    scheduler = Scheduler(config(purpose), Timeline(True, {}))
     with pytest.raises(PolicyError, match=f"{kind} is withheld: purpose {purpose}"):
-        desk.order(kind, ORDERS[kind], 0.0)
-    assert desk.collect() == []
-    assert desk.timeline.outstanding == 0
+        scheduler.submit(kind, ORDERS[kind], 0.0)
+    assert scheduler.collect() == []
+    assert scheduler.timeline.outstanding == 0
 
 
 @pytest.mark.parametrize("modality", ["audio", "visual"])
 def test_the_desk_refuses_a_fusion_of_what_is_withheld(modality):
-    desk = OrderDesk(config("workplace"), Timeline(True, {}))
+    scheduler = Scheduler(config("workplace"), Timeline(True, {}))
     with pytest.raises(PolicyError):
-        desk.order("fuse", Fuse((Window("p1", 0.0, 1.0, {"text": TOKENS, modality: TOKENS}),)), 0.0)
-    assert desk.order("fuse", Fuse((Window("p1", 0.0, 1.0, {"text": TOKENS}),)), 0.0) == 1
-    assert desk.order("encode_text", EncodeText("u1", ("hi",), (0.5,)), 0.0) == 2
+        scheduler.submit("fuse", Fuse((Window("p1", 0.0, 1.0, {"text": TOKENS, modality: TOKENS}),)), 0.0)
+    assert scheduler.submit("fuse", Fuse((Window("p1", 0.0, 1.0, {"text": TOKENS}),)), 0.0) == 1
+    assert scheduler.submit("encode_text", EncodeText("u1", ("hi",), (0.5,)), 0.0) == 2
 
 
 def test_no_load_step_gives_back_what_is_withheld():
-    desk = OrderDesk(config("workplace"), Timeline(True, {}))
-    assert (desk.effort.faces, desk.effort.voices, desk.effort.text) == (False, False, True)
+    scheduler = Scheduler(config("workplace"), Timeline(True, {}))
+    assert (scheduler.budget.faces, scheduler.budget.voices, scheduler.budget.text) == (False, False, True)
     for step in LoadStep:
-        desk.effort = Effort.of(step)
-        assert not desk.effort.faces
-        assert not desk.effort.voices
+        scheduler.budget = ComputeBudget.of(step)
+        assert not scheduler.budget.faces
+        assert not scheduler.budget.voices
 
 
 # --- the engine --------------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def test_pictures_are_not_even_kept():
     for frame in frames(0.0, 2.0, 2):
         player.push(frame)
     state = player.engine.snapshot()
-    assert state.sight["video"]._previous is None
+    assert state.vision["video"]._previous is None
     assert not any(isinstance(entry.item, VideoFrame) for entry in state.timeline._heap)
 
 

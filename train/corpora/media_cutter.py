@@ -30,7 +30,7 @@ from core.events import StreamInfo
 from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream, Gap, Samples, SourceInput
 from core.labels import Modality
 from core.spec import ModelSpec
-from core.stages.vad import Voice, VoiceFrame, VoiceNetwork
+from core.stages.vad import Vad, VadFrame, VadNetwork
 from core.window import Tokens, Window
 from core.work import Failed, Fuse, Fused, FusionOutput, Outcome, Work, WorkKind, WorkResult
 
@@ -91,7 +91,7 @@ class Cutter:
     workers: Workers
     spec: ModelSpec
     config: EngineConfig = field(default_factory=EngineConfig)
-    voice: VoiceNetwork | None = None
+    voice: VadNetwork | None = None
 
     def cut(self, path: Path, stretches: Sequence[Stretch]) -> list[Window]:
         """Cut windows out of one recording, reading it once.
@@ -135,7 +135,7 @@ class Cutter:
             return [hearing.window(reached_s) for hearing in hearings]
 
 
-class GivenVoice(Voice):
+class GivenVoice(Vad):
     """The voice stage with borders: outside of a stretch nobody speaks.
 
     Args:
@@ -143,18 +143,18 @@ class GivenVoice(Voice):
         t0_s, t1_s: the borders in stream seconds; a frame belongs to the stretch if its middle does.
     """
 
-    def __init__(self, network: VoiceNetwork | None, t0_s: float, t1_s: float) -> None:
+    def __init__(self, network: VadNetwork | None, t0_s: float, t1_s: float) -> None:
         super().__init__(network or _AlwaysSpeech())
         self._t0_s, self._t1_s = t0_s, t1_s
 
-    def push(self, chunk: AudioChunk) -> list[VoiceFrame]:
+    def push(self, chunk: AudioChunk) -> list[VadFrame]:
         """As in the stage; raises as there."""
         return [self._bordered(frame) for frame in super().push(chunk)]
 
-    def _bordered(self, frame: VoiceFrame) -> VoiceFrame:
+    def _bordered(self, frame: VadFrame) -> VadFrame:
         middle_s = (frame.start_sample + FRAME_SAMPLES / 2) / SAMPLE_RATE
         inside = self._t0_s <= middle_s <= self._t1_s
-        return frame if inside else VoiceFrame(frame.start_sample, 0.0)
+        return frame if inside else VadFrame(frame.start_sample, 0.0)
 
 
 class _AlwaysSpeech:

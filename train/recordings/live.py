@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from core.stages.vad import VoiceNetwork
+from core.stages.vad import VadNetwork
 from train.corpora.media_cutter import Recording, Workers
 
 
@@ -28,7 +28,7 @@ class Stages(Protocol):
         ...
 
     @property
-    def voice(self) -> VoiceNetwork:
+    def voice(self) -> VadNetwork:
         """Tells speech from pauses."""
         ...
 

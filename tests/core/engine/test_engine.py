@@ -425,7 +425,7 @@ def test_ten_minutes_leave_no_more_behind_than_one_does():
 def sizes(run) -> dict[str, int]:
     """How many things each part of an engine holds."""
     state = run.state
-    speech, pairing = state.speech["audio"], state.speech["audio"].pairing.state
+    speech, pairing = state.speech["audio"], state.speech["audio"].active_speaker.state
     return {
         "utterances": len(state.utterances),
         "audio runs": sum(len(u.audio) for u in state.utterances.values()),
@@ -435,12 +435,12 @@ def sizes(run) -> dict[str, int]:
         "voices": len(pairing.voice),
         "mouths": sum(map(len, pairing.mouths.values())),
         "face tokens": sum(map(len, state.faces._tracks.values())),
-        "tracks": len(state.sight["video"].tracks.state.tracks),
+        "tracks": len(state.vision["video"].tracks.state.tracks),
         "transcripts": len(state.transcripts.state),
-        "questions": len(state.questions),
+        "questions": len(state.requests),
         "parked": len(state.timeline._heap),
         "expected": len(state.timeline._expected),
-        "orders": len(state.desk.issued),
+        "orders": len(state.scheduler.issued),
         "quiet": len(state.estimator._quiet),
         "smoothed": len(state.estimator.smoother._memory),
     }

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from core.config import EstimateConfig
-from core.engine.estimator import Estimator, Question
+from core.engine.estimator import EstimateRequest, Estimator
 from core.engine.utterance import UtteranceRecord
 from core.labels import EMOTIONS
 from core.window import Tokens, Window
@@ -22,10 +22,10 @@ def record(name: str = "u1") -> UtteranceRecord:
     return UtteranceRecord(name, "audio", 16_000, "p1", voice_s=2.5, words_s=2.0, encoded_s=2.25)
 
 
-def question(utterance=None, *, final=False, person="p1", t1_s=3.0) -> Question:
+def request(utterance=None, *, final=False, person="p1", t1_s=3.0) -> EstimateRequest:
     one = Tokens(np.zeros((1, 2), np.float32), np.zeros(1, np.float32))
     window = Window(person, 1.0, t1_s, {"audio": one, "visual": one})
-    return Question(window, utterance, final, {"text": "no words"})
+    return EstimateRequest(window, utterance, final, {"text": "no words"})
 
 
 def output(*values: float) -> FusionOutput:
@@ -38,7 +38,7 @@ def output(*values: float) -> FusionOutput:
 
 
 def test_an_estimate_says_what_the_network_said_in_canonical_order():
-    said = estimator().answer(question(record()), output(0.2, 0.9, 0.6), 3.1)
+    said = estimator().answer(request(record()), output(0.2, 0.9, 0.6), 3.1)
     assert said is not None
     assert tuple(said.probabilities) == EMOTIONS
     assert said.active == (EMOTIONS[1], EMOTIONS[2])
@@ -50,16 +50,16 @@ def test_an_estimate_says_what_the_network_said_in_canonical_order():
 
 
 def test_stages_are_those_of_the_utterance_and_words_count_only_where_they_were_used():
-    stages = estimator().answer(question(record()), output(), 3.1).stages
+    stages = estimator().answer(request(record()), output(), 3.1).stages
     assert (stages.captured_s, stages.voice_s, stages.encoded_s, stages.fused_s) == (3.0, 2.5, 2.25, 3.1)
     assert stages.words_s is None
-    quiet = estimator().answer(question(), output(), 3.1).stages
+    quiet = estimator().answer(request(), output(), 3.1).stages
     assert (quiet.voice_s, quiet.encoded_s) == (None, None)
 
 
 def test_revisions_count_within_an_utterance_and_nothing_follows_the_final_one():
     stage, utterance = estimator(), record()
-    asked = [question(utterance), question(utterance), question(utterance, final=True), question(utterance)]
+    asked = [request(utterance), request(utterance), request(utterance, final=True), request(utterance)]
     said = [stage.answer(q, output(0.5), 3.0 + i) for i, q in enumerate(asked)]
     assert [e and (e.revision, e.final) for e in said] == [(0, False), (1, False), (2, True), None]
     assert utterance.done
@@ -68,9 +68,9 @@ def test_revisions_count_within_an_utterance_and_nothing_follows_the_final_one()
 
 def test_a_final_estimate_is_not_smoothed():
     stage, utterance = estimator(smoothing_s=5.0), record()
-    stage.answer(question(utterance), output(0.0), 3.0)
-    rolling = stage.answer(question(utterance), output(1.0), 3.25)
-    final = stage.answer(question(utterance, final=True), output(1.0), 3.5)
+    stage.answer(request(utterance), output(0.0), 3.0)
+    rolling = stage.answer(request(utterance), output(1.0), 3.25)
+    final = stage.answer(request(utterance, final=True), output(1.0), 3.5)
     assert rolling.probabilities[EMOTIONS[0]] < 0.1
     assert final.probabilities[EMOTIONS[0]] == 1.0
     assert final.active == (EMOTIONS[0],)
@@ -79,20 +79,20 @@ def test_a_final_estimate_is_not_smoothed():
 def test_labels_are_active_from_the_thresholds_that_come_with_the_answer():
     low = np.full(len(EMOTIONS), 0.25, np.float32)
     answer = replace(output(0.3), thresholds=low)
-    assert estimator().answer(question(record()), answer, 3.1).active == (EMOTIONS[0],)
-    assert estimator().answer(question(record(), final=True), answer, 3.1).active == (EMOTIONS[0],)
-    assert estimator().answer(question(record()), output(0.3), 3.1).active == ()
+    assert estimator().answer(request(record()), answer, 3.1).active == (EMOTIONS[0],)
+    assert estimator().answer(request(record(), final=True), answer, 3.1).active == (EMOTIONS[0],)
+    assert estimator().answer(request(record()), output(0.3), 3.1).active == ()
 
 
 def test_each_stretch_without_speech_has_an_id_of_its_own_per_person():
     stage, utterance = estimator(), record()
     asked = [
-        question(),
-        question(),
-        question(person="p2"),
-        question(utterance),
-        question(),
-        question(person="p2"),
+        request(),
+        request(),
+        request(person="p2"),
+        request(utterance),
+        request(),
+        request(person="p2"),
     ]
     said = [stage.answer(q, output(), float(i)) for i, q in enumerate(asked)]
     found = [(e.id, e.revision) for e in said]

@@ -113,7 +113,7 @@ def test_orders_for_pictures_and_rolling_estimates_never_pile_up_and_those_for_s
     assert waiting.count("fuse") <= 1
     assert waiting.count("encode_audio") >= 21
     assert [w.payload.final for w in transcriptions(player)].count(False) == 1
-    assert player.engine.state.desk.left_out["faces"] >= 50
+    assert player.engine.state.scheduler.left_out["faces"] >= 50
     check(player.finish())
 
 

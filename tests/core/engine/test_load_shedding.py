@@ -11,14 +11,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.config import LoadConfig
-from core.engine.load_shedding import MEANING, Effort, LoadLadder, LoadStep, QueueAges
+from core.engine.load_shedding import MEANING, ComputeBudget, LoadShedder, LoadStep, QueueAges
 
 CONFIG = LoadConfig()
 STEP_S = 0.25
 
 
 def watch(
-    ladder: LoadLadder, ages_s: float, duration_s: float, t0_s: float = 0.0
+    ladder: LoadShedder, ages_s: float, duration_s: float, t0_s: float = 0.0
 ) -> list[tuple[float, LoadStep]]:
     """The changes while the words are always that old."""
     changes = []
@@ -30,8 +30,8 @@ def watch(
 
 
 def test_every_step_leaves_out_what_the_one_above_leaves_out_and_is_explained():
-    efforts = [Effort.of(step) for step in LoadStep]
-    for above, below in itertools.pairwise(efforts):
+    budgets = [ComputeBudget.of(step) for step in LoadStep]
+    for above, below in itertools.pairwise(budgets):
         assert below != above
         assert below.face_share <= above.face_share
         assert (below.partials, below.text, below.faces) <= (above.partials, above.text, above.faces)
@@ -48,11 +48,11 @@ def test_every_step_leaves_out_what_the_one_above_leaves_out_and_is_explained():
 
 
 def test_young_queues_change_nothing():
-    assert watch(LoadLadder(CONFIG), 0.9 * CONFIG.limit_s.words, 600.0) == []
+    assert watch(LoadShedder(CONFIG), 0.9 * CONFIG.limit_s.words, 600.0) == []
 
 
 def test_one_old_measurement_is_no_reason_and_a_lasting_age_is():
-    ladder = LoadLadder(CONFIG)
+    ladder = LoadShedder(CONFIG)
     assert not ladder.observe(QueueAges(0.0, {"words": 9.0}))
     assert not ladder.observe(QueueAges(0.25, {"words": 0.1}))
     changes = watch(ladder, 1.2 * CONFIG.limit_s.words, 20.0, t0_s=1.0)
@@ -63,12 +63,12 @@ def test_one_old_measurement_is_no_reason_and_a_lasting_age_is():
 
 
 def test_ages_far_above_the_limit_do_not_wait_for_the_last_step_to_show_an_effect():
-    changes = watch(LoadLadder(CONFIG), 3 * CONFIG.limit_s.words, 20.0)
+    changes = watch(LoadShedder(CONFIG), 3 * CONFIG.limit_s.words, 20.0)
     assert changes[-1][0] <= 5 * CONFIG.down_after_s + STEP_S
 
 
 def test_when_there_is_room_again_it_goes_up_one_step_after_the_other():
-    ladder = LoadLadder(CONFIG)
+    ladder = LoadShedder(CONFIG)
     watch(ladder, 9.0, 10.0)
     changes = watch(ladder, 0.1, 120.0, t0_s=10.0)
     assert [step for _, step in changes] == [LoadStep(4), LoadStep(3), LoadStep(2), LoadStep(1), LoadStep(0)]
@@ -77,7 +77,7 @@ def test_when_there_is_room_again_it_goes_up_one_step_after_the_other():
 
 
 def test_between_room_and_overload_nothing_changes():
-    ladder = LoadLadder(CONFIG)
+    ladder = LoadShedder(CONFIG)
     watch(ladder, 9.0, 2.0)
     step = ladder.step
     assert watch(ladder, 0.75 * CONFIG.limit_s.words, 1_000.0, t0_s=10.0) == []
@@ -85,13 +85,13 @@ def test_between_room_and_overload_nothing_changes():
 
 
 def test_steps_that_make_no_difference_are_left_out():
-    ladder = LoadLadder(CONFIG, (LoadStep.FULL, LoadStep.NO_TEXT))
+    ladder = LoadShedder(CONFIG, (LoadStep.FULL, LoadStep.NO_TEXT))
     assert [step for _, step in watch(ladder, 9.0, 20.0)] == [LoadStep.NO_TEXT]
 
 
 def test_a_step_up_that_does_not_last_makes_the_next_one_wait_twice_as_long_up_to_a_limit():
     """Full effort is too much and one step below is fine, for an hour."""
-    ladder, changes, t_s = LoadLadder(CONFIG), [], 0.0
+    ladder, changes, t_s = LoadShedder(CONFIG), [], 0.0
     while t_s < 3_600.0:
         age_s = 3.0 if ladder.step is LoadStep.FULL else 0.1
         if ladder.observe(QueueAges(t_s, {"words": age_s})):
@@ -107,7 +107,7 @@ def test_a_step_up_that_does_not_last_makes_the_next_one_wait_twice_as_long_up_t
 
 
 def test_a_step_up_that_lasts_earns_patience_back():
-    ladder = LoadLadder(CONFIG)
+    ladder = LoadShedder(CONFIG)
     ladder.patience_s = 160.0
     watch(ladder, 3.0, 1.5)
     assert ladder.step is LoadStep.FEWER_FACES
@@ -126,7 +126,7 @@ class Machine:
     Costs are seconds at speed 1: a final and partial transcription, a detection, a block of voice.
     """
 
-    ladder: LoadLadder
+    ladder: LoadShedder
     t_s: float = 0.0
     queues: dict[str, deque[list[float]]] = field(
         default_factory=lambda: {"words": deque(), "sight": deque(), "sound": deque()}
@@ -146,14 +146,14 @@ class Machine:
                 self.changes.append((self.t_s, self.ladder.step))
 
     def order(self) -> None:
-        effort = Effort.of(self.ladder.step)
-        final_s = 0.35 if effort.small_whisper else 0.8
-        if effort.text:
+        budget = ComputeBudget.of(self.ladder.step)
+        final_s = 0.35 if budget.small_whisper else 0.8
+        if budget.text:
             self.every("final", 3.0, "words", final_s)
-        if effort.partials and not any(cost == 0.5 for _, cost in self.queues["words"]):
+        if budget.partials and not any(cost == 0.5 for _, cost in self.queues["words"]):
             self.every("partial", 1.5, "words", 0.5)
-        if effort.faces and len(self.queues["sight"]) == 0:  # the newest picture only
-            self.every("face", 0.2 / effort.face_share, "sight", 0.03)
+        if budget.faces and len(self.queues["sight"]) == 0:  # the newest picture only
+            self.every("face", 0.2 / budget.face_share, "sight", 0.03)
         self.every("voice", 0.5, "sound", 0.02)
 
     def every(self, name: str, period_s: float, lane: str, cost_s: float) -> None:
@@ -181,7 +181,7 @@ speeds = st.lists(st.tuples(st.floats(5.0, 90.0), st.floats(0.12, 4.0)), min_siz
 @settings(max_examples=40, deadline=None)
 @given(speeds)
 def test_queue_ages_stay_bounded_and_the_step_does_not_swing_whatever_the_speed(phases):
-    machine = Machine(LoadLadder(CONFIG))
+    machine = Machine(LoadShedder(CONFIG))
     for duration_s, speed in phases:
         machine.run(duration_s, speed)
     assert max(machine.oldest_s) < 45.0  # what was ordered before the first steps, at an eighth of the speed
@@ -199,7 +199,7 @@ def test_queue_ages_stay_bounded_and_the_step_does_not_swing_whatever_the_speed(
 @example(0.20952)
 @example(0.21424)  # the speeds at which it goes on trying: two steps up, two down, once in three minutes
 def test_at_a_steady_speed_ages_settle_below_the_limits_and_changes_become_rare(speed):
-    machine = Machine(LoadLadder(CONFIG))
+    machine = Machine(LoadShedder(CONFIG))
     machine.run(600.0, speed)
     late = [t for t, _ in machine.changes if t > 300.0]
     assert len(late) <= 8
@@ -211,7 +211,7 @@ def test_at_a_steady_speed_ages_settle_below_the_limits_and_changes_become_rare(
 @settings(max_examples=12, deadline=None)
 @given(st.floats(1.5, 4.0), st.floats(0.1, 0.3))
 def test_after_a_slow_minute_a_fast_machine_comes_back_to_full_effort(fast, slow):
-    machine = Machine(LoadLadder(CONFIG))
+    machine = Machine(LoadShedder(CONFIG))
     machine.run(20.0, fast)
     assert machine.ladder.step is LoadStep.FULL
     machine.run(60.0, slow)

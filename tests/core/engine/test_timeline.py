@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.engine.timeline import NEVER, Arrived, Discontinuity, Hop, Rank, StreamEnded, Timeline, microseconds
+from core.engine.timeline import NEVER, EndItem, GapItem, HopItem, Rank, ResultItem, Timeline, microseconds
 from core.inputs import Gap
 from core.work import Failed
 
@@ -25,8 +25,8 @@ def released(line: Timeline) -> list:
     return items
 
 
-def hop(number: int) -> Hop:
-    return Hop(number)
+def hop(number: int) -> HopItem:
+    return HopItem(number)
 
 
 def test_nothing_is_released_before_every_stream_has_come_so_far():
@@ -53,10 +53,10 @@ def test_at_the_time_that_a_stream_has_reached_only_sound_is_complete():
 
 def test_a_stream_that_has_ended_holds_nobody_up():
     line = timeline("a", "b")
-    line.deliver(50, Rank.END, StreamEnded("a"), stream="a")
+    line.deliver(50, Rank.END, EndItem("a"), stream="a")
     line.reach("a", NEVER)
     line.reach("b", 60)
-    assert released(line) == [StreamEnded("a")]
+    assert released(line) == [EndItem("a")]
 
 
 def test_on_one_microsecond_ranks_decide_then_streams_then_the_order_of_delivery():
@@ -80,7 +80,7 @@ def test_a_deterministic_timeline_holds_at_an_order_until_it_is_answered():
     assert (line.outstanding, line.backlog) == (1, 1)
     assert line.arrive(7, Failed("x"))
     answer, later = released(line)
-    assert isinstance(answer, Arrived)
+    assert isinstance(answer, ResultItem)
     assert (answer.work_id, later, line.now_us) == (7, hop(2), 60)
     assert line.outstanding == 0
 
@@ -93,7 +93,7 @@ def test_a_result_that_comes_early_waits_for_its_time():
     assert released(line) == []
     line.reach("a", 501)
     (item,) = released(line)
-    assert isinstance(item, Arrived)
+    assert isinstance(item, ResultItem)
     assert line.now_us == 500
 
 
@@ -105,7 +105,7 @@ def test_a_live_timeline_takes_results_at_once_and_waits_for_none():
     assert released(line) == [hop(1)]
     assert line.arrive(1, Failed("x"))
     (item,) = released(line)
-    assert isinstance(item, Arrived)
+    assert isinstance(item, ResultItem)
     assert line.now_us == 60
 
 
@@ -122,7 +122,7 @@ def test_time_never_goes_back_even_when_something_comes_late():
     line.deliver(100, Rank.HOP, hop(1))
     line.reach("a", 200)
     released(line)
-    line.deliver(50, Rank.GAP, Discontinuity(Gap("a", 0.00005, 0.00006, "late")), stream="a")
+    line.deliver(50, Rank.GAP, GapItem(Gap("a", 0.00005, 0.00006, "late")), stream="a")
     assert len(released(line)) == 1
     assert line.now_us == 100
 

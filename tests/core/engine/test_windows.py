@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.engine.utterance import UtteranceRecord
-from core.engine.windows import FaceTokens, between, cut, evidence
+from core.engine.windows import FaceTokens, between, cut, token_runs
 from core.window import Tokens
 
 
@@ -61,10 +61,10 @@ def test_evidence_of_a_person_is_their_utterances_and_their_face():
     faces.push("p1", tokens(1.0))
     faces.push("p2", tokens(1.0, 2.0))
     mine = record("p1", tokens(1.5), [tokens(1.1), tokens(1.6)])
-    parts = evidence("p1", [mine, record("p2", tokens(9.0))], faces)
+    parts = token_runs("p1", [mine, record("p2", tokens(9.0))], faces)
     assert [len(runs) for runs in parts.values()] == [1, 2, 1]
     assert parts["text"][0] is mine.text
-    nobody = evidence("unknown", [mine], faces)
+    nobody = token_runs("unknown", [mine], faces)
     assert not any(nobody.values())
 
 

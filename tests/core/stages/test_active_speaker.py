@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.labels import UNKNOWN_PERSON
-from core.stages.active_speaker import Attribution, MouthPairing, SpeakerAttribution
+from core.stages.active_speaker import ActiveSpeakerDetector, Attribution, SpeakerAttribution
 
 TALKS = (3.0, 0.4, 5.0, 2.0, 4.0)
 STILL = (0.0, 0.1, 0.0, 0.0, 0.3)
@@ -27,8 +27,8 @@ def mouth(track: str, t0_s: float, t1_s: float, pattern: tuple[float, ...]) -> l
     return [("mouth", t0_s + 0.1 + 0.2 * i, track, pattern[i % len(pattern)]) for i in range(looks)]
 
 
-def told(observations: list[Observation]) -> MouthPairing:
-    pairing = MouthPairing()
+def told(observations: list[Observation]) -> ActiveSpeakerDetector:
+    pairing = ActiveSpeakerDetector()
     for kind, t_s, track, value in observations:
         if kind == "voice":
             pairing.voice(t_s, value)
@@ -105,7 +105,7 @@ def test_a_turn_can_be_decided_while_it_is_still_spoken() -> None:
 
 
 def test_it_fits_the_interface_that_other_attributions_share() -> None:
-    attribution: SpeakerAttribution = MouthPairing()
+    attribution: SpeakerAttribution = ActiveSpeakerDetector()
     attribution.voice(0.1, 0.9)
     attribution.mouth(0.1, "p1", 3.0)
     assert attribution.decide(0.0, 0.2).person == "p1"
@@ -161,11 +161,11 @@ def test_a_decision_is_a_known_person_or_nobody_and_changes_nothing(
     assert decision.person in {*pairing.state.mouths, UNKNOWN_PERSON}
     assert 0 <= decision.share <= 1
     assert pairing.state == before
-    assert MouthPairing(before.copy()).decide(t0, t0 + length) == decision
+    assert ActiveSpeakerDetector(before.copy()).decide(t0, t0 + length) == decision
 
 
 def test_memory_is_bounded_however_long_the_conversation() -> None:
-    pairing = MouthPairing()
+    pairing = ActiveSpeakerDetector()
     for i in range(10_000):
         pairing.voice(i * 0.032, 0.9)
         if i % 6 == 0:

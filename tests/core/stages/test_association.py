@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.stages.association import Seen, clearly_same, intersection_over_union, within_shot
+from core.stages.association import FaceObservation, clearly_same, intersection_over_union, within_shot
 
 RED = np.array([1, 0], np.float32)
 BLUE = np.array([0, 1], np.float32)
 
 
-def seen(x: float, colour: np.ndarray = RED, *, size: float = 50, age_s: float = 0.2) -> Seen:
-    return Seen((x, 100, size, size * 1.3), colour, age_s)
+def seen(x: float, colour: np.ndarray = RED, *, size: float = 50, age_s: float = 0.2) -> FaceObservation:
+    return FaceObservation((x, 100, size, size * 1.3), colour, age_s)
 
 
 def test_a_face_where_the_track_was_is_matched() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from core.config import VoiceConfig
 from core.errors import StreamGap
-from core.stages.endpointing import TurnClosed, TurnOpened, Turns, TurnsState
+from core.stages.endpointing import Endpointer, EndpointerState, TurnEnded, TurnStarted
 
 FRAME = 512
 CONFIG = VoiceConfig()
@@ -18,7 +18,7 @@ def frames(*parts):
 
 
 def play(probabilities, config=CONFIG, *, start=0, flush=True):
-    turns, events = Turns(config), []
+    turns, events = Endpointer(config), []
     for i, p in enumerate(probabilities):
         events += turns.push(start + i * FRAME, p)
     if flush:
@@ -27,15 +27,15 @@ def play(probabilities, config=CONFIG, *, start=0, flush=True):
 
 
 def closed(events):
-    return [e for e in events if isinstance(e, TurnClosed)]
+    return [e for e in events if isinstance(e, TurnEnded)]
 
 
 def test_a_turn_opens_after_enough_speech_and_closes_after_the_pause_with_padding_on_both_sides():
     events = play(frames((1, 0), (1.024, 0.9), (1, 0)), flush=False)
     speech_start, speech_end = 31 * FRAME, (31 + 32) * FRAME
     assert events == [
-        TurnOpened("u1", speech_start - 3_200, speech_start + 4 * FRAME),
-        TurnClosed("u1", speech_start - 3_200, speech_end + 3_200, speech_end + 16 * FRAME, "pause"),
+        TurnStarted("u1", speech_start - 3_200, speech_start + 4 * FRAME),
+        TurnEnded("u1", speech_start - 3_200, speech_end + 3_200, speech_end + 16 * FRAME, "pause"),
     ]
 
 
@@ -97,7 +97,7 @@ def test_a_long_turn_in_whose_quiet_end_nobody_speaks_is_not_followed_by_an_empt
 
 
 def test_a_gap_ends_the_turn_and_the_next_does_not_reach_back_over_it():
-    turns, events = Turns(CONFIG), []
+    turns, events = Endpointer(CONFIG), []
     for i in range(50):
         events += turns.push(i * FRAME, 0.9)
     events += turns.gap(50 * FRAME, 100_000)
@@ -110,14 +110,14 @@ def test_a_gap_ends_the_turn_and_the_next_does_not_reach_back_over_it():
 
 
 def test_speech_that_had_just_begun_before_a_gap_does_not_count_after_it():
-    turns = Turns(CONFIG)
+    turns = Endpointer(CONFIG)
     assert turns.push(0, 1) == turns.push(FRAME, 1) == []
     assert turns.gap(2 * FRAME, 20_000) == []
     assert turns.push(20_000, 1) == turns.push(20_000 + FRAME, 1) == []
 
 
 def test_a_hole_between_frames_is_a_gap():
-    turns, events = Turns(CONFIG), []
+    turns, events = Endpointer(CONFIG), []
     for i in range(20):
         events += turns.push(i * FRAME, 0.9)
     events += turns.push(40 * FRAME, 0.9)
@@ -125,7 +125,7 @@ def test_a_hole_between_frames_is_a_gap():
 
 
 def test_frames_do_not_go_back():
-    turns = Turns(CONFIG)
+    turns = Endpointer(CONFIG)
     turns.push(5_120, 0)
     with pytest.raises(StreamGap):
         turns.push(5_000, 0)
@@ -156,7 +156,7 @@ configs = st.builds(
 @given(heard, configs, st.integers(0, 50_000))
 def test_turns_are_ordered_disjoint_within_bounds_and_closed_once(probabilities, config, start):
     events = play(probabilities, config, start=start)
-    opened = [e for e in events if isinstance(e, TurnOpened)]
+    opened = [e for e in events if isinstance(e, TurnStarted)]
     ended = closed(events)
     assert [(e.utterance, e.start_sample) for e in opened] == [(e.utterance, e.start_sample) for e in ended]
     assert [e.utterance for e in opened] == [f"u{i + 1}" for i in range(len(opened))]
@@ -174,13 +174,13 @@ def test_turns_are_ordered_disjoint_within_bounds_and_closed_once(probabilities,
 def test_a_snapshot_goes_on_as_if_nothing_had_happened(probabilities, config, data):
     middle = data.draw(st.integers(0, len(probabilities)))
     straight = play(probabilities, config)
-    first, events = Turns(config), []
+    first, events = Endpointer(config), []
     for i, p in enumerate(probabilities[:middle]):
         events += first.push(i * FRAME, p)
     kept = first.state
     for i, p in enumerate(probabilities[middle:], start=middle):
         first.push(i * FRAME, 1 - p)  # the first one lives on differently
-    second = Turns(config, kept)
+    second = Endpointer(config, kept)
     for i, p in enumerate(probabilities[middle:], start=middle):
         events += second.push(i * FRAME, p)
     events += second.flush(len(probabilities) * FRAME)
@@ -216,4 +216,4 @@ def test_speech_that_is_long_enough_is_inside_turns(probabilities, config):
 
 
 def test_the_fresh_state_is_a_value():
-    assert Turns(CONFIG).state == TurnsState()
+    assert Endpointer(CONFIG).state == EndpointerState()

@@ -1,4 +1,4 @@
-"""Tracks: one person per face, never exchanged within a shot, over after a cut."""
+"""FaceTracker: one person per face, never exchanged within a shot, over after a cut."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.config import FaceConfig
-from core.stages.face_tracking import Tracks, TracksUpdate
+from core.stages.face_tracking import FaceTracker, TrackingUpdate
 from core.work import FaceDetection, Faces
 
 STEP_S = 0.2
@@ -37,16 +37,16 @@ def faces(step: int, *detections: FaceDetection, cut: bool = False, scene: np.nd
     return Faces(step * STEP_S, ordered, scene_change=cut, scene=scene)
 
 
-def who(update: TracksUpdate) -> list[str]:
+def who(update: TrackingUpdate) -> list[str]:
     return [person for person, _ in update.assigned]
 
 
-def run(shots: list[Faces], tracks: Tracks | None = None) -> list[TracksUpdate]:
-    tracks = tracks or Tracks(FaceConfig())
+def run(shots: list[Faces], tracks: FaceTracker | None = None) -> list[TrackingUpdate]:
+    tracks = tracks or FaceTracker(FaceConfig())
     return [tracks.push(one) for one in shots]
 
 
-def by_colour(updates: list[TracksUpdate]) -> dict[int, set[str]]:
+def by_colour(updates: list[TrackingUpdate]) -> dict[int, set[str]]:
     """Which persons each colour was taken for."""
     found: dict[int, set[str]] = {}
     for update in updates:
@@ -57,7 +57,7 @@ def by_colour(updates: list[TracksUpdate]) -> dict[int, set[str]]:
 
 def test_a_face_becomes_a_person_with_its_second_detection() -> None:
     first, second, third = run([faces(i, face(100)) for i in range(3)])
-    assert first == TracksUpdate()
+    assert first == TrackingUpdate()
     assert second.appeared == ("p1",)
     assert who(second) == who(third) == ["p1"]
     assert third.appeared == ()
@@ -65,7 +65,7 @@ def test_a_face_becomes_a_person_with_its_second_detection() -> None:
 
 def test_a_face_seen_once_is_nobody() -> None:
     updates = run([faces(0), faces(1, face(100)), faces(2), faces(3, face(300)), faces(4)])
-    assert all(update == TracksUpdate() for update in updates)
+    assert all(update == TrackingUpdate() for update in updates)
 
 
 def test_persons_are_numbered_in_order_of_appearance() -> None:
@@ -106,7 +106,7 @@ def test_somebody_hidden_for_a_second_is_the_same_person_afterwards() -> None:
 
 
 def test_a_track_out_of_sight_for_too_long_is_over() -> None:
-    tracks = Tracks(FaceConfig(lost_after_s=1.0))
+    tracks = FaceTracker(FaceConfig(lost_after_s=1.0))
     run([faces(i, face(100)) for i in range(3)], tracks)
     assert tracks.advance(1.3).left == ()
     assert tracks.advance(1.5).left == ("p1",)
@@ -173,7 +173,7 @@ def test_cameras_that_take_turns_show_the_same_two_persons() -> None:
 
 
 def test_after_a_gap_only_the_clear_case_goes_on() -> None:
-    tracks = Tracks(FaceConfig())
+    tracks = FaceTracker(FaceConfig())
     run([faces(i, face(100, RED), face(300, BLUE)) for i in range(4)], tracks)
     tracks.gap()
     updates = run([faces(i, face(101, RED), face(300, GREEN)) for i in range(4, 8)], tracks)
@@ -182,23 +182,23 @@ def test_after_a_gap_only_the_clear_case_goes_on() -> None:
 
 
 def test_only_the_largest_faces_are_followed() -> None:
-    tracks = Tracks(FaceConfig(max_faces=2))
+    tracks = FaceTracker(FaceConfig(max_faces=2))
     crowd = [face(10, size=20), face(100, BLUE, size=60), face(300, GREEN, size=70)]
     updates = run([faces(i, *crowd) for i in range(3)], tracks)
     assert [d.box[2] for _, d in updates[-1].assigned] == [60, 70]
 
 
 def test_the_end_of_the_stream_ends_every_track() -> None:
-    tracks = Tracks(FaceConfig())
+    tracks = FaceTracker(FaceConfig())
     run([faces(i, face(100), face(300, BLUE)) for i in range(3)], tracks)
     assert tracks.flush().left == ("p1", "p2")
     assert tracks.flush().left == ()
 
 
 def test_a_picture_that_comes_late_changes_nothing() -> None:
-    tracks = Tracks(FaceConfig())
+    tracks = FaceTracker(FaceConfig())
     run([faces(i, face(100)) for i in range(5)], tracks)
-    assert tracks.push(faces(2, face(300))) == TracksUpdate()
+    assert tracks.push(faces(2, face(300))) == TrackingUpdate()
     assert who(tracks.push(faces(5, face(100)))) == ["p1"]
 
 
@@ -216,13 +216,13 @@ def told(story: list[tuple[list[tuple[int, int]], bool]]) -> list[Faces]:
     ]
 
 
-def simple(update: TracksUpdate) -> tuple[object, ...]:
+def simple(update: TrackingUpdate) -> tuple[object, ...]:
     return [(person, detection.box) for person, detection in update.assigned], update.appeared, update.left
 
 
 @given(story=stories)
 def test_every_person_appears_before_being_seen_and_leaves_once(story) -> None:
-    tracks = Tracks(FaceConfig())
+    tracks = FaceTracker(FaceConfig())
     present: set[str] = set()
     for update in [*run(told(story), tracks), tracks.flush()]:
         assert set(update.left) <= present | set(update.appeared)
@@ -237,7 +237,7 @@ def test_every_person_appears_before_being_seen_and_leaves_once(story) -> None:
 @given(story=stories, ticks=st.lists(st.integers(0, 25), max_size=10))
 def test_telling_the_time_in_between_changes_only_when_leaving_is_said(story, ticks) -> None:
     shots = told(story)
-    plain, ticked = Tracks(FaceConfig()), Tracks(FaceConfig())
+    plain, ticked = FaceTracker(FaceConfig()), FaceTracker(FaceConfig())
     left: tuple[list[str], list[str]] = ([], [])
     for i, shot in enumerate(shots):
         one, other = plain.push(shot), ticked.push(shot)
@@ -254,9 +254,9 @@ def test_telling_the_time_in_between_changes_only_when_leaving_is_said(story, ti
 @given(story=stories, at=st.integers(0, 25))
 def test_a_copied_state_goes_on_like_the_original(story, at) -> None:
     shots = told(story)
-    tracks = Tracks(FaceConfig())
+    tracks = FaceTracker(FaceConfig())
     run(shots[:at], tracks)
-    copied, deep = Tracks(FaceConfig(), tracks.state.copy()), copy.deepcopy(tracks)
+    copied, deep = FaceTracker(FaceConfig(), tracks.state.copy()), copy.deepcopy(tracks)
     original = [simple(u) for u in run(shots[at:], tracks)]
     assert original == [simple(u) for u in run(shots[at:], copied)]
     assert original == [simple(u) for u in run(shots[at:], deep)]
@@ -287,12 +287,12 @@ def test_differently_dressed_people_in_one_shot_are_never_exchanged(speeds, miss
 
 @given(story=stories)
 def test_memory_is_bounded(story) -> None:
-    tracks = Tracks(FaceConfig())
+    tracks = FaceTracker(FaceConfig())
     for repeat in range(4):
         for shot in told(story):
             tracks.push(Faces(shot.t_s + repeat * 30, shot.detections, shot.scene_change, shot.scene))
     assert len(tracks.state.former) <= 16
     tracks.advance(1000)
     assert tracks.state.tracks == []
-    assert tracks.advance(2000) == TracksUpdate()
+    assert tracks.advance(2000) == TrackingUpdate()
     assert tracks.state.former == []

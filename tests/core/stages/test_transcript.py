@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.stages.transcript import Transcripts, join_words, same_word
+from core.stages.transcript import TranscriptAssembler, join_words, same_word
 from core.work import Hypothesis, Word
 
 
@@ -25,7 +25,7 @@ def texts(delta):
 
 
 def play(*hypotheses):
-    transcripts = Transcripts()
+    transcripts = TranscriptAssembler()
     return [transcripts.push(h) for h in hypotheses]
 
 
@@ -108,7 +108,7 @@ def test_a_hypothesis_that_comes_after_the_final_one_is_ignored():
 
 
 def test_when_recognition_fails_the_newest_hypothesis_becomes_final():
-    transcripts = Transcripts()
+    transcripts = TranscriptAssembler()
     transcripts.push(hypothesis("a b"))
     transcripts.push(hypothesis("a b c"))
     last = transcripts.finish("u1")
@@ -116,12 +116,12 @@ def test_when_recognition_fails_the_newest_hypothesis_becomes_final():
 
 
 def test_finishing_an_utterance_of_which_nothing_was_heard_gives_no_words():
-    last = Transcripts().finish("u7")
+    last = TranscriptAssembler().finish("u7")
     assert (last.utterance, last.words, last.language, last.final) == ("u7", (), "", True)
 
 
 def test_utterances_do_not_meddle_with_each_other():
-    transcripts = Transcripts()
+    transcripts = TranscriptAssembler()
     transcripts.push(hypothesis("a b", utterance="u1"))
     second = transcripts.push(hypothesis("a b", utterance="u2"))
     assert second.words == ()
@@ -184,9 +184,9 @@ def test_a_snapshot_goes_on_as_if_nothing_had_happened(stream, data):
     partials, final = stream
     hypotheses = [*[hypothesis(t) for t in partials], hypothesis(final, final=True)]
     middle = data.draw(st.integers(0, len(hypotheses)))
-    first = Transcripts()
+    first = TranscriptAssembler()
     early = [first.push(h) for h in hypotheses[:middle]]
-    second = Transcripts(first.state)
+    second = TranscriptAssembler(first.state)
     first.finish("u1")
     assert early + [second.push(h) for h in hypotheses[middle:]] == play(*hypotheses)
 

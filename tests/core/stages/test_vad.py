@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from core.encoders.silero import VoiceState
 from core.errors import StreamGap
 from core.inputs import AudioChunk
-from core.stages.vad import Voice
+from core.stages.vad import Vad
 
 
 class Loudness:
@@ -22,7 +22,7 @@ class Loudness:
 
 
 def run(cuts, samples, start=0):
-    voice, frames = Voice(Loudness()), []
+    voice, frames = Vad(Loudness()), []
     for a, b in zip([0, *cuts], [*cuts, len(samples)], strict=True):
         frames += voice.push(AudioChunk("audio", start + a, samples[a:b]))
     return frames
@@ -39,21 +39,21 @@ def test_chunked_equals_whole(cuts, start):
 
 
 def test_a_hole_must_be_reported_first():
-    voice = Voice(Loudness())
+    voice = Vad(Loudness())
     voice.push(AudioChunk("audio", 0, SAMPLES[:700]))
     with pytest.raises(StreamGap, match="700"):
         voice.push(AudioChunk("audio", 900, SAMPLES[:700]))
 
 
 def test_after_a_gap_frames_begin_where_the_audio_does_and_nothing_is_remembered():
-    voice = Voice(Loudness())
+    voice = Vad(Loudness())
     voice.push(AudioChunk("audio", 0, SAMPLES[:700]))
     voice.gap()
     assert voice.push(AudioChunk("audio", 9_000, SAMPLES)) == run([], SAMPLES, 9_000)
 
 
 def test_the_state_can_be_put_back():
-    voice = Voice(Loudness())
+    voice = Vad(Loudness())
     voice.push(AudioChunk("audio", 0, SAMPLES[:1_300]))
     kept = voice.state
     after = voice.push(AudioChunk("audio", 1_300, SAMPLES[1_300:]))

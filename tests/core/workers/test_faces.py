@@ -11,9 +11,9 @@ import pytest
 
 from core.config import FaceConfig
 from core.errors import ModelError
-from core.stages.active_speaker import MouthPairing
+from core.stages.active_speaker import ActiveSpeakerDetector
 from core.stages.face_crop import crop_face
-from core.stages.face_tracking import Tracks
+from core.stages.face_tracking import FaceTracker
 from core.work import DetectFaces, Faces
 from core.workers.faces import FaceDetector, quality
 
@@ -57,7 +57,7 @@ def frame(demo_clips) -> np.ndarray:
 @pytest.mark.parametrize("clip", CLIPS)
 def test_a_talking_head_is_one_person_who_speaks(detector, demo_clips, clip) -> None:
     found = detections(detector, pictures(demo_clips / clip))
-    tracks, pairing = Tracks(FaceConfig()), MouthPairing()
+    tracks, pairing = FaceTracker(FaceConfig()), ActiveSpeakerDetector()
     updates = [(faces.t_s, tracks.push(faces)) for faces in found]
     for t_s, update in updates:
         for person, face in update.assigned:

@@ -10,8 +10,8 @@ from core.config import VoiceConfig
 from core.encoders.silero import SileroVoice, VoiceState
 from core.errors import ConfigError, ModelError, WeightsError
 from core.inputs import AudioChunk
-from core.stages.endpointing import TurnClosed, Turns
-from core.stages.vad import Voice
+from core.stages.endpointing import Endpointer, TurnEnded
+from core.stages.vad import Vad
 from core.work import Transcribe
 from core.workers import whisper
 from core.workers.transcribe import Transcriber
@@ -256,10 +256,10 @@ def read(path):
 
 
 def turns_of(samples, voice):
-    frames = Voice(voice).push(AudioChunk("audio", 0, samples))
-    turns = Turns(VoiceConfig())
+    frames = Vad(voice).push(AudioChunk("audio", 0, samples))
+    turns = Endpointer(VoiceConfig())
     events = [e for frame in frames for e in turns.push(frame.start_sample, frame.probability)]
-    return [e for e in events + turns.flush(len(samples)) if isinstance(e, TurnClosed)]
+    return [e for e in events + turns.flush(len(samples)) if isinstance(e, TurnEnded)]
 
 
 def plain(hypothesis):

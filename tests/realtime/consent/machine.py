@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from core.engine.engine import Engine
-from core.engine.scheduler import OrderDesk
+from core.engine.scheduler import Scheduler
 from core.work import WorkKind
 from realtime.session.worker_threads import WorkerThreads
 from realtime.sources.device_items import AudioBlock, CapturedFrame, Opened
@@ -86,10 +86,10 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Machine:
     }.items():
         monkeypatch.setattr(f"realtime.sources.open.{name}", driver)
     _networks(machine, monkeypatch)
-    ordered, built, lanes = OrderDesk.order, Engine.__init__, WorkerThreads.__init__
+    ordered, built, lanes = Scheduler.submit, Engine.__init__, WorkerThreads.__init__
 
-    def order(desk, kind, payload, now_s):
-        number = ordered(desk, kind, payload, now_s)
+    def order(scheduler, kind, payload, now_s):
+        number = ordered(scheduler, kind, payload, now_s)
         machine.orders.add(kind)
         return number
 
@@ -101,7 +101,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Machine:
         machine.workers |= set(workers)
         lanes(self, workers, *arguments, **options)
 
-    monkeypatch.setattr(OrderDesk, "order", order)
+    monkeypatch.setattr(Scheduler, "submit", order)
     monkeypatch.setattr(Engine, "__init__", build)
     monkeypatch.setattr(WorkerThreads, "__init__", start_threads)
     return machine
