@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.encoders.attention import attend
-from core.encoders.lora import add_adapters, merge_adapters
+from core.encoders.lora import OLD_LAYER_NAMES, add_adapters, merge_adapters
 from core.encoders.weight_files import read_tensors
 from core.encoders.whisper_weights import read_encoder_tensors
 
@@ -37,22 +37,22 @@ BLOCK_TOKENS: Final = 5
 RANK: Final = 32
 """Rank of the adapters."""
 
-ADAPTED: Final = ("query", "key", "value", "out", "rise", "fall")
+ADAPTED: Final = ("query", "key", "value", "out", "fc1", "fc2")
 """Linear layers that are adapted, in every block."""
 
 _HEADS, _INNER, _POSITIONS = 8, 2048, 100
 
 _STORED: Final = {
-    "self_attention/layer_norm/gamma": "listen.weight",
-    "self_attention/layer_norm/beta": "listen.bias",
+    "self_attention/layer_norm/gamma": "self_attn_norm.weight",
+    "self_attention/layer_norm/beta": "self_attn_norm.bias",
     "self_attention/linear_1/weight": "out.weight",
     "self_attention/linear_1/bias": "out.bias",
-    "ffn/layer_norm/gamma": "think.weight",
-    "ffn/layer_norm/beta": "think.bias",
-    "ffn/linear_0/weight": "rise.weight",
-    "ffn/linear_0/bias": "rise.bias",
-    "ffn/linear_1/weight": "fall.weight",
-    "ffn/linear_1/bias": "fall.bias",
+    "ffn/layer_norm/gamma": "mlp_norm.weight",
+    "ffn/layer_norm/beta": "mlp_norm.bias",
+    "ffn/linear_0/weight": "fc1.weight",
+    "ffn/linear_0/bias": "fc1.bias",
+    "ffn/linear_1/weight": "fc2.weight",
+    "ffn/linear_1/bias": "fc2.bias",
 }
 
 
@@ -61,20 +61,20 @@ class WhisperBlock(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.listen = nn.LayerNorm(WIDTH)
+        self.self_attn_norm = nn.LayerNorm(WIDTH)
         self.query, self.key, self.value, self.out = (nn.Linear(WIDTH, WIDTH) for _ in range(4))
-        self.think = nn.LayerNorm(WIDTH)
-        self.rise = nn.Linear(WIDTH, _INNER)
-        self.fall = nn.Linear(_INNER, WIDTH)
+        self.mlp_norm = nn.LayerNorm(WIDTH)
+        self.fc1 = nn.Linear(WIDTH, _INNER)
+        self.fc2 = nn.Linear(_INNER, WIDTH)
 
     def forward(self, x: Tensor, newest: int | None = None) -> Tensor:
         """(B, P, D) -> (B, P, D), or only the `newest` positions of the result (all are attended to)."""
-        heard = self.listen(x)
+        y = self.self_attn_norm(x)
         x = x if newest is None else x[:, -newest:]
-        asked = heard if newest is None else heard[:, -newest:]
-        x = x + self.out(attend(self.query(asked), self.key(heard), self.value(heard), _HEADS))
-        y: Tensor = x + self.fall(functional.gelu(self.rise(self.think(x))))
-        return y
+        queried = y if newest is None else y[:, -newest:]
+        x = x + self.out(attend(self.query(queried), self.key(y), self.value(y), _HEADS))
+        x = x + self.fc2(functional.gelu(self.fc1(self.mlp_norm(x))))
+        return x
 
 
 class AudioEncoder(nn.Module):
@@ -82,8 +82,8 @@ class AudioEncoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.first = nn.Conv1d(80, WIDTH, 3, padding=1)
-        self.second = nn.Conv1d(WIDTH, WIDTH, 3, stride=2, padding=1)
+        self.conv1 = nn.Conv1d(80, WIDTH, 3, padding=1)
+        self.conv2 = nn.Conv1d(WIDTH, WIDTH, 3, stride=2, padding=1)
         self.positions = nn.Parameter(torch.zeros(_POSITIONS, WIDTH))
         self.blocks = nn.ModuleList(WhisperBlock() for _ in range(LAYERS))
         self.norm = nn.LayerNorm(WIDTH)
@@ -101,7 +101,7 @@ class AudioEncoder(nn.Module):
 
     def states(self, mel: Tensor, blocks: int) -> Tensor:
         """(B, 80, 200) -> (B, P, D): what the first `blocks` blocks make of it."""
-        x: Tensor = functional.gelu(self.second(functional.gelu(self.first(mel)))).transpose(1, 2)
+        x: Tensor = functional.gelu(self.conv2(functional.gelu(self.conv1(mel)))).transpose(1, 2)
         x = x + self.positions
         for block in self.blocks[:blocks]:
             x = block(x)
@@ -142,7 +142,7 @@ class AudioEncoder(nn.Module):
             WeightsError, ModelError: a file is absent or does not fit.
         """
         network = cls.adaptable(weights)
-        adapters = read_tensors(checkpoint / FILE, expected=network.adapters())
+        adapters = read_tensors(checkpoint / FILE, expected=network.adapters(), renamed=OLD_LAYER_NAMES)
         network.load_state_dict(adapters, strict=False)
         merge_adapters(network)
         return network.requires_grad_(False).eval()
@@ -161,8 +161,8 @@ def _renamed(path: Path, network: AudioEncoder) -> dict[str, Tensor]:
     ours = {f"norm.{name}": value for name, value in network.norm.state_dict().items()}
     ours["positions"] = found["position_encodings/encodings"][:_POSITIONS]
     for part in ("weight", "bias"):
-        ours[f"first.{part}"] = found[f"conv1/{part}"]
-        ours[f"second.{part}"] = found[f"conv2/{part}"]
+        ours[f"conv1.{part}"] = found[f"conv1/{part}"]
+        ours[f"conv2.{part}"] = found[f"conv2/{part}"]
         for layer in range(LAYERS):
             fused = found[f"layer_{layer}/self_attention/linear_0/{part}"]
             for name, third in zip(("query", "key", "value"), fused.chunk(3), strict=True):

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Final
 
 import torch
 from torch import Tensor, nn
+
+OLD_LAYER_NAMES: Final = {"rise": "fc1", "fall": "fc2"}
+"""Names that the two layers of the feed-forward part had in adapters of 0.1; such files are still read."""
 
 
 class LoraLinear(nn.Module):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.encoders.attention import attend
-from core.encoders.lora import add_adapters, merge_adapters
+from core.encoders.lora import OLD_LAYER_NAMES, add_adapters, merge_adapters
 from core.encoders.weight_files import load_tensors, read_tensors
 from core.errors import ModelError
 
@@ -29,7 +29,7 @@ WIDTH: Final = 384
 RANK: Final = 16
 """Rank of the adapters."""
 
-ADAPTED: Final = ("query", "key", "value", "out", "rise", "fall")
+ADAPTED: Final = ("query", "key", "value", "out", "fc1", "fc2")
 """Linear layers that are adapted, in every block."""
 
 _LAYERS, _HEADS, _INNER, _VOCABULARY, _POSITIONS, _EPSILON = 6, 12, 1536, 30_522, 512, 1e-12
@@ -39,10 +39,10 @@ _PUBLISHED: Final = {
     "attention.self.key": "key",
     "attention.self.value": "value",
     "attention.output.dense": "out",
-    "attention.output.LayerNorm": "attended",
-    "intermediate.dense": "rise",
-    "output.dense": "fall",
-    "output.LayerNorm": "norm",
+    "attention.output.LayerNorm": "self_attn_norm",
+    "intermediate.dense": "fc1",
+    "output.dense": "fc2",
+    "output.LayerNorm": "mlp_norm",
 }
 
 
@@ -52,16 +52,16 @@ class BertBlock(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.query, self.key, self.value, self.out = (nn.Linear(WIDTH, WIDTH) for _ in range(4))
-        self.attended = nn.LayerNorm(WIDTH, eps=_EPSILON)
-        self.rise = nn.Linear(WIDTH, _INNER)
-        self.fall = nn.Linear(_INNER, WIDTH)
-        self.norm = nn.LayerNorm(WIDTH, eps=_EPSILON)
+        self.self_attn_norm = nn.LayerNorm(WIDTH, eps=_EPSILON)
+        self.fc1 = nn.Linear(WIDTH, _INNER)
+        self.fc2 = nn.Linear(_INNER, WIDTH)
+        self.mlp_norm = nn.LayerNorm(WIDTH, eps=_EPSILON)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
         """x (B, T, D), bias (B, 1, 1, T) added to the attention's scores -> (B, T, D)."""
-        x = self.attended(x + self.out(attend(self.query(x), self.key(x), self.value(x), _HEADS, bias)))
-        y: Tensor = self.norm(x + self.fall(functional.gelu(self.rise(x))))
-        return y
+        x = self.self_attn_norm(x + self.out(attend(self.query(x), self.key(x), self.value(x), _HEADS, bias)))
+        x = self.mlp_norm(x + self.fc2(functional.gelu(self.fc1(x))))
+        return x
 
 
 class TextEncoder(nn.Module):
@@ -123,7 +123,7 @@ class TextEncoder(nn.Module):
             ModelError: a file is absent or does not fit.
         """
         network = cls.adaptable(weights)
-        adapters = read_tensors(checkpoint / FILE, expected=network.adapters())
+        adapters = read_tensors(checkpoint / FILE, expected=network.adapters(), renamed=OLD_LAYER_NAMES)
         network.load_state_dict(adapters, strict=False)
         merge_adapters(network)
         return network.requires_grad_(False).eval()

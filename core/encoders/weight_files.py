@@ -35,17 +35,22 @@ def load_tensors(path: Path, *, fix: str) -> dict[str, Tensor]:
         raise ModelError(f"cannot be read as network weights ({error}).", where=str(path), fix=fix) from error
 
 
-def read_tensors(path: Path, *, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def read_tensors(
+    path: Path, *, expected: Mapping[str, Tensor], renamed: Mapping[str, str] | None = None
+) -> dict[str, Tensor]:
     """Read what `write_tensors` wrote, floating point values as float32.
 
     Args:
         path: a safetensors file.
         expected: names and shapes that must be there, no more and no less (a module's `state_dict()`).
+        renamed: parts of dotted names that older files have -> what they are called now.
 
     Raises:
         ModelError: the file is absent, damaged, or holds other names or shapes.
     """
-    found = load_tensors(path, fix="Restore the checkpoint folder, or train it again.")
+    stored = load_tensors(path, fix="Restore the checkpoint folder, or train it again.")
+    now = renamed or {}
+    found = {".".join(now.get(part, part) for part in name.split(".")): stored[name] for name in stored}
     wrong = sorted(expected.keys() ^ found.keys())
     wrong += [name for name in expected.keys() & found.keys() if expected[name].shape != found[name].shape]
     if wrong:
