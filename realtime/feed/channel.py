@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from typing import Literal
 
-from realtime.feed.client_messages import Resume, Subscription
+from realtime.feed.client_messages import Identify, Resume, Subscription
 from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.codec import write
 from realtime.feed.history import History
@@ -118,6 +119,56 @@ class Channel:
         self.sent += viewer.sent
         self.conflated += viewer.conflated
         self.filtered += viewer.filtered
+
+
+class Channels:
+    """The sessions of one feed, newest last."""
+
+    def __init__(self) -> None:
+        self._channels: dict[str, Channel] = {}
+
+    def __iter__(self) -> Iterator[Channel]:
+        return iter(list(self._channels.values()))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._channels
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all sessions, newest last."""
+        return tuple(self._channels)
+
+    def add(self, channel: Channel) -> None:
+        """A session begins. Its name is new."""
+        self._channels[channel.name] = channel
+
+    def remove(self, name: str) -> Channel | None:
+        """A session is forgotten."""
+        return self._channels.pop(name, None)
+
+    def get(self, name: str) -> Channel | None:
+        """The session of that name."""
+        return self._channels.get(name)
+
+    def find(self, message: Identify) -> Channel:
+        """The session that a client wants: the named one, that of the run to resume, or the newest.
+
+        Raises:
+            Refusal: there is no such session.
+        """
+        if message.session is not None:
+            found = self._channels.get(message.session)
+        elif message.resume is not None:
+            run = message.resume.run
+            found = next((channel for channel in self if channel.run == run), self._newest())
+        else:
+            found = self._newest()
+        if found is None:
+            raise Refusal(CloseCode.UNKNOWN_SESSION, "there is no such session.", field="identify.session")
+        return found
+
+    def _newest(self) -> Channel | None:
+        return next(reversed(self._channels.values()), None)
 
 
 def _frame(message: ServerMessage) -> bytes:

@@ -8,12 +8,15 @@ async with FeedClient(*address_of(printed)) as feed:
 from __future__ import annotations
 
 import asyncio
+import http.client
 import itertools
+import json
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import replace
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, urlsplit
@@ -23,7 +26,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from core.errors import FeedError
 from core.events import PROTOCOL_VERSION
-from realtime.feed.client_messages import STREAM_PATH, Identify, Ping, Request, Subscription
+from realtime.feed.client_messages import CODE_PATH, STREAM_PATH, Identify, Ping, Request, Subscription
 from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.codec import read_server, write
 from realtime.feed.resume import LOST, AfterClose, ReceivedEvent, ResumePosition, RetryPolicy
@@ -40,6 +43,8 @@ from realtime.feed.server_messages import (
 
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 OPEN_S: Final = 10.0
+CODE_TIMEOUT_S: Final = 2.0
+MAX_ANSWER_BYTES: Final = 4096
 RETRYABLE_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
 """HTTP answers after which another attempt may succeed: too many clients, too many wrong tokens..."""
 
@@ -61,6 +66,40 @@ def address_of(page: str, path: str = STREAM_PATH) -> tuple[str, str]:
             fix="Give the whole address that emotrack prints: it ends in #token=...",
         )
     return f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}{path}", tokens[0]
+
+
+def one_time_address(page: str, context: ssl.SSLContext | None = None) -> str:
+    """The address of a page with a one-time code in place of the token: others can read command lines.
+
+    The page that is opened with it within a minute gets a token of its own. Blocks for some milliseconds, at
+    most 2 s.
+
+    Args:
+        page: the address that a command of emotrack prints, with its token.
+        context: for https:// addresses with certificates of one's own.
+
+    Raises:
+        FeedError: it is no such address, or the feed cannot be reached, or it refuses the token.
+    """
+    _, token = address_of(page)
+    parts = urlsplit(page)
+    connection = (
+        http.client.HTTPSConnection(parts.netloc, timeout=CODE_TIMEOUT_S, context=context)
+        if parts.scheme == "https"
+        else http.client.HTTPConnection(parts.netloc, timeout=CODE_TIMEOUT_S)
+    )
+    where = page.partition("#")[0]
+    try:
+        connection.request("GET", CODE_PATH, headers={"Authorization": f"Bearer {token}"})
+        response = connection.getresponse()
+        body = response.read(MAX_ANSWER_BYTES)
+    except (OSError, http.client.HTTPException) as error:
+        raise FeedError(f"cannot be reached: {error}.", where=where) from error
+    finally:
+        connection.close()
+    if response.status != HTTPStatus.OK:
+        raise FeedError(f"gives no one-time code: it answers {response.status}.", where=where)
+    return parts._replace(fragment=f"code={json.loads(body)['code']}").geturl()
 
 
 async def open_connection(

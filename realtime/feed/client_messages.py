@@ -13,6 +13,11 @@ from pydantic import Field
 
 STREAM_PATH: Final = "/v1/stream"
 INGEST_PATH: Final = "/v1/ingest"
+CODE_PATH: Final = "/v1/code"
+"""Over HTTP: a one-time code in exchange for a token in `Authorization: Bearer`."""
+TOKEN_PATH: Final = "/v1/token"
+"""Over HTTP: a token in exchange for a one-time code in `CODE_HEADER`."""
+CODE_HEADER: Final = "X-Emotrack-Code"
 
 Kind = Literal["transcript", "utterance", "estimate", "status", "marker", "correction"]
 """Events that can be asked for one by one; `hello` and `end`, which frame a run, always come."""

@@ -10,8 +10,8 @@ from typing import Final
 from core.errors import FeedError, NotAvailable
 from core.events import PROTOCOL_VERSION
 from core.version import VERSION
-from realtime.feed.auth import Channels, check_permission, negotiate_version
-from realtime.feed.channel import Channel
+from realtime.feed.auth import Authenticator, check_permission, negotiate_version
+from realtime.feed.channel import Channel, Channels
 from realtime.feed.client_messages import (
     ClientMessage,
     Correct,
@@ -31,12 +31,10 @@ from realtime.feed.client_messages import (
 from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.codec import read_client, write
 from realtime.feed.connection import Connection
-from realtime.feed.limits import Limits
+from realtime.feed.limits import Limits, RateLimiter
 from realtime.feed.message import PING, framed
 from realtime.feed.server_messages import Ack, Error, Identified, Pong, Result, ServerMessage, Welcome
 from realtime.feed.targets import ControlTarget, IngestSession, IngestTarget
-from realtime.feed.throttle import RateLimiter, WrongTokens
-from realtime.feed.tokens import Tokens
 from realtime.feed.viewer import Viewer
 
 PING_S: Final = 15.0
@@ -48,8 +46,7 @@ CAPABILITIES: Final = ("resume", "subscribe", "control")
 class FeedContext:
     """What all dialogues of one feed share."""
 
-    tokens: Tokens
-    wrong_tokens: WrongTokens
+    auth: Authenticator
     channels: Channels
     limits: Limits
     clock: Callable[[], float]
@@ -67,22 +64,18 @@ class ClientSession:
     Args:
         line: the open connection.
         house: what it is about.
-        address: where the client is.
         ingest_path: whether it came to send audio and video.
     """
 
     __slots__ = (
-        "_address", "_connection", "_context", "_ingest_path", "_opened_s", "_ping_sent_s", "_rate",
-        "channel", "finished", "ingest", "rights", "viewer",
+        "_connection", "_context", "_ingest_path", "_opened_s", "_ping_sent_s", "_rate",
+        "channel", "finished", "ingest", "rights", "token", "viewer",
     )  # fmt: skip
 
-    def __init__(
-        self, connection: Connection, context: FeedContext, address: str, *, ingest_path: bool
-    ) -> None:
+    def __init__(self, connection: Connection, context: FeedContext, *, ingest_path: bool) -> None:
         limits, now_s = context.limits, context.clock()
         self._connection = connection
         self._context = context
-        self._address = address
         self._ingest_path = ingest_path
         self._opened_s = now_s
         self._ping_sent_s: float | None = None
@@ -92,6 +85,7 @@ class ClientSession:
         self.viewer = Viewer(connection, limits, context.clock)
         self.channel: Channel | None = None
         self.rights: tuple[Right, ...] = ()
+        self.token = ""
         self.ingest: IngestSession | None = None
         self.finished = False
 
@@ -187,16 +181,14 @@ class ClientSession:
         if self.channel is not None:
             raise Refusal(CloseCode.OUT_OF_TURN, "this client has identified itself already.")
         protocol = negotiate_version(message.protocol)
-        rights = self._context.tokens.rights(message.token)
-        if not rights:
-            self._context.wrong_tokens.note(self._address)
+        rights = self._context.auth.rights(message.token)
         check_permission(rights, message, ingest_path=self._ingest_path)
         channel = (
             self._open_ingest_session(message) if self._ingest_path else self._context.channels.find(message)
         )
         resumed = message.resume is not None and channel.may_resume(message.resume)
         names = self._context.channels.names if "view" in rights else (channel.name,)
-        self.rights, self.channel = rights, channel
+        self.rights, self.channel, self.token = rights, channel, message.token
         enabled = tuple(name for name in self._context.capabilities if name in message.capabilities)
         self._send(Identified(protocol, enabled, rights, channel.name, names, channel.run, resumed, PING_S))
         if message.resume is not None:

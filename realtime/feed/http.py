@@ -1,25 +1,28 @@
-"""Who may come in, and what is served besides websockets: the feed's HTTP side.
+"""The feed's HTTP side: which requests are answered, and what is served besides websockets.
 
-A page of another site can reach a loopback port through the visitor's browser; the checks of `Host` (DNS
-rebinding) and `Origin` (cross-site requests) keep it out, before anything else is looked at.
+A page of another site can reach a loopback port through the visitor's browser. The checks of `Host` (DNS
+rebinding), `Origin` and `Sec-Fetch-Site` (requests across sites) keep it out before anything else is done.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Final
 
 from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from realtime.feed.client_messages import INGEST_PATH, STREAM_PATH
+from realtime.feed.auth import CODE_VALID_S, Authenticator
+from realtime.feed.client_messages import CODE_HEADER, CODE_PATH, INGEST_PATH, STREAM_PATH, TOKEN_PATH, Right
 from realtime.feed.endpoint import Endpoint
-from realtime.feed.pages import pages
-from realtime.feed.throttle import WrongTokens
-from realtime.feed.tokens import Tokens
 
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 TEXT: Final = "text/plain; charset=utf-8"
@@ -27,17 +30,29 @@ JSON: Final = "application/json"
 NOTICE_PATH: Final = "/notice.json"
 """What a page that sends has to show first."""
 
+WEB: Final = Path(__file__).parent.parent / "web"
+_MEDIA_TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_STYLE_SHEET: Final = re.compile(r'<link rel="stylesheet" href="/([a-z]+\.css)">')
+_OWN_SITE: Final = frozenset({"same-origin", "none"})
+
+_Refused = tuple[HTTPStatus, str]
+
 
 @dataclass(frozen=True, slots=True)
 class FeedStatus:
-    """What the gate asks the feed.
+    """What the HTTP side asks the feed.
 
     Attributes:
-        is_full: whether no further websocket client may come in.
+        is_full: whether no further client can be served.
         is_ready: whether a run can be followed.
         metrics: the counters as OpenMetrics text.
         notice: what people have to be told before they send, as JSON; None = there is no ingest path.
-        metrics_token: whether the counters need one.
+        metrics_token: whether the counters need a token.
     """
 
     is_full: Callable[[], bool]
@@ -48,26 +63,37 @@ class FeedStatus:
 
 
 class HttpHandler:
-    """Answers requests before they become connections.
+    """Answers requests before they become websockets.
 
     Args:
         endpoint: where the feed listens; the port is known.
-        tokens: what opens `/metrics` on other addresses than loopback.
-        wrong_tokens: who has shown too many wrong tokens.
-        desk: what else has to be known.
+        auth: knows tokens and one-time codes.
+        status: what else has to be known.
+
+    Attributes:
+        refused: HTTP status -> how many requests were refused with it.
     """
 
-    def __init__(
-        self, endpoint: Endpoint, tokens: Tokens, wrong_tokens: WrongTokens, status: FeedStatus
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, auth: Authenticator, status: FeedStatus) -> None:
         self._hosts = endpoint.hosts
         self._origins = endpoint.origins
-        self._tokens = tokens
-        self._wrong_tokens = wrong_tokens
+        self._auth = auth
         self._status = status
         self._files, styles = pages()
+        self._sockets = {STREAM_PATH}
+        self._answers: dict[str, Callable[[Request], Response | _Refused]] = {
+            "/healthz": self._health,
+            "/readyz": self._readiness,
+            "/metrics": self._metrics,
+            CODE_PATH: self._issue_code,
+            TOKEN_PATH: self._exchange_code,
+        }
         if status.notice is None:
             del self._files["/ingest"]
+        else:
+            notice = status.notice
+            self._sockets.add(INGEST_PATH)
+            self._answers[NOTICE_PATH] = lambda request: _response(HTTPStatus.OK, JSON, notice())
         self.refused: dict[int, int] = {}
         # Some browsers do not count ws: as 'self'; none takes an IPv6 address in a policy.
         scheme = "wss" if endpoint.secure else "ws"
@@ -79,20 +105,24 @@ class HttpHandler:
 
     def respond(self, connection: ServerConnection, request: Request) -> Response | None:
         """The response to `request`, or None to go on with the websocket handshake."""
-        refusal = self._refusal(request, peer_address(connection))
-        if refusal is not None:
-            status, sentence = refusal
-            self.refused[status] = self.refused.get(status, 0) + 1
-            response = connection.respond(status, sentence + "\n")
-            if status == HTTPStatus.TOO_MANY_REQUESTS:
-                response.headers["Retry-After"] = "5"
-            return response
-        return self._content(request.path.partition("?")[0])
+        path, _, query = request.path.partition("?")
+        refused = self._refusal(request, path, query)
+        if refused is None and path in self._sockets:
+            return None
+        answer = refused or self._content(request, path)
+        if isinstance(answer, Response):
+            return answer
+        status, sentence = answer
+        self.refused[status] = self.refused.get(status, 0) + 1
+        response = connection.respond(status, sentence + "\n")
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            response.headers["Retry-After"] = "5"
+        return response
 
     def add_security_headers(
         self, connection: ServerConnection, request: Request, response: Response
     ) -> None:
-        """Add the security headers to whatever is answered."""
+        """Add to whatever is answered what keeps pages of other sites from using it."""
         if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             return
         response.headers["Content-Security-Policy"] = self._policy
@@ -101,70 +131,104 @@ class HttpHandler:
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         response.headers["Cache-Control"] = "no-store"
 
-    def _refusal(self, request: Request, address: str) -> tuple[HTTPStatus, str] | None:
-        path, query, _ = request.path.partition("?")
+    def _refusal(self, request: Request, path: str, query: str) -> _Refused | None:
         hosts = request.headers.get_all("Host")
         origins = request.headers.get_all("Origin")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return HTTPStatus.MISDIRECTED_REQUEST, "This host is not served here."
         if origins and (len(origins) != 1 or origins[0] not in self._origins):
             return HTTPStatus.FORBIDDEN, "Pages of other sites may not read the feed."
+        if not origins and _is_across_sites(request.headers):
+            return HTTPStatus.FORBIDDEN, "Pages of other sites may not read the feed."
         if request.method != "GET":
             return HTTPStatus.METHOD_NOT_ALLOWED, "Only GET is understood."
-        if path in self._sockets:
-            return self._socket_refusal(query, address)
-        if path == "/metrics" and not self._may_read_metrics(request, address):
-            return HTTPStatus.UNAUTHORIZED, "The counters need a token."
-        if path in self._files or path in {"/healthz", "/readyz", "/metrics"}:
-            return None
-        if path == NOTICE_PATH and self._status.notice is not None:
-            return None
-        return HTTPStatus.NOT_FOUND, "There is nothing here."
-
-    @property
-    def _sockets(self) -> frozenset[str]:
-        return frozenset({STREAM_PATH, INGEST_PATH} if self._status.notice is not None else {STREAM_PATH})
-
-    def _socket_refusal(self, query: str, address: str) -> tuple[HTTPStatus, str] | None:
-        if query:
+        if path in self._sockets and query:
             return HTTPStatus.BAD_REQUEST, "Tokens and options belong into the first message."
-        if self._wrong_tokens.blocked(address):
-            return HTTPStatus.TOO_MANY_REQUESTS, "Too many wrong tokens came from this address."
-        if self._status.is_full():
+        if path in self._sockets and self._status.is_full():
             return HTTPStatus.SERVICE_UNAVAILABLE, "There are too many clients."
         return None
 
-    def _may_read_metrics(self, request: Request, address: str) -> bool:
-        if not self._status.metrics_token:
-            return True
-        if self._wrong_tokens.blocked(address):
-            return False
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self._tokens.rights(token):
-            return True
-        self._wrong_tokens.note(address)
+    def _content(self, request: Request, path: str) -> Response | _Refused:
+        if path in self._answers:
+            return self._answers[path](request)
+        if path in self._files:
+            return _response(HTTPStatus.OK, *self._files[path])
+        return HTTPStatus.NOT_FOUND, "There is nothing here."
+
+    def _health(self, request: Request) -> Response:
+        return _response(HTTPStatus.OK, TEXT, b"ok\n")
+
+    def _readiness(self, request: Request) -> Response:
+        ready = self._status.is_ready()
+        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return _response(status, TEXT, b"ready\n" if ready else b"not ready\n")
+
+    def _metrics(self, request: Request) -> Response | _Refused:
+        if self._status.metrics_token and not self._bearer_rights(request):
+            return HTTPStatus.UNAUTHORIZED, "The counters need a token."
+        return _response(HTTPStatus.OK, OPENMETRICS, self._status.metrics())
+
+    def _issue_code(self, request: Request) -> Response | _Refused:
+        rights = self._bearer_rights(request)
+        if not rights:
+            return HTTPStatus.UNAUTHORIZED, "A one-time code needs a token."
+        return _json({"code": self._auth.issue_code(rights), "valid_s": CODE_VALID_S})
+
+    def _exchange_code(self, request: Request) -> Response | _Refused:
+        shown = request.headers.get_all(CODE_HEADER)
+        token = self._auth.exchange_code(shown[0]) if len(shown) == 1 else None
+        if token is None:
+            return HTTPStatus.FORBIDDEN, "This address can be opened once, within a minute. Open it anew."
+        return _json({"token": token})
+
+    def _bearer_rights(self, request: Request) -> tuple[Right, ...]:
+        """What the token in `Authorization` allows. Without one nothing was shown, so nothing is counted."""
+        shown = request.headers.get_all("Authorization")
+        if len(shown) != 1:
+            return ()
+        scheme, _, token = shown[0].partition(" ")
+        return self._auth.rights(token) if scheme.lower() == "bearer" else ()
+
+
+def pages() -> tuple[dict[str, tuple[str, bytes]], str]:
+    """Everything that can be asked for, and nothing else.
+
+    Style sheets are put into the pages that link them, so that the first paint waits for one answer only.
+
+    Returns:
+        Path -> media type and content; and the sources that a content security policy has to allow for the
+        styles, separated by spaces.
+    """
+    files = {f"/{file.name}": file for file in sorted(WEB.iterdir()) if file.suffix in _MEDIA_TYPES}
+    served = {path: (_MEDIA_TYPES[file.suffix], file.read_bytes()) for path, file in files.items()}
+    hashes: set[str] = set()
+
+    def put_in(link: re.Match[str]) -> str:
+        style = files[f"/{link[1]}"].read_text(encoding="utf-8")
+        digest = hashlib.sha256(style.encode()).digest()
+        hashes.add(f"'sha256-{base64.b64encode(digest).decode()}'")
+        return f"<style>{style}</style>"
+
+    for path, name in {"/": "index", "/ingest": "ingest", "/overlay": "overlay"}.items():
+        kind, page = served.pop(f"/{name}.html")
+        served[path] = kind, _STYLE_SHEET.sub(put_in, page.decode()).encode()
+    return served, " ".join(sorted(hashes))
+
+
+def _is_across_sites(headers: Headers) -> bool:
+    """Whether a browser says that a page elsewhere caused the request, as images and scripts do.
+
+    Following a link is allowed: the page then stands alone, and without a token it shows nothing.
+    """
+    sites = headers.get_all("Sec-Fetch-Site")
+    if set(sites) <= _OWN_SITE:
         return False
-
-    def _content(self, path: str) -> Response | None:
-        if path in self._sockets:
-            return None
-        if path == "/healthz":
-            return _response(HTTPStatus.OK, TEXT, b"ok\n")
-        if path == "/readyz":
-            ready = self._status.is_ready()
-            status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-            return _response(status, TEXT, b"ready\n" if ready else b"not ready\n")
-        if path == "/metrics":
-            return _response(HTTPStatus.OK, OPENMETRICS, self._status.metrics())
-        if path == NOTICE_PATH and self._status.notice is not None:
-            return _response(HTTPStatus.OK, JSON, self._status.notice())
-        return _response(HTTPStatus.OK, *self._files[path])
+    modes, targets = headers.get_all("Sec-Fetch-Mode"), headers.get_all("Sec-Fetch-Dest")
+    return modes != ["navigate"] or targets != ["document"]
 
 
-def peer_address(connection: ServerConnection) -> str:
-    """The address of whoever is connected."""
-    remote = connection.remote_address
-    return str(remote[0]) if isinstance(remote, tuple) else ""
+def _json(values: dict[str, object]) -> Response:
+    return _response(HTTPStatus.OK, JSON, json.dumps(values).encode())
 
 
 def _response(status: HTTPStatus, kind: str, body: bytes) -> Response:

@@ -27,7 +27,6 @@ class Limits:
         flush_s: how long the feed waits at its end for clients to take what is left.
         close_s: how long a closing handshake may take.
         open_s: how long the request for a page or a websocket may take.
-        failures, failures_per_s: wrong tokens that one address may show at once, and for long.
         socket_buffer_bytes: the kernel's buffer per client; what lies there cannot be replaced by news.
         write_limit_bytes: the program's buffer per client above which it stops sending.
     """
@@ -52,7 +51,36 @@ class Limits:
     flush_s: float = 3.0
     close_s: float = 2.0
     open_s: float = 5.0
-    failures: int = 10
-    failures_per_s: float = 1.0
     socket_buffer_bytes: int = 64 * 1024
     write_limit_bytes: int = 16 * 1024
+
+
+class RateLimiter:
+    """Says how often something may happen: `burst` times at once and `per_s` for long (a token bucket).
+
+    Args:
+        per_s: how fast it fills, > 0.
+        burst: what it holds, >= 1.
+        now_s: the present, on the clock that `take` is given.
+    """
+
+    __slots__ = ("_at_s", "_burst", "_level", "_per_s")
+
+    def __init__(self, per_s: float, burst: float, now_s: float) -> None:
+        self._per_s = per_s
+        self._burst = burst
+        self._level = burst
+        self._at_s = now_s
+
+    def level(self, now_s: float) -> float:
+        """How many may happen now."""
+        self._level = min(self._burst, self._level + (now_s - self._at_s) * self._per_s)
+        self._at_s = now_s
+        return self._level
+
+    def take(self, now_s: float) -> bool:
+        """Whether it may happen once more; if so, it has."""
+        if self.level(now_s) < 1.0:
+            return False
+        self._level -= 1.0
+        return True

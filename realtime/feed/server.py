@@ -15,20 +15,18 @@ from websockets.protocol import State
 
 from core.errors import FeedError
 from core.events import Event
-from realtime.feed.auth import Channels
-from realtime.feed.channel import Channel
+from realtime.feed.auth import Authenticator, Tokens
+from realtime.feed.channel import Channel, Channels
 from realtime.feed.client_messages import INGEST_PATH, STREAM_PATH, Right
 from realtime.feed.client_session import ClientSession, FeedContext
 from realtime.feed.close_codes import CloseCode
 from realtime.feed.connection import CloseReason, Connection, ConnectionContext, connection_class
 from realtime.feed.endpoint import Endpoint, Tls
-from realtime.feed.http import FeedStatus, HttpHandler, peer_address
+from realtime.feed.http import FeedStatus, HttpHandler
 from realtime.feed.limits import Limits
 from realtime.feed.message import Message, message_of
 from realtime.feed.metrics import Counts, openmetrics
 from realtime.feed.targets import ControlTarget, IngestTarget
-from realtime.feed.throttle import WrongTokens
-from realtime.feed.tokens import Tokens
 
 DEFAULT_PORT: Final = 8765
 MAIN: Final = "main"
@@ -78,8 +76,8 @@ class Feed:
         self._limits = limits or Limits()
         self.tokens = tokens or Tokens.drawn()
         self._metrics_token = metrics_token or not self._endpoint.on_loopback
-        wrong_tokens = WrongTokens(self._limits.failures_per_s, self._limits.failures, clock)
-        self._context = FeedContext(self.tokens, wrong_tokens, Channels(), self._limits, clock, ingest)
+        auth = Authenticator(self.tokens, clock, self._close_clients_of)
+        self._context = FeedContext(auth, Channels(), self._limits, clock, ingest)
         if ingest is None:
             self.open_session(MAIN, control)
         self._connections: set[Connection] = set()
@@ -134,7 +132,7 @@ class Feed:
         listener = self._endpoint.listen(self._limits.socket_buffer_bytes)
         notice = None if self._context.ingest is None else self._notice
         status = FeedStatus(self._is_full, self._is_ready, self._metrics, notice, self._metrics_token)
-        self._http = HttpHandler(self._endpoint, self.tokens, self._context.wrong_tokens, status)
+        self._http = HttpHandler(self._endpoint, self._context.auth, status)
         log.setLevel(logging.INFO)  # below that the library would log what people said, and tokens
         self._loop = asyncio.get_running_loop()
         self._server = await serve(
@@ -243,7 +241,7 @@ class Feed:
     async def _serve(self, accepted: ServerConnection) -> None:
         connection = cast(Connection, accepted)
         on_ingest = connection.request is not None and connection.request.path == INGEST_PATH
-        client = ClientSession(connection, self._context, peer_address(connection), ingest_path=on_ingest)
+        client = ClientSession(connection, self._context, ingest_path=on_ingest)
         connection.message_handler = client
         self._clients[connection] = client
         self._counts.opened += 1
@@ -260,6 +258,13 @@ class Feed:
         if reason is not None:
             await connection.close_or_abort(*reason)
         self._log_close(connection, client, reason)
+
+    def _close_clients_of(self, token: str) -> None:
+        for connection, client in self._clients.items():
+            if client.token == token:
+                connection.request_close(
+                    (CloseCode.AUTHENTICATION_FAILED, "the one-time code of this page was used twice.")
+                )
 
     def _log_close(self, connection: Connection, client: ClientSession, reason: CloseReason) -> None:
         code = int(reason[0]) if reason is not None else connection.close_code or 1006
@@ -295,7 +300,7 @@ class Feed:
         totals = [channel.totals() for channel in self._context.channels]
         counts.sent, counts.conflated, counts.filtered = _sums([*self._closed_totals, *totals])
         counts.refused = self._http.refused if self._http is not None else {}
-        counts.bad_tokens = self._context.wrong_tokens.total
+        counts.bad_tokens = self._context.auth.wrong_tokens
         counts.viewers, counts.sockets, counts.sessions = self.viewers, len(self._connections), len(totals)
         return counts
 

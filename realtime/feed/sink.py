@@ -9,13 +9,13 @@ from typing import Self
 from core.errors import FeedError
 from core.events import Event
 from realtime.config import FeedConfig
+from realtime.feed.auth import Tokens
 from realtime.feed.client_messages import Right
 from realtime.feed.endpoint import Tls
 from realtime.feed.limits import Limits
 from realtime.feed.server import DEFAULT_PORT, Feed
 from realtime.feed.targets import ControlTarget
 from realtime.feed.token_file import token_of
-from realtime.feed.tokens import Tokens
 
 
 def tls_of(config: FeedConfig) -> Tls | None:

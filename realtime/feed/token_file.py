@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from core.errors import FeedError
-from realtime.feed.tokens import TOKEN_BYTES
+from realtime.feed.auth import TOKEN_BYTES
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{32,256}")
 _MOST_BYTES: Final = 1024

@@ -1,6 +1,6 @@
 // The dashboard: reads the feed of the server that this page came from, shows it, and controls it where it may.
 
-import { FeedClient, ownAddress, takeToken } from "./client.js";
+import { FeedClient, ownAddress, obtainToken } from "./client.js";
 import { Control } from "./control.js";
 import { allow, byId, receive, run, state } from "./view.js";
 
@@ -46,8 +46,9 @@ function connection(name, reason) {
   if (name === "over") setTimeout(() => feed.connect(), NEXT_SESSION_MS); // there may be another
 }
 
-const token = takeToken();
+// `undefined` when the page's one-time code was refused: then the reason is shown instead.
+const token = await obtainToken().catch((error) => state("lost", error.message));
 const feed = new DashboardClient(ownAddress("/v1/stream"), token, { onEvent: follow, onState: connection, client: "page" });
 const control = new Control(feed, () => run.timeline?.at ?? null);
 if (token === null) state("lost", "Open the whole address that emotrack printed: it ends in #token=…");
-else feed.connect();
+else if (token !== undefined) feed.connect();

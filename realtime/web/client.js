@@ -27,6 +27,20 @@ export function takeToken() {
   return given ?? sessionStorage.getItem(key);
 }
 
+// As `takeToken`, also for an address that ends in #code=…: programs that open a page in a browser hand over such a
+// one-time code, because others can read command lines, and it is exchanged here for a token of this tab's own.
+// Resolves to the token, or null when the address has neither; rejects with a sentence when the code is refused.
+export async function obtainToken() {
+  const code = new URLSearchParams(location.hash.slice(1)).get("code");
+  if (!code) return takeToken();
+  history.replaceState(null, "", location.pathname);
+  const answer = await fetch("/v1/token", { headers: { "X-Emotrack-Code": code } });
+  if (!answer.ok) throw new Error((await answer.text()).trim());
+  const { token } = await answer.json();
+  sessionStorage.setItem(TOKEN + location.pathname, token);
+  return token;
+}
+
 // The address of a websocket of the server that the page came from.
 export function ownAddress(path) {
   return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;

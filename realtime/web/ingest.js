@@ -1,7 +1,7 @@
 // Lets this browser be the microphone and the camera of a session. Nothing is opened before somebody has agreed to
 // the notice and pressed the button; what was agreed to counts for one session.
 
-import { ownAddress, takeToken } from "./client.js";
+import { ownAddress, obtainToken } from "./client.js";
 import { confirmed } from "./confirm.js";
 import { showNotice } from "./notice.js";
 import { Sender } from "./sender.js";
@@ -12,7 +12,8 @@ const MAX_SIDE = 640;
 const MAX_RATE_HZ = 48000;
 const DONE = 4011;
 
-const token = takeToken();
+// `undefined` when the page's one-time code was refused: then the reason is shown instead.
+const token = await obtainToken().catch((error) => state("lost", error.message));
 let session = null;
 
 async function begin() {
@@ -157,7 +158,7 @@ async function offer() {
 
 if (token === null) {
   state("lost", "Open the whole address that emotrack printed: it ends in #token=…");
-} else {
+} else if (token !== undefined) {
   offer().catch((error) => {
     byId("notice-state").textContent = error.message;
     state("lost", "Not sending");

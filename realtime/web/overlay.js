@@ -1,6 +1,6 @@
 // A transparent page to lay over a picture: who expresses what, and nothing else.
 
-import { FeedClient, ownAddress, takeToken } from "./client.js";
+import { FeedClient, ownAddress, obtainToken } from "./client.js";
 import { setText } from "./dom.js";
 import { OverlayCard } from "./overlay_card.js";
 import { readOptions } from "./overlay_options.js";
@@ -11,7 +11,11 @@ const LOOK_MS = 1000;
 
 const byId = (id) => document.getElementById(id);
 const query = location.search;
-const token = takeToken();
+let refusal = "";
+const token = await obtainToken().catch((error) => {
+  refusal = error.message;
+  return null;
+});
 history.replaceState(null, "", location.pathname + query); // a reload keeps what the address asks for
 
 let hello = null;
@@ -84,5 +88,5 @@ const feed = new FeedClient(ownAddress("/v1/stream"), token, {
 document.documentElement.style.fontSize = `${options.size}px`;
 setInterval(draw, LOOK_MS); // what is old goes away, also when nothing comes
 if (trouble !== "") complain(trouble);
-else if (token === null) complain("The address has to end in #token=…, as the one that emotrack printed.");
+else if (token === null) complain(refusal || "The address has to end in #token=…, as the one that emotrack printed.");
 else feed.connect();

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from core.events import EmotionEstimate, Status, Transcript
+from realtime.feed.client import one_time_address
 from realtime.feed.sink import FeedSink
 from tests.e2e.browser import BROWSER
 
@@ -109,6 +110,24 @@ def test_markup_in_words_names_and_notices_is_shown_as_text_and_never_becomes_an
     assert page.texts("source") == [HOSTILE]
     assert not {"img", "b"} & set(page.tags)
     assert "owned" not in page.names
+
+
+def test_a_page_that_was_opened_with_a_one_time_code_is_live_and_still_so_after_a_reload(tab, conversation):
+    with closing(FeedSink(port=0)) as feed:
+        for seq, event in enumerate(conversation):
+            feed.write(event, seq)
+        page = one_time_address(feed.page_url)
+        tab.open(page)
+        tab.until("document.getElementById('connection').dataset.state === 'live'")
+        assert "code" not in tab.evaluate("location.href")
+        tab.call("Page.reload")
+        tab.until("performance.getEntriesByType('navigation')[0].type === 'reload'")
+        tab.until("document.getElementById('connection')?.dataset.state === 'live'")
+        tab.open(f"http://127.0.0.1:{feed.port}/style.css")
+        tab.open(page)
+        tab.until("document.getElementById('connection').dataset.state === 'lost'")
+        said = tab.evaluate("document.getElementById('connection').textContent")
+        assert said == "This address can be opened once, within a minute. Open it anew."
 
 
 def cut_off(feed):

@@ -12,14 +12,12 @@ import atheris
 
 with atheris.instrument_imports(include=["core", "realtime"]):
     from core.testing import FakeClock
-    from realtime.feed.auth import Channels
-    from realtime.feed.channel import Channel
+    from realtime.feed.auth import Authenticator, Tokens
+    from realtime.feed.channel import Channel, Channels
     from realtime.feed.client_session import ClientSession, FeedContext
     from realtime.feed.close_codes import MAX_REASON_BYTES, Refusal
     from realtime.feed.codec import read_client, write
     from realtime.feed.limits import Limits
-    from realtime.feed.throttle import WrongTokens
-    from realtime.feed.tokens import Tokens
 
 LIMITS = Limits()
 CLOCK = FakeClock()
@@ -45,8 +43,8 @@ def conversation(data: bytes) -> None:
     """One client's dialogue, a line per message."""
     channels = Channels()
     channels.add(Channel("main", LIMITS))
-    context = FeedContext(TOKENS, WrongTokens(1.0, 10, CLOCK), channels, LIMITS, CLOCK, None)
-    client = ClientSession(Connection(), context, "127.0.0.1", ingest_path=False)
+    context = FeedContext(Authenticator(TOKENS, CLOCK), channels, LIMITS, CLOCK, None)
+    client = ClientSession(Connection(), context, ingest_path=False)
     client.send_welcome()
     for text in data.decode("utf-8", "replace").splitlines()[:8]:
         survives(text)

@@ -8,10 +8,10 @@ import pytest
 
 from core.events import EmotionEstimate, Hello, Transcript
 from realtime.desktop.feed_link import FeedLink
+from realtime.feed.auth import Tokens
 from realtime.feed.client_messages import Mark, Mute
 from realtime.feed.resume import ReceivedEvent
 from realtime.feed.sink import FeedSink
-from realtime.feed.tokens import Tokens
 from realtime.runs.supervision import Announcement
 from tests.realtime.desktop.fake_engine import estimate, hello
 

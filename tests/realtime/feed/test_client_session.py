@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from core.errors import FeedError
 from core.events import PROTOCOL_VERSION, Status
 from core.testing import FakeClock
 from realtime.feed import auth
-from realtime.feed.auth import negotiate_version
+from realtime.feed.auth import CODE_VALID_S, MAX_CODES, Authenticator, Tokens, negotiate_version
+from realtime.feed.client import one_time_address
 from realtime.feed.client_messages import Identify, Ping
 from realtime.feed.close_codes import CloseCode
 from realtime.feed.codec import read_client, write
-from realtime.feed.tokens import Tokens
 from tests.realtime.feed.feedside import (
-    LIMITS,
     Target,
     asynchronous,
     connected,
@@ -26,6 +27,7 @@ from tests.realtime.feed.feedside import (
     serving,
     watching,
 )
+from tests.realtime.feed.test_http import fetch
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "feed.v1.0.jsonl"
 
@@ -132,22 +134,101 @@ def test_tokens_are_random_long_compared_in_full_and_told_apart(monkeypatch):
 
 
 @asynchronous
-async def test_after_too_many_wrong_tokens_an_address_has_to_wait():
-    clock = FakeClock()
-    async with serving(replace(LIMITS, failures=3), clock=clock) as feed:
-        for _ in range(3):
-            async with watching(feed, protocol="1.0") as client:
-                assert client.identified["type"] == "identified"
+async def test_a_right_token_always_passes_however_many_wrong_ones_come_from_the_same_address():
+    async with serving() as feed:
+        for number in range(60):
             async with connected(feed) as client:
-                await client.say(Identify("1.0", "wrong"))
+                await client.say(Identify("1.0", f"wrong {number}"))
                 assert await client.code() == CloseCode.AUTHENTICATION_FAILED
-        with pytest.raises(Exception, match="HTTP 429"):
-            async with connected(feed):
-                pass
-        clock.advance(1.1)
-        async with joined(feed):
-            pass
-        assert feed.counts().bad_tokens == 3
+            if number % 10 == 9:
+                async with joined(feed):
+                    pass
+        assert feed.counts().bad_tokens == 60
+
+
+# --- one-time codes ----------------------------------------------------------------------------------
+
+
+def test_a_code_is_exchanged_once_and_only_in_time():
+    clock, revoked = FakeClock(), []
+    authenticator = Authenticator(Tokens.drawn(), clock, revoked.append)
+    code = authenticator.issue_code(("view",))
+    token = authenticator.exchange_code(code)
+    assert authenticator.rights(token) == ("view",)
+    assert authenticator.rights(code) == ()  # it opens nothing itself
+    late = authenticator.issue_code(("view", "control"))
+    clock.advance(CODE_VALID_S + 0.1)
+    assert authenticator.exchange_code(late) is None
+    assert authenticator.exchange_code("") is None
+    assert authenticator.rights(token) == ("view",)
+    assert revoked == []
+
+
+def test_a_code_that_is_shown_again_takes_its_token_with_it():
+    revoked = []
+    authenticator = Authenticator(Tokens.drawn(), FakeClock(), revoked.append)
+    code, other = (authenticator.issue_code(("view",)) for _ in range(2))
+    stolen, honest = authenticator.exchange_code(code), authenticator.exchange_code(other)
+    assert authenticator.exchange_code(code) is None  # the browser for which it was made comes second
+    assert revoked == [stolen]
+    assert authenticator.rights(stolen) == ()
+    assert authenticator.rights(honest) == ("view",)
+    assert authenticator.exchange_code(code) is None
+
+
+def test_the_codes_that_are_remembered_are_bounded():
+    revoked = []
+    authenticator = Authenticator(Tokens.drawn(), FakeClock(), revoked.append)
+    first = authenticator.exchange_code(authenticator.issue_code(("view",)))
+    for _ in range(3 * MAX_CODES):
+        authenticator.issue_code(("view",))
+    assert len(authenticator._codes) == MAX_CODES
+    assert revoked == [first]
+
+
+@asynchronous
+async def test_who_has_stolen_a_code_is_put_out_when_the_browser_comes():
+    async with serving() as feed:
+        page = await asyncio.to_thread(one_time_address, feed.page("control"))
+        assert feed.tokens.control not in page
+        code = parse_qs(urlsplit(page).fragment)["code"][0]
+
+        async def exchange():
+            response, body = await asyncio.to_thread(fetch, feed, "/v1/token", **{"X-Emotrack-Code": code})
+            return response.status, json.loads(body)["token"] if response.status == 200 else body.decode()
+
+        status, stolen = await exchange()
+        assert status == 200
+        async with connected(feed) as thief:
+            await thief.say(Identify("1.0", stolen))
+            assert (await thief.hear())["rights"] == ["view", "control"]
+            status, sentence = await exchange()
+            assert (status, "once" in sentence) == (403, True)
+            assert await thief.code() == CloseCode.AUTHENTICATION_FAILED
+        async with connected(feed) as thief:
+            await thief.say(Identify("1.0", stolen))
+            assert await thief.code() == CloseCode.AUTHENTICATION_FAILED
+
+
+@asynchronous
+async def test_a_code_needs_a_token_and_gives_no_more_than_that():
+    async with serving() as feed:
+        for page in (f"http://127.0.0.1:{feed.port}/#token=wrong", f"http://127.0.0.1:{feed.port}/#token="):
+            with pytest.raises(FeedError):
+                await asyncio.to_thread(one_time_address, page)
+        response, _ = await asyncio.to_thread(fetch, feed, "/v1/code")
+        assert response.status == 401
+        assert feed.counts().bad_tokens == 1  # a token that is missing was not shown
+        code = (await asyncio.to_thread(one_time_address, feed.page_url)).partition("code=")[2]
+        _, body = await asyncio.to_thread(fetch, feed, "/v1/token", **{"X-Emotrack-Code": code})
+        async with connected(feed) as client:
+            await client.say(Identify("1.0", json.loads(body)["token"]))
+            assert (await client.hear())["rights"] == ["view"]
+
+
+def test_a_feed_that_is_not_there_gives_no_code():
+    with pytest.raises(FeedError, match="cannot be reached"):
+        one_time_address("http://127.0.0.1:9/#token=x")
 
 
 # --- old clients, new servers ------------------------------------------------------------------------

@@ -13,11 +13,10 @@ from realtime.feed.channel import Channel
 from realtime.feed.client_messages import Resume, Subscription
 from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.history import MAX_ROLLING, History
-from realtime.feed.limits import Limits
+from realtime.feed.limits import Limits, RateLimiter
 from realtime.feed.message import Message, framed
 from realtime.feed.outbox import SendQueue
 from realtime.feed.subscription_filter import SubscriptionFilter
-from realtime.feed.throttle import MAX_ADDRESSES, RateLimiter, WrongTokens
 from realtime.feed.viewer import Viewer
 
 
@@ -366,18 +365,3 @@ def test_a_bucket_allows_a_burst_and_then_its_rate():
     assert sum(bucket.take(0.0) for _ in range(10)) == 5
     assert sum(bucket.take(10.0) for _ in range(10)) == 5
     assert sum(bucket.take(10.0 + n / 10) for n in range(1, 101)) == 20
-
-
-def test_wrong_tokens_are_counted_by_address_in_bounded_memory():
-    clock = FakeClock()
-    failures = WrongTokens(1.0, 3, clock)
-    for _ in range(3):
-        assert not failures.blocked("a")
-        failures.note("a")
-    assert failures.blocked("a")
-    assert not failures.blocked("b")
-    clock.advance(1.0)
-    assert not failures.blocked("a")
-    for number in range(3 * MAX_ADDRESSES):
-        failures.note(str(number))
-    assert len(failures._buckets) == MAX_ADDRESSES

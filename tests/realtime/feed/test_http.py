@@ -14,17 +14,16 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from websockets.asyncio.client import connect
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidMessage, InvalidStatus
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 
 from core.errors import FeedError
 from realtime.config import FeedConfig
+from realtime.feed.auth import Authenticator, Tokens
 from realtime.feed.client_messages import Identify
 from realtime.feed.endpoint import Endpoint, Tls
 from realtime.feed.http import FeedStatus, HttpHandler
 from realtime.feed.server import Feed
 from realtime.feed.sink import FeedSink, tls_of
-from realtime.feed.throttle import WrongTokens
-from realtime.feed.tokens import Tokens
 from tests.realtime.feed.feedside import LIMITS, asynchronous, connected, joined, publish_all, serving, until
 
 UPGRADE = {
@@ -222,6 +221,13 @@ def tls():
     return Tls(both, both, ("localhost",))
 
 
+class Refusing:
+    """A connection that answers."""
+
+    def respond(self, status, text):
+        return Response(int(status), text, Headers())
+
+
 @asynchronous
 async def test_with_a_certificate_any_address_is_served_and_spoken_to_by_tls_only(tls, conversation):
     trusted = ssl.create_default_context(cafile=tls.certificate)
@@ -242,21 +248,21 @@ async def test_with_a_certificate_any_address_is_served_and_spoken_to_by_tls_onl
             await connect(feed.url.replace("wss", "ws"), proxy=None)
 
 
-def test_away_from_loopback_the_counters_need_a_token_and_guessing_is_limited(tls):
+def test_away_from_loopback_the_counters_need_a_token_and_wrong_ones_lock_nobody_out(tls):
     tokens, endpoint = Tokens.drawn(), Endpoint("192.0.2.7", 443, tls)
-    failures = WrongTokens(1.0, 3, lambda: 0.0)
-    http = HttpHandler(
-        endpoint, tokens, failures, FeedStatus(lambda: False, lambda: True, lambda: b"counters", None, True)
-    )
+    auth = Authenticator(tokens, lambda: 0.0)
+    http = HttpHandler(endpoint, auth, FeedStatus(lambda: False, lambda: True, lambda: b"n", None, True))
 
     def status(authorization=None):
         headers = {"Host": "localhost", **({"Authorization": authorization} if authorization else {})}
-        refusal = http._refusal(Request("/metrics", Headers(headers)), "198.51.100.1")
-        return 200 if refusal is None else int(refusal[0])
+        return http.respond(Refusing(), Request("/metrics", Headers(headers))).status_code
 
     assert status(f"Bearer {tokens.view}") == 200
-    assert [status(), status("Bearer wrong"), status(f"Basic {tokens.view}")] == [401] * 3
-    assert status(f"Bearer {tokens.view}") == 401  # three wrong ones: this address has to wait
+    assert [status(), status(f"Basic {tokens.view}")] == [401] * 2
+    assert auth.wrong_tokens == 0  # none was shown
+    assert [status("Bearer wrong") for _ in range(1000)] == [401] * 1000
+    assert auth.wrong_tokens == 1000
+    assert status(f"Bearer {tokens.view}") == 200  # whatever others have shown
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from realtime.feed.pages import WEB, pages
+from realtime.feed.http import WEB, pages
 
 PAGES = {"/": "app.js", "/ingest": "ingest.js", "/overlay": "overlay.js"}
 

@@ -10,9 +10,9 @@ import pytest
 
 from core.errors import FeedError
 from realtime.config import FeedConfig
+from realtime.feed.auth import Tokens
 from realtime.feed.sink import FeedSink, tokens_of
 from realtime.feed.token_file import token_of
-from realtime.feed.tokens import Tokens
 from tests.realtime.feed.feedside import asynchronous, joined, watching
 
 TOKEN = "a-token_of-my-own-0123456789-abcdefghij"
