@@ -172,6 +172,8 @@ class EmotionEstimate:
         revision: 0, 1, ... per id.
         final: True once per utterance, last; a final estimate never changes.
         stages: when each stage had done its part.
+        history_s: modality -> seconds of earlier speech that the person is compared with; empty where the
+            checkpoint compares nobody with their history.
     """
 
     id: str
@@ -192,6 +194,7 @@ class EmotionEstimate:
     revision: int
     final: bool
     stages: Stages
+    history_s: dict[str, float] = field(default_factory=dict)
     type: Literal["estimate"] = "estimate"
 
 

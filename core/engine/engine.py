@@ -49,6 +49,7 @@ from core.inputs import (
 )
 from core.policy import Policy, settled
 from core.spec import ModelSpec
+from core.stages.baseline import BaselineConfig, Baselines
 from core.stages.vad import VadNetwork
 from core.work import Work, WorkResult
 
@@ -96,6 +97,7 @@ class Engine:
             load=LoadShedder(
                 config.load, _load_steps(streams, config, scheduler.policy, smaller_whisper=smaller_whisper)
             ),
+            baselines=Baselines(BaselineConfig.of(options)),
         )
         self._network = network
         self._schedule_hop()

@@ -82,7 +82,9 @@ def _request_final(state: EngineState, record: UtteranceRecord) -> list[Event]:
     t1_s = record.t1_s(state.now_s)
     window = cut(record.person, record.t0_s, t1_s, token_runs(record.person, [record], state.faces))
     reasons = missing(state, record.person, window.modalities, record)
-    request = EstimateRequest(window, record, True, reasons)
+    compared, history_s = state.baselines.apply(window)
+    state.baselines.push(record.person, record.audio)  # from the next utterance on it is history itself
+    request = EstimateRequest(compared, record, True, reasons, history_s)
     if not window.tokens:  # every encoder failed: there is nothing to estimate from
         return abstain(state, request)
     _request(state, (request,))
@@ -128,7 +130,9 @@ def _rolling_request(state: EngineState, person: str, now_s: float) -> EstimateR
     if not window.tokens:
         return None
     record = current[-1] if current else None
-    return EstimateRequest(window, record, False, missing(state, person, window.modalities, record))
+    compared, history_s = state.baselines.apply(window)
+    reasons = missing(state, person, window.modalities, record)
+    return EstimateRequest(compared, record, False, reasons, history_s)
 
 
 def _reconsider_speakers(state: EngineState) -> list[Event]:
@@ -152,6 +156,8 @@ def _persons_left(state: EngineState) -> list[Event]:
 def person_left(state: EngineState, person: str, t_s: float) -> Status:
     """A person is out of view: what is seen of them later stands alone."""
     state.estimator.smoother.reset(person)
+    if all(branch.info.person != person for branch in state.speech.values()):
+        state.baselines.forget(person)  # else the microphone still says who it is
     return Status(t_s, "person_left", "info", f"{person} is out of view", person=person)
 
 

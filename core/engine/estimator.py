@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,12 +26,14 @@ class EstimateRequest:
         utterance: the utterance it belongs to, None while the person does not speak.
         final: whether the answer is the utterance's final estimate.
         missing: modality -> why it is absent.
+        history_s: modality -> seconds of the person's earlier expression that its baseline rests on.
     """
 
     window: Window
     utterance: UtteranceRecord | None
     final: bool
     missing: dict[str, str]
+    history_s: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -94,6 +97,7 @@ class Estimator:
             revision=revision,
             final=request.final,
             stages=_stages(request, now_s),
+            history_s=dict(request.history_s),
         )
 
     def _identity(self, person: str, utterance: UtteranceRecord | None) -> tuple[str, int]:

@@ -15,6 +15,7 @@ from core.engine.timeline import Timeline
 from core.engine.utterance import UtteranceRecord
 from core.engine.vision import VisionBranch
 from core.engine.windows import FaceTokens
+from core.stages.baseline import Baselines
 from core.stages.transcript import TranscriptAssembler
 
 
@@ -37,6 +38,7 @@ class EngineState:
         requests: what each outstanding fusion order is about.
         rolling: the newest fusion order for rolling estimates that was not answered yet.
         load: what is computed at present.
+        baselines: how each person usually sounds.
         devices: which streams are lost, and how their clocks run.
         faults: which faults were said lately.
     """
@@ -49,6 +51,7 @@ class EngineState:
     estimator: Estimator
     faces: FaceTokens
     load: LoadShedder
+    baselines: Baselines
     devices: Devices = field(default_factory=Devices)
     faults: RateLimiter = field(default_factory=RateLimiter)
     rolling: int | None = None

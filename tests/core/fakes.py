@@ -68,7 +68,8 @@ def spec(**changes) -> ModelSpec:
         m: EncoderSpec(kind="fake", weight=None, weight_sha256=None, width=WIDTHS[m], max_tokens=64)
         for m in MODALITIES
     }
-    options = {"block_s": 0.5, "context_s": 1.5}
+    baseline = {"baseline_shrinkage_s": 5.0, "baseline_horizon_s": 600.0}
+    options = {"block_s": 0.5, "context_s": 1.5, **baseline}
     encoders["audio"] = encoders["audio"].model_copy(update={"options": options})
     values = {
         "name": "fake",
