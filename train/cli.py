@@ -103,6 +103,13 @@ def evaluate(
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Also with noise, word errors and lost faces.")
     ] = False,
+    modalities: Annotated[
+        str,
+        typer.Option(help="What is judged, such as audio or text,visual; with audio, only sound is read."),
+    ] = "text,audio,visual",
+    history: Annotated[
+        str, typer.Option(help="Clips of the same person heard before each example: none, a number, or all.")
+    ] = "none",
     html: Annotated[
         Path | None, typer.Option(help="Also write a page with pictures.", dir_okay=False)
     ] = None,
@@ -125,6 +132,8 @@ def evaluate(
 
     from core.weights import fetch
     from train.corpora.registry import ReadOptions, split_rule_of
+    from train.encoding.corpus import modalities_of
+    from train.encoding.history import history_of
     from train.evaluation.evaluate import evaluate_corpus
 
     work = _recording_work(
@@ -150,6 +159,8 @@ def evaluate(
         ),
         recordings=work,
         robustness=robustness,
+        modalities=modalities_of(modalities),
+        history=history_of(history),
         quiet=json_,
     )
     if not json_:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 import torch
@@ -26,6 +27,9 @@ from torchmetrics.functional.classification import binary_calibration_error
 
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
+
+SURE: Final = 0.9
+"""A label with at least this probability is taken for a fact by whoever reads it."""
 
 
 def presence(targets: Floats) -> Bools:
@@ -64,13 +68,24 @@ def figures(
         macro_f1, micro_f1, weighted_f1 (by support), samples_f1, binary_weighted_f1 (mean over labels of the
         F1 of presence and absence, weighted by their support: COGMEN's protocol), jaccard (per example),
         hamming, map and auroc (means over labels that occur), accuracy and uar (most probable known label
-        against the answer), ece (15 bins, mean over labels), brier (against the targets themselves).
+        against the answer), ece (15 bins, mean over labels), brier (against the targets themselves), n_at_90
+        (how often a label was given .9 or more) and precision_at_90 (how often that was right; absent where
+        it never was).
     """
     truth, predicted = presence(targets) & known, (probabilities >= thresholds) & known
     return headlines(probabilities, targets, known, thresholds, answers) | {
         **_further_decisions(truth, predicted, known),
         **({"auroc": area} if (area := mean_area(probabilities, truth, known)) is not None else {}),
+        **sure_statements(probabilities, truth, known),
     }
+
+
+def sure_statements(probabilities: Floats, truth: Bools, known: Bools) -> dict[str, float]:
+    """`n_at_90` and `precision_at_90`; see `figures`. All (N, C)."""
+    sure = (probabilities >= SURE) & known
+    count = int(sure.sum())
+    right = {"precision_at_90": float((truth & sure).sum() / count)} if count else {}
+    return {**right, "n_at_90": float(count)}
 
 
 def headlines(

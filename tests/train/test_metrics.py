@@ -111,3 +111,24 @@ def test_accuracy_follows_the_corpus_own_answers():
     got = figures(p, targets, np.ones((4, 2), bool), HALF[:2], np.array([0, 1, undecided, contempt]))
     assert got["accuracy"] == pytest.approx(2 / 3), "a label that is not ours is always an error"
     assert got["uar"] == pytest.approx(1.0)
+
+
+def test_sure_statements_are_counted_and_judged():
+    p = np.array([[0.95, 0.92, 0.1], [0.9, 0.2, 0.99], [0.5, 0.89, 0.95]], np.float32)
+    truth = np.array([[1, 0, 0], [1, 0, 1], [0, 1, 0]], np.float32)
+    known = np.ones((3, 3), np.bool_)
+    known[2, 2] = False
+    found = figures(p, truth, known, np.full(3, 0.5))
+    assert found["n_at_90"] == 4
+    assert found["precision_at_90"] == pytest.approx(3 / 4)
+
+
+def test_nothing_sure_has_no_precision():
+    found = figures(
+        np.full((2, 2), 0.6, np.float32),
+        np.eye(2, dtype=np.float32),
+        np.ones((2, 2), np.bool_),
+        np.full(2, 0.5),
+    )
+    assert found["n_at_90"] == 0
+    assert "precision_at_90" not in found

@@ -69,6 +69,21 @@ CORPORA: Final[dict[str, Corpus]] = {
     ),
     "ravdess": Corpus("train.corpora.ravdess", "ravdess_speech", "clips", "CC BY-NC-SA 4.0"),
     "emodb": Corpus("train.corpora.emodb", "emodb", "clips", "free for research"),
+    "nemo": Corpus(
+        "train.corpora.tabled_speech", "speech/nemo", "clips", "CC BY-NC-SA 4.0", reader="read_nemo"
+    ),
+    "turev": Corpus(
+        "train.corpora.tabled_speech", "speech/turev", "clips", "CC BY-NC-ND 4.0", reader="read_turev"
+    ),
+    "tess": Corpus(
+        "train.corpora.tabled_speech", "speech/tess", "clips", "CC BY-NC-ND 4.0", reader="read_tess"
+    ),
+    "korean": Corpus(
+        "train.corpora.tabled_speech", "speech/korean", "clips", "CC BY-NC-SA", reader="read_korean"
+    ),
+    "indian": Corpus(
+        "train.corpora.tabled_speech", "speech/indian", "clips", "CC BY-NC-SA 4.0", reader="read_indian"
+    ),
     "mosei": Corpus("train.corpora.mosei", "mosei", "features", _SDK),
     "mosei_pickle": Corpus("train.corpora.mosei_pickle", "mosei", "features", _SDK, timing="ordered"),
     "elderreact_covarep": Corpus("train.corpora.elderreact_covarep", "elderreact", "features", _ELDERREACT),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from core.errors import ConfigError, SourceError, SpecMismatch
-from core.labels import MODALITIES
+from core.labels import MODALITIES, Modality
 from core.models.embeddings import is_raw
 from core.spec import ModelSpec, read_spec
 from train.corpora.base import Example
@@ -18,6 +18,7 @@ from train.corpora.recordings import RecordingExample
 from train.corpora.registry import corpus
 from train.data.token_set import TokenSet
 from train.encoding.features import Locate, encode_examples, encoder_for
+from train.encoding.sound_only import encode_sound
 from train.encoding.voice_tokens import add_voice_tokens
 from train.raw.corpus import raw_set
 from train.recordings.cutting import Recipe, Runner
@@ -71,6 +72,7 @@ class EncodingContext:
         checkpoint: folder of a whole checkpoint with these encoders; asked for recordings only.
         views: looks at each training face.
         recordings: how they are worked off.
+        modalities: of the tokens that are wanted; with audio alone, only the sound of recordings is read.
     """
 
     encoders: Path
@@ -79,6 +81,22 @@ class EncodingContext:
     checkpoint: Callable[[], Path]
     views: int = 3
     recordings: RecordingWork = field(default_factory=RecordingWork)
+    modalities: tuple[Modality, ...] = MODALITIES
+
+
+def modalities_of(text: str) -> tuple[Modality, ...]:
+    """What somebody wrote, separated by commas, in the canonical order.
+
+    Raises:
+        ConfigError: one of them is none.
+    """
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in MODALITIES:
+            raise ConfigError(
+                f"{name!r} is no modality.", where="--modalities", fix=f"Known: {', '.join(MODALITIES)}."
+            )
+    return tuple(m for m in MODALITIES if m in names)
 
 
 def tokens_of(
@@ -97,8 +115,19 @@ def tokens_of(
 
     Raises:
         SourceError: recordings are missing or damaged, or nothing of the examples is left.
-        ConfigError: recordings need the stages of the live loop, and nobody handed them in.
+        ConfigError: recordings need the stages of the live loop, and nobody handed them in; or the corpus has
+            none of the modalities.
     """
+    found, notes = _everything_of(name, examples, context, quiet=quiet)
+    kept = {m: rows for m, rows in found.tokens.items() if m in context.modalities}
+    if not kept:
+        raise ConfigError(f"{name} has no {' and no '.join(context.modalities)}.", where="--modalities")
+    return replace(found, tokens=kept), notes
+
+
+def _everything_of(
+    name: str, examples: Sequence[Example], context: EncodingContext, *, quiet: bool
+) -> tuple[TokenSet, list[str]]:
     known = corpus(name)
     if known.form != "features" and takes_raw_input(context.encoders):
         live = context.recordings.live
@@ -123,7 +152,12 @@ def takes_raw_input(folder: Path) -> bool:
     return (folder / "spec.json").is_file() and is_raw(read_spec(folder).encoders)
 
 
-def check_fit(spec: ModelSpec, name: str, tokens: TokenSet | None = None) -> None:
+def check_fit(
+    spec: ModelSpec,
+    name: str,
+    tokens: TokenSet | None = None,
+    modalities: Sequence[Modality] = MODALITIES,
+) -> None:
     """Make sure that a checkpoint understands the tokens of a corpus, also before they are computed.
 
     Raises:
@@ -139,7 +173,7 @@ def check_fit(spec: ModelSpec, name: str, tokens: TokenSet | None = None) -> Non
         ]
         what = f"takes no {' and no '.join(wrong)} tokens as {name} has them: its authors computed them."
     else:
-        needed = [known.modality] if known.modality else list(MODALITIES)
+        needed = [known.modality] if known.modality else list(modalities)
         wrong = [m for m in needed if m and spec.encoders[m].kind.startswith((FEATURES, NO_ENCODER))]
         what = f"has no encoder for {' and '.join(wrong)}: it was trained on features of a corpus' authors."
     if wrong:
@@ -151,6 +185,11 @@ def _recorded(
     name: str, examples: Sequence[RecordingExample], context: EncodingContext, *, quiet: bool
 ) -> tuple[TokenSet, list[str]]:
     work = context.recordings
+    if context.modalities == ("audio",):
+        opened = None if work.live is None else work.live.open_recording
+        return encode_sound(
+            name, examples, context.encoders, context.cache, context.locate, opened, quiet=quiet
+        ), []
     if work.live is None:
         raise ConfigError(
             f"{name} holds recordings, and they go through the stages of the live loop, which are not here.",

@@ -9,9 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from core.errors import ConfigError
+from core.labels import MODALITIES, Modality
 from train.corpora.registry import ReadOptions
 from train.encoding.corpus import EncodingContext, RecordingWork
 from train.encoding.features import Locate
+from train.encoding.history import History
 from train.evaluation.branches import FUSION
 from train.evaluation.judge_checkpoint import AUTO, Figures, Report, evaluate
 from train.evaluation.prepared_split import prepare_split
@@ -35,6 +38,8 @@ def evaluate_corpus(
     reading: ReadOptions = _AS_USUAL,
     recordings: RecordingWork = _HERE,
     robustness: bool = False,
+    modalities: tuple[Modality, ...] = MODALITIES,
+    history: History = "none",
     quiet: bool = True,
 ) -> Report:
     """Read a corpus, encode it with the checkpoint's encoders, and judge every branch on it.
@@ -50,15 +55,24 @@ def evaluate_corpus(
         reading: how the corpus is read; its label space is the checkpoint's.
         recordings: how recordings are worked off, for a corpus that has some.
         robustness: also under noise, word errors and lost faces, see `train.evaluation.robustness`.
+        modalities: what is judged; nothing else is computed where the sound alone is asked for.
+        history: clips of the same person that the baseline has heard before each example.
         quiet: no progress bars.
 
     Raises:
-        ConfigError: the corpus has no such branch, or the checkpoint no such operating point.
+        ConfigError: the corpus has no such branch or modality, the checkpoint no such operating point, or
+            worse conditions were asked for with history.
         SourceError: the folder has no example of that split, or recordings cannot be read.
         SpecMismatch: the checkpoint has no encoder for what the corpus holds.
     """
-    context = EncodingContext(checkpoint, cache, locate, lambda: checkpoint, recordings=recordings)
-    prepared = prepare_split(checkpoint, name, data, split, context, reading=reading, quiet=quiet)
+    if robustness and history != "none":
+        raise ConfigError("Worse conditions are measured without history.", fix="Leave one of the two away.")
+    context = EncodingContext(
+        checkpoint, cache, locate, lambda: checkpoint, recordings=recordings, modalities=modalities
+    )
+    prepared = prepare_split(
+        checkpoint, name, data, split, context, reading=reading, history=history, quiet=quiet
+    )
     report = evaluate(
         checkpoint,
         prepared.spec,

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from core.errors import SourceError
 from core.spec import ModelSpec, read_spec
+from core.stages.baseline import BaselineConfig
 from train.corpora.base import Example, FaceExample
 from train.corpora.label_space import LabelSpace
 from train.corpora.registry import ReadOptions, read_corpus, split_note
 from train.data.token_set import TokenSet
 from train.encoding.corpus import EncodingContext, check_fit, tokens_of
+from train.encoding.history import History, with_history
 from train.metrics import single_answers
 
 _AS_USUAL: Final = ReadOptions()
@@ -53,11 +55,12 @@ def prepare_split(
     context: EncodingContext,
     *,
     reading: ReadOptions = _AS_USUAL,
+    history: History = "none",
     quiet: bool = True,
 ) -> PreparedSplit:
     """Read and encode one part of a corpus; arguments and errors as for `evaluate_corpus`."""
     spec = read_spec(checkpoint)
-    check_fit(spec, name)
+    check_fit(spec, name, modalities=context.modalities)
     reading = replace(reading, space=LabelSpace(spec.labels), whole=reading.whole or split == "all")
     everything = read_corpus(name, data, reading)
     examples = [e for e in everything if split in ("all", e.split)]
@@ -66,10 +69,16 @@ def prepare_split(
             f"holds no example of the split {split!r} of {name}.", where=str(data), fix="Try --split all."
         )
     tokens, notes = tokens_of(name, examples, context, quiet=quiet)
-    check_fit(spec, name, tokens)
+    check_fit(spec, name, tokens, context.modalities)
+    tokens = with_history(tokens, baseline_of(spec), history)
     said = split_note(name, everything, reading) if split != "all" else ""
     answers = official_answers(examples, tokens, spec.labels)
     return PreparedSplit(checkpoint, spec, examples, tokens, answers, (*([said] if said else []), *notes))
+
+
+def baseline_of(spec: ModelSpec) -> BaselineConfig | None:
+    """How a checkpoint compares a person with their history; None where it does not."""
+    return BaselineConfig.of(spec.encoders["audio"].options)
 
 
 def official_answers(
