@@ -28,17 +28,53 @@ CLIPPED_DBFS: Final = -0.1
 _SLOW_HZ: Final = 5.0
 
 _DOCS: Final = "docs/live-sources.md"
-_FIXES: Final = {
-    "unplugged": "Plug one in, or choose another one by its name.",
-    "no_data": "Unplug it and plug it in again; close other programs that use it.",
-    "all_zero": "Unmute it, and allow this program to use it in the system's privacy settings.",
-    "frozen": "Unplug it and plug it in again.",
-    "dark": "Uncover the camera, open its shutter, or switch on a light.",
-    "permission": "Allow this program to use it in the system's privacy settings (on Linux: join its group).",
-    "busy": "Close the program that uses it.",
-    "unreachable": "Start the sound server, or look whether the address is right and the camera is on.",
-    "starting": "It does not open in time: unplug it and plug it in again.",
+_PRIVACY: Final = "Allow this program to use it in the system's privacy settings"
+_SOUND_SERVER: Final = "Start the sound server (PulseAudio or PipeWire)."
+_REPLUG: Final = "Unplug it and plug it in again"
+_FIXES: Final[dict[str, dict[str, str]]] = {
+    "microphone": {
+        "unplugged": "Plug one in, or choose another one.",
+        "no_data": f"{_REPLUG}; close other programs that use it.",
+        "all_zero": f"Unmute it. {_PRIVACY}.",
+        "permission": f"{_PRIVACY} (on Linux: join its group).",
+        "busy": "Close the program that uses it.",
+        "unreachable": _SOUND_SERVER,
+        "starting": f"It does not open in time. {_REPLUG}.",
+        "failed": f"{_REPLUG}.",
+    },
+    "loopback": {
+        "unplugged": "Connect a loudspeaker or headphones, or choose another one.",
+        "no_data": "Restart the sound server, or choose another loudspeaker.",
+        "permission": f"{_PRIVACY}.",
+        "busy": "Close the program that uses the loudspeaker alone.",
+        "unreachable": _SOUND_SERVER,
+        "starting": "It does not open in time. Restart the sound server.",
+        "failed": "Restart the sound server, or choose another loudspeaker.",
+    },
+    "camera": {
+        "unplugged": "Plug one in, or choose another one.",
+        "no_data": f"{_REPLUG}; close other programs that use it.",
+        "frozen": f"{_REPLUG}.",
+        "dark": "Uncover the camera, open its shutter, or switch on a light.",
+        "permission": f"{_PRIVACY} (on Linux: join its group; of a network camera: give user and password).",
+        "busy": "Close the program that uses it.",
+        "unreachable": "Look whether the address is right and the camera is on.",
+        "starting": f"It does not open in time. {_REPLUG}.",
+        "failed": f"{_REPLUG}.",
+    },
+    "screen": {
+        "unplugged": "Connect a screen, or choose another one.",
+        "no_data": "Log in to the desktop again.",
+        "frozen": "Log in to the desktop again.",
+        "dark": "Switch the screen on, or choose another one.",
+        "permission": f"{_PRIVACY} (screen recording).",
+        "unreachable": "Log in to an X11 session: Wayland gives no pictures of the screen to programs.",
+        "starting": "It does not open in time. Log in to the desktop again.",
+        "failed": "Log in to the desktop again.",
+    },
 }
+"""Kind of device -> reason why it cannot be used (`device_items.REASONS`) -> what to do about it."""
+
 _NAMES: Final = {ME: "microphone", THEM: "loopback", CAMERA: "camera", SCREEN: "screen"}
 
 
@@ -132,12 +168,7 @@ def judge(result: DeviceTestResult) -> Check:
     details = _details(result)
     if not result.present:
         message = result.message or f"{name}: nothing came."
-        fix = (
-            _virtual_fix()
-            if name == "loopback" and result.reason == "unplugged"
-            else _FIXES.get(result.reason, "")
-        )
-        return Check(name, "failed", message, fix, details)
+        return Check(name, "failed", message, _fix(name, result.reason), details)
     device = result.message.partition(": ")[0]
     if result.kind == "video":
         return _judge_pictures(name, device, result, details)
@@ -215,10 +246,11 @@ def _level(dbfs: float) -> str:
     return f"{dbfs:.0f} dBFS" if math.isfinite(dbfs) else "digital silence"
 
 
-def _virtual_fix() -> str:
-    if sys.platform == "darwin":
+def _fix(name: str, reason: str) -> str:
+    """What to do about a device that cannot be used; "" where nothing helps but waiting."""
+    if sys.platform == "darwin" and (name, reason) == ("loopback", "unplugged"):
         return f"Install BlackHole and send the call's sound to it; see {_DOCS}."
-    return "Connect a loudspeaker or headphones, or choose one by its name from the list above."
+    return _FIXES.get(name, {}).get(reason, "")
 
 
 def problems(checks: Iterable[Check]) -> list[Check]:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 app = typer.Typer(add_completion=False, help="Check devices, models and back ends.")
 
@@ -43,6 +44,11 @@ def doctor(
     raise typer.Exit(diagnosis.exit_code)
 
 
+def _plain(words: str) -> Text:
+    """Words of a device or a driver as they are: no mark-up, and nothing that would steer the terminal."""
+    return Text("".join(character for character in words if character.isprintable()))
+
+
 def _show(diagnosis: object) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -56,7 +62,8 @@ def _show(diagnosis: object) -> None:
         for heading in ("device", "choose it by", "name", ""):
             table.add_column(heading)
         for device in diagnosis.devices:
-            table.add_row(device.kind, device.id, device.name, "default" if device.is_default else "")
+            default = "default" if device.is_default else ""
+            table.add_row(device.kind, _plain(device.id), _plain(device.name), default)
         console.print(table)
     else:
         console.print("No device was found.")
@@ -65,9 +72,9 @@ def _show(diagnosis: object) -> None:
     for check in diagnosis.checks:
         mark = f"[{colours[check.outcome]}]{check.outcome:7}[/]"
         console.print(f"{mark} {check.name:10} ", end="")
-        console.print(check.finding, markup=False, soft_wrap=True)
+        console.print(_plain(check.finding), soft_wrap=True)
         if check.fix:
-            console.print(f"        {'':10} → {check.fix}", markup=False, soft_wrap=True)
+            console.print(_plain(f"        {'':10} → {check.fix}"), soft_wrap=True)
     failed = len(problems(diagnosis.checks))
     console.print()
     console.print(

@@ -12,9 +12,11 @@ import pytest
 
 from core.inputs import DeviceState
 from realtime import doctor
+from realtime.cli import doctor_command
 from realtime.doctor import Check, Diagnosis, judge
 from realtime.sources.device_items import REASONS
 from realtime.sources.device_test import DeviceTestResult
+from realtime.sources.devices import Device
 from tests import command
 from tests.realtime.pulse import PulseDaemon
 from tests.realtime.sources.cameras import CameraServer, mjpeg
@@ -73,16 +75,43 @@ def test_a_machine_with_devices_is_well_and_its_levels_are_told(tmp_path: Path) 
     assert done.returncode == report["exit_code"] == (0 if checks["models"]["outcome"] == "ok" else 6)
 
 
-@pytest.mark.parametrize("reason", sorted(set(REASONS) - {"overflow", "suspended", "changed", "failed"}))
-def test_every_reason_for_a_missing_device_has_advice(reason: str) -> None:
-    result = DeviceTestResult("camera", "video")
-    result.take(
-        DeviceState("camera", 0.0, present=False, reason=reason, message=f"camera: {REASONS[reason]}.")
-    )
-    check = judge(result)
-    assert (check.outcome, check.name) == ("failed", "camera")
+DEVICES = {"me": "microphone", "them": "loopback", "camera": "camera", "screen": "screen"}
+PASSING = {"overflow", "suspended", "changed"}
+"""Reasons that pass by themselves."""
+OF_PICTURES, OF_SOUND = {"frozen", "dark"}, {"all_zero"}
+
+
+def missing(stream: str, reason: str) -> Check:
+    result = DeviceTestResult(stream, "audio" if stream in {"me", "them"} else "video")
+    message = f"{DEVICES[stream]}: {REASONS[reason]}."
+    result.take(DeviceState(stream, 0.0, present=False, reason=reason, message=message))
+    return judge(result)
+
+
+@pytest.mark.parametrize("stream", DEVICES)
+@pytest.mark.parametrize("reason", sorted(set(REASONS) - PASSING))
+def test_every_reason_for_a_missing_device_has_advice_that_suits_the_device(stream: str, reason: str) -> None:
+    check = missing(stream, reason)
+    assert (check.outcome, check.name) == ("failed", DEVICES[stream])
     assert REASONS[reason] in check.finding
+    possible = {"me": OF_SOUND, "them": set(), "camera": OF_PICTURES, "screen": OF_PICTURES}[stream]
+    if (stream, reason) == ("screen", "busy") or reason in (OF_PICTURES | OF_SOUND) - possible:
+        return  # such a device has no such fault
     assert check.fix
+    foreign = {
+        "me": ("camera", "address", "loudspeaker", "screen"),
+        "them": ("camera", "address", "microphone", "screen", "plug it in"),
+        "camera": ("sound server", "loudspeaker", "microphone", "X11"),
+        "screen": ("sound server", "loudspeaker", "microphone", "camera", "plug it in"),
+    }[stream]
+    assert not [word for word in foreign if word in check.fix.lower()]
+
+
+def test_a_sound_server_that_does_not_answer_is_to_be_started_and_no_camera_is_asked_for() -> None:
+    advice = "Start the sound server (PulseAudio or PipeWire)."
+    assert missing("them", "unreachable").fix == missing("me", "unreachable").fix == advice
+    assert missing("camera", "unreachable").fix == "Look whether the address is right and the camera is on."
+    assert missing("screen", "unreachable").fix.startswith("Log in to an X11 session")
 
 
 @pytest.mark.parametrize(
@@ -146,3 +175,17 @@ def test_without_portaudio_the_camera_is_still_tried(monkeypatch: pytest.MonkeyP
         ("camera", "failed"),
     ]
     assert checks[0].fix == "apt install libportaudio2"
+
+
+def test_names_of_devices_are_shown_as_they_are_and_steer_no_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    device = Device("microphone", "0", "Jabra [/bold] \x1b[2J\x1b]0;title\x07", True)
+    check = Check("microphone", "failed", "Jabra [/red] \x1b[31m: it is gone.", "Plug \x1b[8m it in.")
+    doctor_command._show(Diagnosis((device,), (check,)))
+    out = capsys.readouterr().out
+    assert "Jabra [/bold] [2J]0;title" in out
+    assert "Jabra [/red] [31m: it is gone." in out
+    assert "\x1b" not in out
+    assert "\x07" not in out

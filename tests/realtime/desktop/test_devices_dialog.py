@@ -27,7 +27,7 @@ from tests.realtime.sources.cameras import CameraServer, mjpeg
 Until = Callable[..., None]
 Open = Callable[..., DevicesDialog]
 
-FIX = "Plug one in, or choose another one by its name."
+FIX = "Plug one in, or choose another one."
 
 
 @pytest.fixture
