@@ -35,7 +35,7 @@ class Actions(QObject):
         self.show = self._action("Show the &window", "")
         self.dashboard = self._action("Open the &dashboard", "Ctrl+D")
         self.settings = self._action("Devices and settin&gs…", "Ctrl+,")
-        self.withdraw = self._action("With&draw consent and delete…", "")
+        self.withdraw = self._action("W&ithdraw consent and delete…", "")
         self.quit = self._action("&Quit", "Ctrl+Q")
         self.apply_theme()
 

@@ -132,7 +132,7 @@ class ConsentDialog(QDialog):
         inner.addWidget(self._card())
         inner.addWidget(self._record)
         form = QFormLayout()
-        form.addRow("Your na&me:", self.name)
+        form.addRow("&Your name:", self.name)
         inner.addLayout(form)
         inner.addWidget(self.others)
         inner.addStretch(1)

@@ -142,7 +142,7 @@ class DevicesPage(QWidget):
                     row.refresh()
 
     def _say(self) -> None:
-        self.agree.setText("&Close the devices" if self.probing else "&Open the devices and show")
+        self.agree.setText("Cl&ose the devices" if self.probing else "&Open the devices and show")
         open_ = [_NAMES[row.kind] for row in self.rows if row.probe is not None]
         set_label(self.sign, f"Open: {', '.join(open_)}." if self.probing and open_ else "", "on", alert=True)
 

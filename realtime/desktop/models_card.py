@@ -58,7 +58,7 @@ class ModelsCard(QFrame):
         self.download = QPushButton("&Download", self)
         self.folder = QPushButton("From a &folder…", self)
         self.cancel = QPushButton("&Cancel", self)
-        self.more = QPushButton("De&tails", self)
+        self.more = QPushButton("D&etails", self)
         for button in (self.download, self.folder, self.cancel, self.more):
             button.setAutoDefault(False)
         self.more.setCheckable(True)

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
 
 from realtime.sources.screen import Region
 
-_NAMES: Final = ("&left", "&top", "&width", "&height")
+_NAMES: Final = ("le&ft", "to&p", "w&idth", "&height")
 _FAR: Final = 100_000
 """Pixels; no desktop is larger."""
 

@@ -90,6 +90,7 @@ class EngineSession(QObject):
             playing=play.name if play is not None else "",
             audio_devices=view_model.devices("audio"),
             video_devices=view_model.devices("visual"),
+            closed_devices=() if play is not None else view_model.closed_devices,
             audio_muted="audio" in muted,
             video_muted="visual" in muted,
         )

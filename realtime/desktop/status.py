@@ -21,7 +21,8 @@ class TrackerStatus:
         linked: whether the window follows its feed.
         capturing: whether devices are open for it, as far as is known.
         playing: name of the recording that is played in place of devices; "" where people are captured.
-        audio_devices, video_devices: the devices in use, as people call them.
+        audio_devices, video_devices: the devices that are open, as people call them.
+        closed_devices: those that the run was to use and that are not open: lost, refused, not open yet.
         audio_muted, video_muted: whether these are muted.
         note: what the last run left behind to be said, "" when nothing.
     """
@@ -34,6 +35,7 @@ class TrackerStatus:
     playing: str = ""
     audio_devices: tuple[str, ...] = ()
     video_devices: tuple[str, ...] = ()
+    closed_devices: tuple[str, ...] = ()
     audio_muted: bool = False
     video_muted: bool = False
     note: str = ""
@@ -86,23 +88,32 @@ def _running(now: TrackerStatus) -> StatusIndicator:
     if not now.connected:
         goes_on = "" if now.playing else " Capturing goes on."
         return StatusIndicator("△", "Connection lost", f"Trying again.{goes_on}", "warn", dot=now.capturing)
-    live = [*(() if now.audio_muted else now.audio_devices), *(() if now.video_muted else now.video_devices)]
-    silent = [
+    muted_devices = [
         *(now.audio_devices if now.audio_muted else ()),
         *(now.video_devices if now.video_muted else ()),
     ]
-    muted = f"Muted: {' and '.join(silent)}." if silent else ""
+    live = [name for name in (*now.audio_devices, *now.video_devices) if name not in muted_devices]
+    muted = f"Muted: {' and '.join(muted_devices)}." if muted_devices else ""
     if now.playing:
-        return StatusIndicator(
-            "▶", "Playing", f"{now.playing}. {muted}".strip(), "warn" if muted else "quiet"
-        )
+        return StatusIndicator("▶", "Playing", _sentences(f"{now.playing}.", muted), _tone(muted, "quiet"))
     if not now.capturing:
         return StatusIndicator("○", "Stopped", "Nothing is captured.")
-    if silent and not live:
-        return StatusIndicator("Ⅱ", "Muted", f"{muted} Nothing is taken in.", "warn", dot=False)
-    return StatusIndicator(
-        "●", "Capturing", f"{_listed(live)}. {muted}".strip(), "warn" if muted else "live", dot=True
-    )
+    closed = f"Not open: {', '.join(now.closed_devices)}." if now.closed_devices else ""
+    if live:
+        more = _sentences(f"{_listed(live)}.", muted, closed)
+        return StatusIndicator("●", "Capturing", more, _tone(muted + closed, "live"), dot=True)
+    if muted_devices:
+        return StatusIndicator("Ⅱ", "Muted", _sentences(muted, "Nothing is taken in.", closed), "warn")
+    return StatusIndicator("△", "No device", _sentences(closed, "Trying again."), "warn")
+
+
+def _tone(hint: str, usual: Tone) -> Tone:
+    """What is muted or missing needs attention."""
+    return "warn" if hint else usual
+
+
+def _sentences(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
 
 
 def _listed(devices: list[str]) -> str:

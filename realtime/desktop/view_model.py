@@ -15,9 +15,9 @@ STREAMS: Final = {"me": "microphone", "them": "loudspeaker", "camera": "camera",
 PAST_AFTER_S: Final = 3.0
 """An estimate that is so much older than the newest is shown as one of the past."""
 MAX_PERSONS: Final = 4
-_SWAP: Final = 0.05
-"""A label takes another one's place only when it is ahead by so much: rows must not dance."""
 _FULL: Final = "full"
+_OPEN_WITHOUT_DATA: Final = frozenset({"no_data", "all_zero", "frozen", "dark"})
+"""Reasons of `modality_missing` for which the device is open all the same (`device_items.REASONS`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,6 @@ class ViewModel:
         hello: of the run; None before.
         end: of the run; None before.
         capturing: whether people are heard or seen.
-        muted: modalities that are left out by hand.
         load_step: "full", or what is left out because the machine cannot keep up.
         latency_ms: age of the newest input when the newest estimate was sent; None where unknown.
         marks: how many moments were marked.
@@ -104,7 +103,7 @@ class ViewModel:
         self.load_step = _FULL
         self.latency_ms: int | None = None
         self.marks = 0
-        self._muted: set[str] = set()
+        self._missing: dict[str, str] = {}
         self._newest: dict[str, EmotionEstimate] = {}
         self._order: dict[str, tuple[str, ...]] = {}
         self._now_s = 0.0
@@ -114,13 +113,27 @@ class ViewModel:
         """What is left out by hand: "audio" when no sound is taken in, "visual" when no picture is."""
         streams = {"audio": self._streams("audio"), "visual": self._streams("video")}
         found: list[Modality] = ["audio", "visual"]
-        return frozenset(kind for kind in found if streams[kind] and streams[kind] <= self._muted)
+        muted = {stream for stream, reason in self._missing.items() if reason == "muted"}
+        return frozenset(kind for kind in found if streams[kind] and streams[kind] <= muted)
 
     def devices(self, modality: Modality) -> tuple[str, ...]:
-        """What is heard or seen with, as people call it."""
+        """The devices of a modality that can be used, or are open without data; as people call them."""
+        return tuple(name for stream, name in self._named(modality) if not self._is_closed(stream))
+
+    @property
+    def closed_devices(self) -> tuple[str, ...]:
+        """The devices that the run was to use and that are not open now: lost, refused, or not open yet."""
+        named = (*self._named("audio"), *self._named("visual"))
+        return tuple(name for stream, name in named if self._is_closed(stream))
+
+    def _named(self, modality: Modality) -> tuple[tuple[str, str], ...]:
+        """Stream and name of each configured device of a modality."""
         kind = "audio" if modality == "audio" else "video"
         streams = self.hello.streams if self.hello is not None else ()
-        return tuple(STREAMS.get(s.name, s.name) for s in streams if s.kind == kind)
+        return tuple((s.name, STREAMS.get(s.name, s.name)) for s in streams if s.kind == kind)
+
+    def _is_closed(self, stream: str) -> bool:
+        return self._missing.get(stream, "muted") not in {"muted", *_OPEN_WITHOUT_DATA}
 
     def _streams(self, kind: str) -> set[str]:
         return {s.name for s in self.hello.streams if s.kind == kind} if self.hello is not None else set()
@@ -160,10 +173,10 @@ class ViewModel:
             self._newest.clear()
         elif event.code == "load_step" and event.value:
             self.load_step = event.value
-        elif event.code == "modality_missing" and event.value == "muted":
-            self._muted.add(stream)
-        elif event.code in {"modality_missing", "modality_back"}:
-            self._muted.discard(stream)
+        elif event.code == "modality_missing":
+            self._missing[stream] = event.value or ""
+        elif event.code == "modality_back":
+            self._missing.pop(stream, None)
         elif event.code == "person_left" and event.person in self._newest and event.person != "me":
             del self._newest[event.person]
 
@@ -188,13 +201,13 @@ class ViewModel:
             tuple(
                 LabelBar(
                     label,
-                    round(estimate.probabilities[label] * 100),
-                    round(thresholds.get(label, 0.5) * 100),
+                    _percent(estimate.probabilities[label]),
+                    _percent(thresholds.get(label, 0.5)),
                     label in estimate.active and not estimate.abstained,
                 )
                 for label in self._order[estimate.person][: self.labels]
             ),
-            round(estimate.confidence * 100),
+            _percent(estimate.confidence),
             tuple(SENSES[sense] for sense in MODALITIES if sense in estimate.modalities),
             tuple(
                 (SENSES[sense], estimate.missing[sense]) for sense in MODALITIES if sense in estimate.missing
@@ -206,14 +219,11 @@ class ViewModel:
 
 
 def _ordered(estimate: EmotionEstimate, before: Iterable[str]) -> tuple[str, ...]:
-    """Labels, most probable first; near ones stay in the order in which they were."""
+    """Labels by the percentage that is shown, highest first; equal ones stay in the order of before."""
     place = {label: index for index, label in enumerate(before)}
     values = estimate.probabilities
-    order = sorted(values, key=lambda label: place.get(label, len(place)))
-    for end in range(len(order) - 1, 0, -1):  # bubbles: only who is clearly ahead passes
-        for index in range(end):
-            ahead, behind = order[index], order[index + 1]
-            margin = _SWAP if place else 0.0
-            if values[behind] > values[ahead] + margin:
-                order[index], order[index + 1] = behind, ahead
-    return tuple(order)
+    return tuple(sorted(values, key=lambda label: (-_percent(values[label]), place.get(label, len(place)))))
+
+
+def _percent(probability: float) -> int:
+    return round(probability * 100)

@@ -40,10 +40,11 @@ STEPS: Final = {
     "fewer_faces": "Busy: fewer looks at faces",
     "no_partials": "Busy: words come later",
     "small_whisper": "Busy: simpler recogniser",
-    "no_text": "Busy: without words",
-    "audio_only": "Busy: voice alone",
+    "no_text": "Busy: no new words",
+    "audio_only": "Busy: no new words or faces",
 }
-"""Steps of the load ladder, as people understand them."""
+"""Steps of load shedding, in words. What was computed before a step may still be part of an estimate, so a
+step says that nothing new comes."""
 NOBODY_YET: Final = "Nobody is heard or seen yet."
 LONGEST: Final = "Connection lost"
 _STEP_PX: Final = 24

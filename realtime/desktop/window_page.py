@@ -42,7 +42,7 @@ class WindowPage(QWidget):
         self.stop_key = QLineEdit(config.stop_key or "", self)
         self.stop_key.setPlaceholderText("none")
         form = QFormLayout(self)
-        form.addRow("&Theme:", self.theme)
+        form.addRow("The&me:", self.theme)
         form.addRow("Size of te&xt:", self.scale)
         form.addRow("&Emotions of each person:", self.labels)
         form.addRow("Key that stops ca&pturing:", self.stop_key)

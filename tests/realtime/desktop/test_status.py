@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import pytest
@@ -20,6 +21,23 @@ RUNNING = TrackerStatus(Phase.RUNNING, connected=True, capturing=True, **DEVICES
         (TrackerStatus(Phase.STARTING), "Starting", "Devices are being opened. Models are being loaded."),
         (TrackerStatus(Phase.STARTING, "Exporting.", playing="a.mp4"), "Starting", "Exporting."),
         (RUNNING, "Capturing", "Microphone, loudspeaker, camera."),
+        (
+            dataclasses.replace(RUNNING, video_devices=(), closed_devices=("camera",)),
+            "Capturing",
+            "Microphone, loudspeaker. Not open: camera.",
+        ),
+        (
+            TrackerStatus(
+                Phase.RUNNING, connected=True, capturing=True, closed_devices=("microphone", "camera")
+            ),
+            "No device",
+            "Not open: microphone, camera. Trying again.",
+        ),
+        (
+            dataclasses.replace(RUNNING, audio_muted=True, video_devices=(), closed_devices=("camera",)),
+            "Muted",
+            "Muted: microphone and loudspeaker. Nothing is taken in. Not open: camera.",
+        ),
         (TrackerStatus(Phase.STOPPING), "Ending", "The last words are worked off."),
         (
             TrackerStatus(Phase.WAITING, "The network failed", pause_s=2.0),
@@ -60,6 +78,8 @@ def test_the_dot_is_shown_only_while_capturing_and_no_two_marks_of_states_are_al
     for phase, connected, capturing in itertools.product(Phase, (True, False), (True, False)):
         indicator = indicator_for(TrackerStatus(phase, connected=connected, capturing=capturing, **DEVICES))
         assert not indicator.dot or capturing
+        without = indicator_for(TrackerStatus(phase, connected=connected, capturing=capturing))
+        assert not (phase is Phase.RUNNING and connected and without.dot), "no device is open"
         marks.setdefault(indicator.mark, set()).add(indicator.tone)
         assert indicator.retry == (phase in {Phase.WAITING, Phase.FAILED})
     assert all(len(tones) == 1 for tones in marks.values())

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from core.events import EmotionEstimate, End, Marker, Status
 from core.labels import EMOTIONS
 from realtime.desktop.view_model import MAX_PERSONS, ViewModel, person_title
+from realtime.sources.device_items import REASONS
 from tests.realtime.desktop.fake_engine import estimate, hello
 
 
@@ -50,14 +51,23 @@ def test_the_top_labels_come_with_figures_thresholds_and_whether_they_are_presen
     assert {bar.threshold for bar in bars} == {40}
 
 
-def test_a_label_takes_anothers_place_only_when_it_is_clearly_ahead() -> None:
+def test_a_label_takes_anothers_place_when_its_figure_is_higher_and_not_when_it_is_equal() -> None:
     first = with_values(estimate("me", 4, face=True), happiness=0.50, surprise=0.48)
-    close = with_values(estimate("me", 5, face=True), happiness=0.48, surprise=0.52)
-    ahead = with_values(estimate("me", 6, face=True), happiness=0.48, surprise=0.60)
+    equal = with_values(estimate("me", 5, face=True), happiness=0.480, surprise=0.484)
+    ahead = with_values(estimate("me", 6, face=True), happiness=0.48, surprise=0.49)
     found = view_model(first)
-    for event, leader in ((first, "happiness"), (close, "happiness"), (ahead, "surprise")):
+    for event, leader in ((first, "happiness"), (equal, "happiness"), (ahead, "surprise")):
         found.apply(event)
         assert found.rows()[0].bars[0].label == leader
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(EMOTIONS), st.floats(0.0, 1.0)), min_size=1, max_size=6))
+def test_no_figure_stands_above_a_higher_one(probabilities: list[dict[str, float]]) -> None:
+    found = view_model()
+    for number, values in enumerate(probabilities):
+        found.apply(with_values(estimate("me", 4 + number, face=True), **values))
+        percents = [bar.percent for bar in found.rows()[0].bars]
+        assert percents == sorted(percents, reverse=True)
 
 
 def test_what_is_missing_comes_with_its_reason_and_abstaining_is_no_finding() -> None:
@@ -88,9 +98,26 @@ def test_muted_is_what_every_stream_of_a_kind_is() -> None:
     assert found.muted == {"audio"}
     found.apply(status("modality_back", stream="me"))
     assert found.muted == frozenset()
-    found.apply(status("modality_missing", stream="camera", value="unplugged"))
+    found.apply(status("modality_missing", stream="camera", value="dark"))
     assert found.muted == frozenset()
     assert (found.devices("audio"), found.devices("visual")) == (("microphone", "loudspeaker"), ("camera",))
+
+
+def test_only_devices_that_are_open_are_named_as_in_use() -> None:
+    found = view_model(status("modality_missing", stream="camera", value="unplugged"))
+    assert (found.devices("visual"), found.closed_devices) == ((), ("camera",))
+    for reason in ("starting", "busy", "permission", "unreachable", "suspended", "failed", "changed"):
+        found.apply(status("modality_missing", stream="me", value=reason))
+        assert (found.devices("audio"), found.closed_devices) == (("loudspeaker",), ("microphone", "camera"))
+    for reason in ("no_data", "all_zero", "frozen", "dark"):  # open, though nothing useful comes
+        found.apply(status("modality_missing", stream="me", value=reason))
+        assert (found.devices("audio"), found.closed_devices) == (("microphone", "loudspeaker"), ("camera",))
+    found.apply(status("modality_back", stream="camera"))
+    assert (found.devices("visual"), found.closed_devices) == (("camera",), ())
+    assert set(REASONS) - {"unplugged", "overflow"} == {
+        *("starting", "busy", "permission", "unreachable", "suspended", "failed", "changed"),
+        *("no_data", "all_zero", "frozen", "dark"),
+    }
 
 
 def test_the_sign_of_capturing_ends_with_the_status_and_with_the_run() -> None:
