@@ -10,6 +10,7 @@ alone, however the input was chunked or interleaved and however long the workers
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Literal
 
 from core.config import EngineConfig
@@ -35,7 +36,7 @@ from core.engine.timeline import (
 )
 from core.engine.utterance import UtteranceRecord
 from core.engine.vision import VisionBranch
-from core.engine.windows import FaceTokens
+from core.engine.windows import FaceTokens, cut, span_runs
 from core.events import Event, Status, StreamInfo
 from core.inputs import (
     SAMPLE_RATE,
@@ -47,10 +48,13 @@ from core.inputs import (
     Tick,
     VideoFrame,
 )
+from core.labels import UNKNOWN_PERSON
 from core.policy import Policy, settled
 from core.spec import ModelSpec
 from core.stages.baseline import BaselineConfig, Baselines
-from core.stages.vad import VadNetwork
+from core.stages.endpointing import Endpointer
+from core.stages.vad import Vad, VadNetwork
+from core.window import Window
 from core.work import Work, WorkResult
 
 Input = AudioChunk | VideoFrame | Gap | DeviceState | ClockState | Tick | EndOfStream | WorkResult | QueueAges
@@ -63,8 +67,10 @@ class Engine:
     Args:
         config: behaviour of the stages.
         spec: the checkpoint's specification.
-        network: speech probability of a frame.
+        network: gives the speech probability of a frame. It remembers nothing, so engines may share it.
         streams: the source's streams.
+        vad: makes the VAD stage of each audio stream; by default `Vad(network)`. Pass your own where speech
+            is known by other means: training bounds it to a labelled span.
         smaller_whisper: the run has a smaller recogniser to fall back to under load.
     """
 
@@ -75,6 +81,7 @@ class Engine:
         network: VadNetwork,
         streams: tuple[StreamInfo, ...],
         *,
+        vad: Callable[[StreamInfo], Vad] | None = None,
         smaller_whisper: bool = False,
     ) -> None:
         options = spec.encoders["audio"].options
@@ -89,7 +96,11 @@ class Engine:
             timeline=timeline,
             scheduler=scheduler,
             speech={
-                s.name: SpeechBranch.create(s, config, blocks, network) for s in streams if s.kind == "audio"
+                s.name: SpeechBranch(
+                    s, config, blocks, Vad(network) if vad is None else vad(s), Endpointer(config.voice)
+                )
+                for s in streams
+                if s.kind == "audio"
             },
             vision=_vision_branches(streams, config),
             estimator=Estimator.create(config.estimates, spec.labels, spec.calibration.thresholds),
@@ -99,7 +110,6 @@ class Engine:
             ),
             baselines=Baselines(BaselineConfig.of(options)),
         )
-        self._network = network
         self._schedule_hop()
 
     # -- the four verbs -------------------------------------------------------------------------------
@@ -128,8 +138,8 @@ class Engine:
         return out
 
     def snapshot(self) -> EngineState:
-        """A copy of everything the engine remembers. The voice network is shared: it remembers nothing."""
-        return self._copied(self.state)
+        """A copy of everything the engine remembers; the VAD's network is shared, as it remembers nothing."""
+        return copy.deepcopy(self.state)
 
     def restore(self, state: EngineState) -> None:
         """Go on from a snapshot, which stays untouched.
@@ -140,10 +150,32 @@ class Engine:
         here, there = self.policy.purpose, state.scheduler.policy.purpose
         settled((here, there), there)
         settled((here, there), here)
-        self.state = self._copied(state)
+        self.state = copy.deepcopy(state)
 
-    def _copied(self, state: EngineState) -> EngineState:
-        return copy.deepcopy(state, {id(self._network): self._network})
+    def cut(self, t0_s: float, t1_s: float, *, person: str = UNKNOWN_PERSON) -> Window:
+        """Cut one window out of what the engine has encoded so far, whoever spoke: training's window.
+
+        Push the inputs and results up to a little after `t1_s` first (1.5 s are enough), or end the streams.
+        The engine forgets what lies more than `KEEP_S` behind `now_s`.
+
+        Args:
+            t0_s, t1_s: stream time.
+            person: whom the window is said to be about; it chooses no tokens.
+
+        Returns:
+            A window, as encoded, with the words and voice of every utterance that overlaps the span, and the face that
+            speaks in it, else the face that is seen most. A modality of which there is nothing is absent;
+            all may be.
+
+        Raises:
+            ValueError: the span is empty, or begins before what the engine remembers.
+        """
+        if not t0_s < t1_s:
+            raise ValueError(f"a window from {t0_s} s to {t1_s} s is empty")
+        if t0_s < self.now_s - KEEP_S:
+            raise ValueError(f"what lies before {self.now_s - KEEP_S:.2f} s is forgotten, not only {t0_s} s")
+        state = self.state
+        return cut(person, t0_s, t1_s, span_runs(list(state.utterances.values()), state.faces, t0_s, t1_s))
 
     @property
     def policy(self) -> Policy:

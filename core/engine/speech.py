@@ -16,7 +16,7 @@ from core.inputs import SAMPLE_RATE, AudioChunk
 from core.labels import UNKNOWN_PERSON
 from core.stages.active_speaker import ActiveSpeakerDetector
 from core.stages.endpointing import Endpointer, TurnEnded, TurnEvent, TurnStarted
-from core.stages.vad import Vad, VadFrame, VadNetwork
+from core.stages.vad import Vad, VadFrame
 from core.work import EncodeAudio, Transcribe
 
 _KEEP_SAMPLES: Final = 40 * SAMPLE_RATE
@@ -48,16 +48,9 @@ class SpeechBranch:
     blocks: AudioBlocks
     voice: Vad
     turns: Endpointer
-    active_speaker: ActiveSpeakerDetector
+    active_speaker: ActiveSpeakerDetector = field(default_factory=ActiveSpeakerDetector)
     buffer: AudioBuffer = field(default_factory=AudioBuffer)
     records: dict[str, UtteranceRecord] = field(default_factory=dict)
-
-    @classmethod
-    def create(
-        cls, info: StreamInfo, config: EngineConfig, blocks: AudioBlocks, network: VadNetwork
-    ) -> SpeechBranch:
-        """A branch that has heard nothing yet."""
-        return cls(info, config, blocks, Vad(network), Endpointer(config.voice), ActiveSpeakerDetector())
 
     def push(self, chunk: AudioChunk) -> list[VadFrame]:
         """Take samples in, ahead of time; frames are acted upon when the timeline releases them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -82,4 +83,26 @@ def token_runs(
         "text": [u.text for u in own if u.text is not None],
         "audio": [run for u in own for run in u.audio],
         "visual": faces.of(person),
+    }
+
+
+def span_runs(
+    utterances: list[UtteranceRecord], faces: FaceTokens, t0_s: float, t1_s: float
+) -> dict[Modality, list[Tokens]]:
+    """All token runs of a span of time, whoever is heard and seen in it.
+
+    The face is that of the person who speaks for longest, else the one with most tokens in the span; of
+    equals, the first.
+    """
+    spoken = [u for u in utterances if u.t0_s < t1_s and u.t1_s(t1_s) > t0_s]
+    counts = {
+        track: sum(len(between(run, t0_s, t1_s)) for run in faces.of(track))
+        for track in faces.seen_since(-math.inf)
+    }
+    speaking = {u.person: u.t1_s(t1_s) - u.t0_s for u in spoken if counts.get(u.person)}
+    weights = speaking or {track: count for track, count in counts.items() if count}
+    return {
+        "text": [u.text for u in spoken if u.text is not None],
+        "audio": [run for u in spoken for run in u.audio],
+        "visual": faces.of(max(weights, key=lambda track: weights[track])) if weights else [],
     }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -73,6 +74,10 @@ class Vad:
             used += FRAME_SAMPLES
         self.state = VadState(network, chunk.end_sample, samples[used:].copy())
         return frames
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A stage that goes on from here independently; it shares the network, which remembers nothing."""
+        return copy.copy(self)  # the state is a value that is replaced, never changed
 
     def gap(self) -> None:
         """Forget the audio so far: the next chunk may begin anywhere."""

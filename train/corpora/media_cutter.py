@@ -23,15 +23,12 @@ import numpy as np
 from core.config import EngineConfig, EstimateConfig
 from core.encoders.silero import FRAME_SAMPLES, VoiceState
 from core.engine.engine import Engine, Input
-from core.engine.utterance import UtteranceRecord
-from core.engine.windows import between, cut
 from core.errors import ModelError, SourceError
 from core.events import StreamInfo
 from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream, Gap, Samples, SourceInput
-from core.labels import Modality
 from core.spec import ModelSpec
 from core.stages.vad import Vad, VadFrame, VadNetwork
-from core.window import Tokens, Window
+from core.window import Window
 from core.work import Failed, Fuse, Fused, FusionOutput, Outcome, Work, WorkKind, WorkResult
 
 LEAD_S: Final = 2.0
@@ -175,9 +172,13 @@ class _Hearing:
         config = cutter.config.model_copy(update={"deterministic": True, "estimates": estimates})
         end_s = math.inf if stretch.t1_s is None else stretch.t1_s
         voice = cutter.voice or _AlwaysSpeech()
-        self._engine = Engine(config, cutter.spec, voice, streams)
-        for branch in self._engine.state.speech.values():
-            branch.voice = GivenVoice(cutter.voice, stretch.t0_s, end_s)
+        self._engine = Engine(
+            config,
+            cutter.spec,
+            voice,
+            streams,
+            vad=lambda _: GivenVoice(cutter.voice, stretch.t0_s, end_s),
+        )
         self._workers, self._labels = cutter.workers, len(cutter.spec.labels)
         self._path, self._stretch, self._end_s = path, stretch, end_s
         self._error: SourceError | None = None
@@ -224,25 +225,7 @@ class _Hearing:
             )
         for name in sorted(self._open):
             self._finish(name, min(reached_s, self._end_s + TAIL_S))
-        state = self._engine.state
-        spoken = [u for u in state.utterances.values() if u.t0_s < t1_s and u.t1_s(t1_s) > t0_s]
-        parts: dict[Modality, list[Tokens]] = {
-            "text": [u.text for u in spoken if u.text is not None],
-            "audio": [run for u in spoken for run in u.audio],
-            "visual": self._face(spoken, t0_s, t1_s),
-        }
-        return cut(self._stretch.speaker, t0_s, t1_s, parts)
-
-    def _face(self, spoken: list[UtteranceRecord], t0_s: float, t1_s: float) -> list[Tokens]:
-        """Tokens of the face that speaks, else of the one that is seen most, the first of equals."""
-        faces = self._engine.state.faces
-        seen = {
-            track: sum(len(between(run, t0_s, t1_s)) for run in faces.of(track))
-            for track in faces.seen_since(-math.inf)
-        }
-        named = {u.person: u.t1_s(t1_s) - u.t0_s for u in spoken if seen.get(u.person)}
-        chosen = named or {track: count for track, count in seen.items() if count}
-        return faces.of(max(chosen, key=lambda track: chosen[track])) if chosen else []
+        return self._engine.cut(t0_s, t1_s, person=self._stretch.speaker)
 
     def _finish(self, stream: str, t_s: float) -> None:
         self._open.discard(stream)
