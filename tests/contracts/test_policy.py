@@ -116,7 +116,7 @@ def test_a_live_run_for_it_opens_no_camera_and_no_screen(machine, tmp_path, way,
     assert run("live", *words, "--record", str(tape)) == 0
     checked(machine)
     assert machine.opened == ["mic"]
-    assert {stream.kind for engine in machine.engines for stream in engine.state.sight.values()} == set()
+    assert {stream.kind for engine in machine.engines for stream in engine.state.vision.values()} == set()
 
 
 def test_a_camera_alone_is_refused_with_the_reason(machine, capsys):

@@ -12,7 +12,7 @@ from core.errors import ModelError, SourceError
 from core.events import StreamInfo
 from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream, Gap, SourceInput, VideoFrame
 from core.labels import EMOTIONS, MODALITIES
-from core.spec import BranchCalibration, CalibrationSpec, EncoderSpec, FusionSpec, ModelSpec
+from core.spec import PATTERNS, BranchCalibration, CalibrationSpec, EncoderSpec, FusionSpec, ModelSpec
 from core.window import Tokens, Window
 from core.work import (
     AudioTokens,
@@ -97,7 +97,11 @@ def spec() -> ModelSpec:
         labels=EMOTIONS,
         encoders=encoders,
         fusion=FusionSpec(width=8, heads=2, peer_layers=1, fusion_layers=1, feedforward=8),
-        calibration=CalibrationSpec(fusion={}, peers=dict.fromkeys(MODALITIES, same), thresholds=(0.5,) * 7),
+        calibration=CalibrationSpec(
+            fusion=dict.fromkeys(PATTERNS, same),
+            peers=dict.fromkeys(MODALITIES, same),
+            thresholds=(0.5,) * 7,
+        ),
         license="none",
         summary="For tests.",
     )
