@@ -163,9 +163,9 @@ class Engine:
             person: whom the window is said to be about; it chooses no tokens.
 
         Returns:
-            A window, as encoded, with the words and voice of every utterance that overlaps the span, and the face that
-            speaks in it, else the face that is seen most. A modality of which there is nothing is absent;
-            all may be.
+            A window of tokens as they were encoded, without any baseline taken off: the words and voice of
+            every utterance that overlaps the span, and the face that speaks in it, else the one that is seen
+            most. A modality of which there is nothing is absent; all may be.
 
         Raises:
             ValueError: the span is empty, or begins before what the engine remembers.
