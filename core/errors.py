@@ -12,6 +12,7 @@
     - `NotAvailable`: the verb is not part of this installation.
     - `ConsentError`: nobody has agreed to be captured, or no longer does.
     - `PolicyError`: what is asked for is withheld for the purpose of the run.
+    - `Interrupted`: Ctrl-C ended work in order; says what is kept and how to go on.
 """
 
 from __future__ import annotations
@@ -106,3 +107,9 @@ class PolicyError(EmotrackError):
     """What is asked for is withheld for the purpose of the run."""
 
     exit_code = 11
+
+
+class Interrupted(EmotrackError):
+    """Ctrl-C ended work in order; what is kept and how to go on is said."""
+
+    exit_code = 130

@@ -103,13 +103,26 @@ def headlines(
     truth, predicted = presence(targets) & known, (probabilities >= thresholds) & known
     precision = mean_precision(probabilities, truth, known)
     return {
-        "macro_f1": float(_f1(truth, predicted)[known.any(axis=0)].mean()),
+        "macro_f1": macro_f1(probabilities, targets, known, thresholds),
         "micro_f1": float(f1_score(truth.ravel(), predicted.ravel(), zero_division=0)),
         **_single_label(probabilities, known, single_answers(targets, known) if answers is None else answers),
         **({"map": precision} if precision is not None else {}),
         "ece": calibration_error(probabilities, truth, known),
         "brier": float(((probabilities - targets) ** 2)[known].mean()),
     }
+
+
+def macro_f1(probabilities: Floats, targets: Floats, known: Bools, thresholds: Floats) -> float:
+    """Mean F1 over the labels that are known at all; arguments as for `figures`."""
+    truth, predicted = presence(targets) & known, (probabilities >= thresholds) & known
+    return float(_f1(truth, predicted)[known.any(axis=0)].mean())
+
+
+def uar(truth: NDArray[np.int64], guess: NDArray[np.int64]) -> float:
+    """Unweighted average recall over the classes that occur in `truth`; both (n,)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a guessed class that does not occur is no fault of the metric
+        return float(balanced_accuracy_score(truth, guess))
 
 
 def calibration_error(probabilities: Floats, truth: Bools, known: Bools) -> float:
@@ -260,7 +273,5 @@ def _single_label(probabilities: Floats, known: Bools, answers: NDArray[np.int64
         return {}
     predicted, right = np.where(known, probabilities, -1.0)[rows].argmax(axis=1), answers[rows]
     ours = right < probabilities.shape[1]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a predicted label that does not occur is no fault of the metric
-        uar = balanced_accuracy_score(right[ours], predicted[ours])
-    return {"accuracy": float((predicted == right).mean()), "uar": float(uar)}
+    accuracy = float((predicted == right).mean())
+    return {"accuracy": accuracy, "uar": uar(right[ours], predicted[ours])}

@@ -23,6 +23,7 @@ def test_every_error_says_what_where_and_what_to_do(kind):
 
 def test_exit_codes_are_small_and_no_command_line_confuses_them():
     codes = {kind.__name__: kind.exit_code for kind in KINDS}
+    assert codes.pop("Interrupted") == 130, "as a shell says it"
     assert all(0 < code < 20 for code in codes.values())
     shared = {"SourceError", "StreamGap"}  # both mean that the source cannot be used
     rest = [code for name, code in codes.items() if name not in shared]

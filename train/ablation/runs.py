@@ -22,7 +22,7 @@ from core.models.fusion import EmotionNet
 from core.window import TokenShape
 from train.ablation.config import AblationConfig, Answer
 from train.ablation.figures import figure_of
-from train.calibration.fitting import fit_branch, fit_thresholds
+from train.calibration.fitting import fit_branch
 from train.config import TrainingConfig
 from train.corpora.base import bucket
 from train.corpora.label_space import LabelSpace
@@ -34,6 +34,7 @@ from train.evaluation.inference import evaluation_windows, outputs_of
 from train.parallel import World
 from train.progress import RunLog
 from train.stages import train_network
+from train.thresholds import fit_thresholds
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,7 +21,7 @@ from core.models.calibration import probabilities
 from core.models.fusion import EmotionNet
 from core.spec import BranchCalibration, CalibrationSpec, pattern
 from core.window import TokenShape
-from train.calibration.fitting import fit_abstention, fit_branch, fit_thresholds
+from train.calibration.fitting import fit_abstention, fit_branch
 from train.calibration.operating_points import fit_points
 from train.calibration.teacher import (
     ValidationOutputs,
@@ -35,6 +35,7 @@ from train.data.window_augmentation import WindowAugmentation
 from train.evaluation.inference import Outputs, evaluation_windows, outputs_of
 from train.fusion.batches import BatchConfig, BatchMaker
 from train.fusion.objective import Teacher
+from train.thresholds import fit_thresholds
 
 PATTERNS: tuple[tuple[Modality, ...], ...] = tuple(
     p for n in (1, 2, 3) for p in itertools.combinations(MODALITIES, n)

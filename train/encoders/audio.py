@@ -9,6 +9,7 @@ Legend: B batch, T tokens, D = 512, C = 7 labels.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,11 @@ from core.encoders.log_mel import BLOCK_SAMPLES
 from core.encoders.silero import SileroVoice
 from core.encoders.weight_files import write_tensors
 from train.encoders.audio_data import FOLDERS, Clip, View, pad_tokens, read_clips, view_of
+from train.encoders.epoch_trainer import Draws, EpochPlan, train_epochs
 from train.encoders.moment_readout import solve_statistics
 from train.encoders.peer_training import PeerSizes, new_peer, set_statistics
-from train.encoders.resume import TrainingState
-from train.encoders.scores import uar
-from train.optim import BestWeights, MovingAverage, device_of, masked_bce, optimiser, warm_up_and_cosine
+from train.metrics import uar
+from train.optim import device_of, masked_bce
 from train.progress import JsonLog
 
 
@@ -175,36 +176,35 @@ def _fit(
     log: JsonLog,
     state: Path,
 ) -> AudioModel:
-    generator = torch.Generator().manual_seed(config.seed)
-    optim = optimiser(
-        [(model.encoder, config.rate), (model.peer, config.peer_rate)], weight_decay=config.weight_decay
-    )
-    schedule = warm_up_and_cosine(optim, config.epochs * (len(train) // config.batch))
-    average = MovingAverage(model, config.average)
-    run = TrainingState(state, model, optim, schedule, average, generator)
-    best = BestWeights()
-    for epoch in range(run.restore(best), config.epochs):
-        model.train()
-        total = 0.0
+    draws = Draws.seeded(config.seed)
+    generator = draws.generator
+
+    def batches(epoch: int) -> Iterator[tuple[list[Clip], list[View]]]:
         for rows in torch.randperm(len(train), generator=generator).split(config.batch):
-            if len(rows) < config.batch:
-                continue
-            chosen = torch.randint(0, config.views, (len(rows),), generator=generator)
-            views = [seen[row][view] for row, view in zip(rows.tolist(), chosen.tolist(), strict=True)]
-            loss = _loss(config, model, [train[row] for row in rows.tolist()], views, generator)
-            optim.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optim.step()
-            schedule.step()
-            average.update(model)
-            total += float(loss.detach())
-        figures = audio_figures(average.module, held, "validation")
-        log.write(stage="audio", epoch=epoch + 1, loss=total / max(1, len(train) // config.batch), **figures)
-        best.update(sum(figures.values()), average.module)
-        run.save(epoch + 1, best)
-    average.module.load_state_dict(best.weights)
-    return average.module.eval()
+            if len(rows) == config.batch:
+                chosen = torch.randint(0, config.views, (len(rows),), generator=generator)
+                pairs = list(zip(rows.tolist(), chosen.tolist(), strict=True))
+                yield [train[row] for row, _ in pairs], [seen[row][view] for row, view in pairs]
+
+    plan = EpochPlan(
+        stage="audio",
+        epochs=config.epochs,
+        steps=config.epochs * (len(train) // config.batch),
+        rates=[(model.encoder, config.rate), (model.peer, config.peer_rate)],
+        weight_decay=config.weight_decay,
+        average=config.average,
+    )
+    return train_epochs(
+        model,
+        plan,
+        draws,
+        batches,
+        lambda batch: _loss(config, model, *batch, generator),
+        log,
+        figures=lambda net: audio_figures(net, held, "validation"),
+        state=state,
+        keep_best=True,
+    )
 
 
 def _loss(

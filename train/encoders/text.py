@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +17,17 @@ from torch import Tensor, nn
 from core.config_base import Strict
 from core.encoders import text as text_encoder
 from core.encoders.text import TextEncoder
-from core.encoders.text_tokens import PieceTokenizer, pad_pieces
+from core.encoders.text_tokens import PieceTokenizer
 from core.encoders.weight_files import write_tensors
 from core.labels import EMOTIONS
-from train.corpora import brighter, goemotions, xed
 from train.corpora.base import TextExample, assert_disjoint
+from train.encoders.epoch_trainer import Draws, EpochPlan, train_epochs
 from train.encoders.peer_training import CorpusBias, PeerSizes, new_peer
-from train.encoders.resume import TrainingState
-from train.encoders.scores import choose_thresholds, macro_f1
-from train.encoders.spoken import spoken, word_times
-from train.optim import MovingAverage, device_of, label_tensors, masked_bce, optimiser, warm_up_and_cosine
+from train.encoders.text_data import CORPORA, TextBatch, epoch_batches, make_batch
+from train.metrics import macro_f1
+from train.optim import device_of, label_tensors, masked_bce
 from train.progress import JsonLog
-
-CORPORA = (goemotions, xed, brighter)
+from train.thresholds import fit_thresholds
 
 
 class TextShares(Strict):
@@ -82,18 +79,6 @@ class TextModel(nn.Module):
         return self.corpus(self.peer(tokens, batch.times_s, batch.mask).logits.float(), batch.corpus)
 
 
-@dataclass(frozen=True, slots=True)
-class TextBatch:
-    """ids (B, T) int64, mask (B, T) bool, times_s (B, T), corpus (B,) int64, target and available (B, C)."""
-
-    ids: Tensor
-    mask: Tensor
-    times_s: Tensor
-    corpus: Tensor
-    target: Tensor
-    available: Tensor
-
-
 def train_text(config: TextTraining, data: Path, weights: Path, out: Path) -> dict[str, float]:
     """Train on `data/text_emotion`, write `text_adapter.safetensors` and `peer_text.safetensors` to `out`.
 
@@ -131,100 +116,39 @@ def _fit(
     log: JsonLog,
     state: Path,
 ) -> TextModel:
-    rng = random.Random(config.seed)
-    generator = torch.Generator().manual_seed(config.seed)
+    draws = Draws.seeded(config.seed)
     train = [example for example in examples if example.split == "train"]
     shares = config.shares.model_dump()
     count = sum(round(shares[c.NAME] * sum(e.corpus == c.NAME for e in train)) for c in CORPORA)
     count = min(count, config.limit or count)
-    rates = [(model.encoder, config.rate), (model.peer, config.peer_rate), (model.corpus, 1e-2)]
-    optim = optimiser(rates, weight_decay=config.weight_decay)
-    schedule = warm_up_and_cosine(optim, config.epochs * (count // config.batch))
-    average = MovingAverage(model, config.average)
-    run = TrainingState(state, model, optim, schedule, average, generator)
-    done = run.restore()
-    _replay_draws(config, train, done, rng)
-    for epoch in range(done, config.epochs):
-        model.train()
-        total, steps = 0.0, 0
-        for rows in _epoch(config, train, generator):
-            batch = make_batch(rows, tokenizer, rng, config.spoken)
-            with torch.autocast(batch.ids.device.type, torch.bfloat16):
-                logits = model(batch)
-            loss = masked_bce(logits, batch.target, batch.available)
-            optim.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optim.step()
-            schedule.step()
-            average.update(model)
-            total, steps = total + float(loss.detach()), steps + 1
-            if steps % 200 == 0:
-                log.write(stage="text", epoch=epoch + 1, step=steps, loss=total / steps)
-        figures = text_figures(average.module, examples, tokenizer, splits=("validation",))
-        log.write(stage="text", epoch=epoch + 1, loss=total / max(1, steps), **figures)
-        run.save(epoch + 1)
-    averaged: TextModel = average.module
-    return averaged.eval()
 
+    def batches(epoch: int) -> Iterator[TextBatch]:
+        for rows in epoch_batches(train, shares, config.batch, config.limit, draws.generator):
+            yield make_batch(rows, tokenizer, draws.python, config.spoken)
 
-def _replay_draws(config: TextTraining, train: list[TextExample], epochs: int, rng: random.Random) -> None:
-    """Draw again what the first epochs drew: a resumed run goes on with the numbers of a whole one."""
-    generator = torch.Generator().manual_seed(config.seed)
-    for _ in range(epochs):
-        for rows in _epoch(config, train, generator):
-            for row in rows:
-                _words_and_times(row, rng, config.spoken)
+    def loss(batch: TextBatch) -> Tensor:
+        with torch.autocast(batch.ids.device.type, torch.bfloat16):
+            logits = model(batch)
+        return masked_bce(logits, batch.target, batch.available)
 
-
-def _epoch(
-    config: TextTraining, train: list[TextExample], generator: torch.Generator
-) -> Iterator[list[TextExample]]:
-    """Batches of texts of similar length, in random order."""
-    chosen: list[TextExample] = []
-    shares = config.shares.model_dump()
-    for corpus in CORPORA:
-        rows = [example for example in train if example.corpus == corpus.NAME]
-        wanted = round(shares[corpus.NAME] * len(rows))
-        while wanted > 0:
-            order = torch.randperm(len(rows), generator=generator)[:wanted]
-            chosen += [rows[i] for i in order]
-            wanted -= len(order)
-    chosen = [chosen[i] for i in torch.randperm(len(chosen), generator=generator)]
-    chosen = chosen[: config.limit or None]
-    pool = config.batch * 40
-    batches = []
-    for at in range(0, len(chosen), pool):
-        rows = sorted(chosen[at : at + pool], key=lambda example: len(example.text))
-        batches += [rows[i : i + config.batch] for i in range(0, len(rows), config.batch)]
-    for index in torch.randperm(len(batches), generator=generator):
-        if len(batches[index]) == config.batch:
-            yield batches[index]
-
-
-def make_batch(
-    rows: list[TextExample], tokenizer: PieceTokenizer, rng: random.Random, spoken_share: float = 0.0
-) -> TextBatch:
-    """Tokenise texts; some as they would be spoken."""
-    pieces = [tokenizer.pieces(*_words_and_times(row, rng, spoken_share)) for row in rows]
-    ids, mask = pad_pieces(pieces)
-    times = np.zeros(ids.shape, np.float32)
-    for index, one in enumerate(pieces):
-        times[index, : len(one.times_s)] = one.times_s
-    names = [corpus.NAME for corpus in CORPORA]
-    corpus = torch.tensor([names.index(row.corpus) for row in rows])
-    target, available = label_tensors(rows)
-    return TextBatch(
-        torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(times), corpus, target, available
+    plan = EpochPlan(
+        stage="text",
+        epochs=config.epochs,
+        steps=config.epochs * (count // config.batch),
+        rates=[(model.encoder, config.rate), (model.peer, config.peer_rate), (model.corpus, 1e-2)],
+        weight_decay=config.weight_decay,
+        average=config.average,
     )
-
-
-def _words_and_times(
-    row: TextExample, rng: random.Random, spoken_share: float
-) -> tuple[list[str], list[float]]:
-    """Words, without punctuation as if recognised by chance, and their times."""
-    words = (spoken(row.text) if rng.random() < spoken_share else row.text).split() or [row.text]
-    return words, word_times(len(words), rng)
+    return train_epochs(
+        model,
+        plan,
+        draws,
+        batches,
+        loss,
+        log,
+        figures=lambda net: text_figures(net, examples, tokenizer, splits=("validation",)),
+        state=state,
+    )
 
 
 @torch.no_grad()
@@ -251,14 +175,13 @@ def text_figures(
     """Macro-F1 per corpus and split with thresholds from that corpus' validation part."""
     figures = {}
     for corpus in CORPORA:
-        thresholds = None
+        thresholds: np.ndarray | None = None
         for split in splits:
             rows = [e for e in examples if e.corpus == corpus.NAME and e.split == split]
             target, available = (tensor.numpy() for tensor in label_tensors(rows))
             probabilities = predict(model, rows, tokenizer)
             if thresholds is None:
-                thresholds = choose_thresholds(probabilities, target >= 0.5, available)
-            figures[f"{corpus.NAME}_{split}_macro_f1"] = macro_f1(
-                probabilities, target >= 0.5, available, thresholds
-            )
+                thresholds = np.array(fit_thresholds(probabilities, target, available))
+            found = macro_f1(probabilities, target, available, thresholds)
+            figures[f"{corpus.NAME}_{split}_macro_f1"] = found
     return figures

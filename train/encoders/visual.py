@@ -9,6 +9,7 @@ Legend: B batch, T tokens, C = 7 labels.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,10 +28,10 @@ from core.labels import EMOTIONS
 from core.models.peers import Peer
 from train.corpora import ferplus
 from train.corpora.base import INDEX, FaceExample, assert_disjoint
+from train.encoders.epoch_trainer import Draws, EpochPlan, train_epochs
 from train.encoders.face_augmentation import augment, mix_up
 from train.encoders.peer_training import PeerSizes, new_peer, random_times, set_statistics
-from train.encoders.resume import TrainingState
-from train.optim import MovingAverage, device_of, label_tensors, masked_bce, optimiser, warm_up_and_cosine
+from train.optim import device_of, label_tensors, masked_bce
 from train.progress import JsonLog
 
 
@@ -131,38 +132,40 @@ def train_network(
     A `state` that an interrupted run left is gone on from.
     """
     device = device_of(config.device)
-    generator = torch.Generator().manual_seed(config.seed)
+    draws = Draws.seeded(config.seed)
+    generator = draws.generator
     model = nn.Sequential(ExpressionNet(), nn.Dropout(0.3), nn.Linear(visual.WIDTH, 8 + len(EMOTIONS)))
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    steps = max(1, config.epochs * (len(train) // config.batch))
-    optim = optimiser([(model, config.rate)], weight_decay=config.weight_decay)
-    schedule = warm_up_and_cosine(optim, steps)
-    average = MovingAverage(model, config.average)
-    run = TrainingState(state, model, optim, schedule, average, generator)
-    for epoch in range(run.restore(), config.epochs):
+
+    def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         progress = epoch / config.epochs
         strength = config.strength * (1.0 if progress < 0.8 else 0.6)
         alpha = config.mix_up if progress < 0.7 else 0.0
-        model.train()
-        total = torch.zeros(())
         for rows in torch.randperm(len(train), generator=generator).split(config.batch):
-            if len(rows) < config.batch:
-                continue
-            faces = augment(scaled(train.pixels[rows]), generator, strength)
-            faces, target = mix_up(faces, train.target[rows], generator, alpha)
-            loss = _vote_loss(model, faces.to(device), target.to(device))
-            optim.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optim.step()
-            schedule.step()
-            average.update(model)
-            total += loss.detach().cpu()
-        figures = _network_figures(average.module, validation)
-        log.write(stage="network", epoch=epoch + 1, loss=float(total) * config.batch / len(train), **figures)
-        run.save(epoch + 1)
-    network: ExpressionNet = average.module[0]
-    return network.eval()
+            if len(rows) == config.batch:
+                faces = augment(scaled(train.pixels[rows]), generator, strength)
+                yield mix_up(faces, train.target[rows], generator, alpha)
+
+    plan = EpochPlan(
+        stage="network",
+        epochs=config.epochs,
+        steps=max(1, config.epochs * (len(train) // config.batch)),
+        rates=[(model, config.rate)],
+        weight_decay=config.weight_decay,
+        average=config.average,
+    )
+    averaged = train_epochs(
+        model,
+        plan,
+        draws,
+        batches,
+        lambda batch: _vote_loss(model, batch[0].to(device), batch[1].to(device)),
+        log,
+        figures=lambda net: _network_figures(net, validation),
+        state=state,
+    )
+    network: ExpressionNet = averaged[0]
+    return network
 
 
 def scaled(pixels: Tensor) -> Tensor:
@@ -192,28 +195,30 @@ def _network_figures(model: nn.Module, faces: Faces) -> dict[str, float]:
 
 def train_visual_peer(config: VisualTraining, network: ExpressionNet, train: Faces, log: JsonLog) -> Peer:
     """Second part: the peer on sequences of cached tokens."""
-    generator = torch.Generator().manual_seed(config.seed + 1)
+    draws = Draws.seeded(config.seed + 1)
+    generator = draws.generator
     views = torch.stack([embed(network, train, generator) for _ in range(config.views)], dim=1)  # (N, V, D)
     peer = new_peer(visual.WIDTH, config.peer)
     set_statistics(peer, views.flatten(0, 1))
-    optim = optimiser([(peer, config.peer_rate)], weight_decay=0.05)
-    schedule = warm_up_and_cosine(optim, config.peer_steps)
-    average = MovingAverage(peer, 0.99)
-    peer.train()
-    for step in range(config.peer_steps):
-        tokens, mask, target = _sequences(config, views, train.target, generator)
+
+    def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        for _ in range(config.peer_steps):
+            yield _sequences(config, views, train.target, generator)
+
+    def loss(batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        tokens, mask, target = batch
         output = peer(tokens, random_times(mask, config.longest_s, generator), mask)
-        loss = masked_bce(output.logits, target, torch.ones_like(target, dtype=torch.bool))
-        optim.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(peer.parameters(), 1.0)
-        optim.step()
-        schedule.step()
-        average.update(peer)
-        if (step + 1) % 200 == 0:
-            log.write(stage="peer", step=step + 1, loss=float(loss.detach()))
-    averaged: Peer = average.module
-    return averaged.eval()
+        return masked_bce(output.logits, target, torch.ones_like(target, dtype=torch.bool))
+
+    plan = EpochPlan(
+        stage="peer",
+        epochs=1,
+        steps=config.peer_steps,
+        rates=[(peer, config.peer_rate)],
+        weight_decay=0.05,
+        average=0.99,
+    )
+    return train_epochs(peer, plan, draws, batches, loss, log)
 
 
 def _sequences(

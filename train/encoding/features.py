@@ -31,7 +31,7 @@ from train.corpora.sound import read_samples, speech_span
 from train.data.token_set import Ragged, Timing, TokenSet, load_tokens, save_tokens
 from train.encoders.audio_data import cut
 from train.encoders.face_augmentation import augment
-from train.encoders.spoken import spoken
+from train.encoders.text_data import spoken
 
 CHUNK: Final = 256
 """Examples per cached file."""

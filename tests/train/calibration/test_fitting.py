@@ -7,8 +7,9 @@ import pytest
 
 from core.models.calibration import probabilities
 from core.spec import BranchCalibration
-from train.calibration.fitting import fit_abstention, fit_branch, fit_thresholds, refit_branch, reliability
+from train.calibration.fitting import fit_abstention, fit_branch, refit_branch, reliability
 from train.metrics import calibration_error
+from train.thresholds import fit_thresholds
 
 
 def sample(count: int = 20_000, labels: int = 3, seed: int = 0):

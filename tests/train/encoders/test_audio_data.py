@@ -12,7 +12,7 @@ from core.encoders.log_mel import BLOCK_SAMPLES, INPUT_SAMPLES
 from core.inputs import SAMPLE_RATE
 from train.encoders import face_augmentation, voice_augmentation
 from train.encoders.audio_data import cut
-from train.encoders.spoken import spoken, word_times
+from train.encoders.text_data import spoken, word_times
 
 
 class TestBlocks:

@@ -21,12 +21,13 @@ from train.corpora.base import TextExample, labels_of
 from train.encoders import text
 from train.encoders.command import train_encoder
 from train.encoders.peer_training import CorpusBias, PeerSizes, new_peer
-from train.encoders.scores import choose_thresholds, macro_f1, uar
 from train.encoders.text import TextTraining
 from train.encoders.visual import Faces, VisualTraining, face_figures, train_network
+from train.metrics import macro_f1, uar
 from train.optim import MovingAverage, masked_bce
 from train.progress import JsonLog
 from train.raw.vocabulary import learn_vocabulary
+from train.thresholds import fit_thresholds
 
 SMALL = PeerSizes(width=16, heads=2, layers=1, feedforward=16)
 
@@ -69,8 +70,8 @@ class TestScores:
         truth = rng.random((4000, 2)) < [0.5, 0.1]
         scores = np.where(truth, [0.6, 0.2], [0.4, 0.05]).astype(np.float32)
         known = np.ones_like(truth)
-        thresholds = choose_thresholds(scores, truth, known)
-        assert macro_f1(scores, truth, known, thresholds) == 1.0
+        thresholds = np.array(fit_thresholds(scores, truth.astype(np.float32), known))
+        assert macro_f1(scores, truth.astype(np.float32), known, thresholds) == 1.0
         assert 0.05 < thresholds[1] <= 0.2 < thresholds[0] <= 0.6
 
     def test_average_recall_counts_classes_not_clips(self):
@@ -147,7 +148,7 @@ class TestFaces:
         peer = new_peer(256, PeerSizes())
         read_tensors(tmp_path / "out" / "peer_visual.safetensors", expected=peer.state_dict())
         log = [json.loads(line) for line in (tmp_path / "out" / "visual_log.jsonl").read_text().splitlines()]
-        assert [line["stage"] for line in log] == ["network", "figures"]
+        assert [line["stage"] for line in log] == ["network", "peer", "figures"]
 
     def test_a_misspelt_option_is_named(self, tmp_path):
         config = tmp_path / "visual.yaml"
