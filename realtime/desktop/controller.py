@@ -67,12 +67,13 @@ class Controller(QObject):
         of.mute_video.triggered.connect(lambda on: session.mute("visual", muted=on))
         of.mark.triggered.connect(session.mark)
         of.show.triggered.connect(self.show)
-        of.dashboard.triggered.connect(self._open_dashboard)
+        of.dashboard.triggered.connect(session.open_page)
         of.settings.triggered.connect(self._open_settings)
         of.withdraw.triggered.connect(self._withdraw)
         of.quit.triggered.connect(self.quit)
         session.changed.connect(self.update_status)
         session.idle.connect(self._idle)
+        session.page_ready.connect(lambda page: QDesktopServices.openUrl(QUrl(page)))
         session.refused.connect(lambda why: self.window.show_message(f"Not done: {why}"))
         self.window.closing.connect(self._close)
         self.window.retry.connect(self.start_session)
@@ -237,10 +238,6 @@ class Controller(QObject):
         return more or now.engine.purpose != before.engine.purpose or now.record != before.record
 
     # -- what people do -------------------------------------------------------------------------------
-
-    def _open_dashboard(self) -> None:
-        if self.session.page:
-            QDesktopServices.openUrl(QUrl(self.session.page))
 
     def _withdraw(self) -> None:
         question = QMessageBox(self.window)

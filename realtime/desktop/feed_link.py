@@ -11,7 +11,7 @@ from typing import Final
 from PySide6.QtCore import QObject, Signal
 
 from core.errors import FeedError
-from realtime.feed.client import FeedClient
+from realtime.feed.client import FeedClient, one_time_address
 from realtime.feed.client_messages import Request, Subscription
 from realtime.feed.resume import ReceivedEvent, RetryPolicy
 from realtime.runs.supervision import Announcement
@@ -34,6 +34,8 @@ class FeedLink(QObject):
     """The connection stands, or is lost."""
     request_done = Signal(object, str)
     """A request, and why it was not carried out; "" when it was."""
+    page_ready = Signal(str, str)
+    """The address of the dashboard with a one-time code, and why there is none; one of both is ""."""
 
     _received = Signal(object, object)
     _connection_changed = Signal(object, bool)
@@ -65,6 +67,20 @@ class FeedLink(QObject):
         if self._thread is None or not self.connected:
             return False
         return self._thread.send(request)
+
+    def request_page(self, where: Announcement) -> None:
+        """Have the token of the dashboard's address exchanged for a one-time code; `page_ready` follows.
+
+        Who opens an address in the system's browser puts it into a command line, which everybody on the
+        machine can read. Does not wait.
+        """
+        threading.Thread(target=self._exchange, args=(where,), name="one-time code", daemon=True).start()
+
+    def _exchange(self, where: Announcement) -> None:
+        try:
+            self.page_ready.emit(one_time_address(where.page, _trusting(where)), "")
+        except FeedError as error:
+            self.page_ready.emit("", str(error))
 
     # -- in the window's thread -----------------------------------------------------------------------
 

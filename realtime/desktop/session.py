@@ -40,6 +40,8 @@ class EngineSession(QObject):
     """Something is to be shown; at most five times a second."""
     refused = Signal(str)
     """Something that was asked for was not done, and why."""
+    page_ready = Signal(str)
+    """An address of the dashboard, with a one-time code; it can be opened once, within a minute."""
     idle = Signal()
     """The engine's process has ended."""
 
@@ -56,7 +58,7 @@ class EngineSession(QObject):
         self.view_model = ViewModel()
         self.consent: SessionConsent | None = None
         self._muted: set[Modality] = set()
-        self._page = ""
+        self._announcement: Announcement | None = None
         self._engine = engine if engine is not None else EngineProcess(parent=self)
         self._link = link if link is not None else FeedLink(self)
         self._engine.changed.connect(self._engine_changed)
@@ -65,6 +67,7 @@ class EngineSession(QObject):
         self._link.event_received.connect(self._apply_event)
         self._link.changed.connect(self.changed)
         self._link.request_done.connect(self._answered)
+        self._link.page_ready.connect(self._page_answered)
         self._refresh = QTimer(self, singleShot=True, interval=REFRESH_MS)
         self._refresh.timeout.connect(self.changed)
         self._closed = QTimer(self, singleShot=True, interval=CLOSED_MS)
@@ -99,11 +102,6 @@ class EngineSession(QObject):
     def is_running(self) -> bool:
         """Whether there is an engine."""
         return self._engine.pid != 0
-
-    @property
-    def page(self) -> str:
-        """Address of the dashboard, with its token; "" while there is none."""
-        return self._page
 
     @property
     def pid(self) -> int:
@@ -143,6 +141,11 @@ class EngineSession(QObject):
         """Mark this moment."""
         self._send(Mark(0))
 
+    def open_page(self) -> None:
+        """Ask for an address of the dashboard that can be opened; `page_ready` or `refused` follows."""
+        if self._announcement is not None:
+            self._link.request_page(self._announcement)
+
     def close(self) -> None:
         """Leave the feed."""
         self._link.close()
@@ -154,7 +157,7 @@ class EngineSession(QObject):
     # -- what comes -----------------------------------------------------------------------------------
 
     def _announced(self, where: Announcement) -> None:
-        self._page = where.page
+        self._announcement = where
         self._link.open(where)
 
     def _apply_event(self, event: Event) -> None:
@@ -171,6 +174,12 @@ class EngineSession(QObject):
             (self._muted.add if request.muted else self._muted.discard)(request.modality)
         self.changed.emit()
 
+    def _page_answered(self, page: str, fault: str) -> None:
+        if fault:
+            self.refused.emit(fault)
+        elif self._announcement is not None:  # the run may have ended meanwhile
+            self.page_ready.emit(page)
+
     def _engine_changed(self) -> None:
         if self._engine.phase is Phase.STARTING and self.view_model.hello is not None:
             self.view_model.reset()
@@ -178,7 +187,7 @@ class EngineSession(QObject):
 
     def _ended(self) -> None:
         self._closed.stop()
-        self._page = ""
+        self._announcement = None
         self._link.close()
         self.view_model.reset()
         self.changed.emit()

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QLabel
 
 from realtime.desktop import controller as controller_module
@@ -21,11 +22,11 @@ from realtime.desktop.view_model import ViewModel
 class FakeSession(QObject):
     """A session whose engine is a word."""
 
-    changed, idle, refused = Signal(), Signal(), Signal(str)
+    changed, idle, refused, page_ready = Signal(), Signal(), Signal(str), Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
-        self.view_model, self.consent, self.page = ViewModel(), None, ""
+        self.view_model, self.consent = ViewModel(), None
         self.phase = Phase.OFF
         self.calls: list[object] = []
 
@@ -49,7 +50,7 @@ class FakeSession(QObject):
         self.become(Phase.RUNNING)
 
     def __getattr__(self, name: str):
-        if name in {"stop", "kill", "withdraw", "close", "mark"}:
+        if name in {"stop", "kill", "withdraw", "close", "mark", "open_page"}:
             return lambda *_: self.calls.append(name)
         raise AttributeError(name)
 
@@ -156,6 +157,21 @@ def test_actions_reach_the_session(build, answers, until) -> None:
         action.trigger()
     controller.hotkey.pressed.emit()
     assert controller.session.calls == [("audio", True), ("visual", True), "mark", "stop", "stop"]
+
+
+def test_the_system_s_browser_is_given_the_address_that_the_session_has_asked_for(
+    build, answers, until, monkeypatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toString()))
+    answers.append(agreed())
+    controller = build()
+    until(lambda: controller.session.calls)
+    controller.actions.dashboard.trigger()
+    assert controller.session.calls[-1] == "open_page"
+    assert opened == []
+    controller.session.page_ready.emit("http://127.0.0.1:9/#code=abc")
+    assert opened == ["http://127.0.0.1:9/#code=abc"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import urllib.request
 
 import pytest
 
@@ -146,3 +147,36 @@ def test_floods_of_events_arrive_all_and_in_order_while_the_link_is_opened_again
             link.open(where(feed))
     until(lambda: told[-1:] == ["u1200"], LIMIT_S)
     assert told == [f"u{number}" for number in range(1, 1201)]
+
+
+def test_the_dashboard_is_opened_with_a_code_that_counts_once_and_no_token_leaves_the_window(
+    link, feed, until
+) -> None:
+    answers: list[tuple[str, str]] = []
+    link.page_ready.connect(lambda *answer: answers.append(answer))
+    link.request_page(where(feed))
+    until(lambda: answers, LIMIT_S)
+    [(page, fault)] = answers
+    assert fault == ""
+    address, _, fragment = page.partition("#")
+    assert address == feed.page("view").partition("#")[0]
+    assert fragment.startswith("code=")
+    assert not [token for token in (feed.tokens.control, feed.tokens.view) if token in page]
+    request = urllib.request.Request(
+        f"{address}v1/token", headers={"X-Emotrack-Code": fragment.removeprefix("code=")}
+    )
+    with urllib.request.urlopen(request) as response:
+        assert response.status == 200
+
+
+def test_without_a_feed_there_is_no_page_and_a_sentence_says_so(link, feed, until) -> None:
+    answers: list[tuple[str, str]] = []
+    link.page_ready.connect(lambda *answer: answers.append(answer))
+    gone = where(feed)
+    feed.close()
+    link.request_page(gone)
+    until(lambda: answers, LIMIT_S)
+    [(page, fault)] = answers
+    assert page == ""
+    assert "cannot be reached" in fault
+    assert feed.tokens.view not in fault

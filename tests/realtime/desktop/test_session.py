@@ -70,7 +70,12 @@ def test_the_sign_of_capturing_is_there_from_the_start_of_the_engine(session, un
     assert session.status.capturing
     assert word(session) == "Starting"
     until(lambda: word(session) == "Capturing", LIMIT_S)
-    assert session.page.startswith("http://127.0.0.1:")
+    pages: list[str] = []
+    session.page_ready.connect(pages.append)
+    session.open_page()
+    until(lambda: pages, LIMIT_S)
+    assert pages[0].startswith("http://127.0.0.1:")
+    assert "#code=" in pages[0], "every user of the machine can read command lines: no token stands in them"
 
 
 def test_muting_is_told_by_the_engine_and_lasts_over_a_crash(running, until) -> None:
