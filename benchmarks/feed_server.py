@@ -56,7 +56,7 @@ Say = Callable[[Event, int], Awaitable[None]]
 async def _emotrack(plan: Plan) -> AsyncIterator[tuple[dict[str, Any], Say, Callable[[], dict[int, int]]]]:
     limits = Limits(
         max_viewers=2 * plan.viewers + 10,  # those who come back are there before those who left are gone
-        max_idle_sockets=2 * plan.viewers + 10,
+        max_unidentified=2 * plan.viewers + 10,
         socket_buffer_bytes=plan.buffer_bytes,
         stall_s=3.0,
     )

@@ -9,11 +9,13 @@ from __future__ import annotations
 import functools
 import json
 import math
+import re
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn
 
 from core.errors import FeedError
 from core.events import Event
+from core.terminal_text import clean
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -22,8 +24,13 @@ TIME_DECIMALS: Final = 3
 NUMBER_DECIMALS: Final = 4
 EXACT_INTEGERS: Final = 2**53
 
-# Legal inside a JSON string, yet many readers end a line at them.
-_LINE_ENDS: Final = {"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"}
+MAX_NAME: Final = 40
+"""Characters of a field's name that an error repeats."""
+
+# Legal inside a JSON string, yet many readers end a line at U+2028, U+2029 and U+0085, and a terminal that
+# shows the line obeys the control characters from U+007F to U+009F. `json` escapes those below U+0020.
+_ESCAPED: Final = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
+_IS_PLAIN: Final = re.compile(r"[\x20-\x7e]*")
 
 
 def encode(event: Event, seq: int) -> str:
@@ -40,10 +47,7 @@ def encode(event: Event, seq: int) -> str:
         raise ValueError(f"seq: {seq} is negative")
     message = {"type": event.type, "seq": seq} | _plain(event, event.type, NUMBER_DECIMALS)
     text = json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    if not text.isascii():
-        for character, escape in _LINE_ENDS.items():
-            text = text.replace(character, escape)
-    return text
+    return text if _IS_PLAIN.fullmatch(text) else text.translate(_ESCAPED)
 
 
 def decode(text: str | bytes) -> tuple[Event, int]:
@@ -169,9 +173,9 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"field {repeated} is repeated")
+    result: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in result:
+            raise ValueError(f"field {clean(name[:MAX_NAME])} is repeated")
+        result[name] = value
     return result

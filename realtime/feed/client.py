@@ -120,7 +120,7 @@ async def open_connection(
         status = error.response.status_code
         if status in RETRYABLE_STATUSES:
             raise
-        sentence = (error.response.body or b"").decode(errors="replace").strip()
+        sentence = (error.response.body or b"")[:MAX_ANSWER_BYTES].decode(errors="replace").strip()
         raise FeedError(f"answers {status}: {sentence}", where=url) from error
     try:
         async with asyncio.timeout(OPEN_S):

@@ -51,6 +51,7 @@ class FeedContext:
     limits: Limits
     clock: Callable[[], float]
     ingest: IngestTarget | None
+    is_full: Callable[[], bool]
 
     @property
     def capabilities(self) -> tuple[str, ...]:
@@ -68,7 +69,8 @@ class ClientSession:
     """
 
     __slots__ = (
-        "_connection", "_context", "_ingest_path", "_opened_s", "_ping_sent_s", "_rate",
+        "_connection", "_context", "_frames_unidentified", "_ingest_path", "_opened_s", "_ping_sent_s",
+        "_rate",
         "channel", "finished", "ingest", "rights", "token", "viewer",
     )  # fmt: skip
 
@@ -79,6 +81,7 @@ class ClientSession:
         self._ingest_path = ingest_path
         self._opened_s = now_s
         self._ping_sent_s: float | None = None
+        self._frames_unidentified = 0
         rate = limits.ingest_messages_per_s if ingest_path else limits.messages_per_s
         burst = limits.ingest_message_burst if ingest_path else limits.message_burst
         self._rate = RateLimiter(rate, burst, now_s)
@@ -93,9 +96,9 @@ class ClientSession:
 
     def send_welcome(self) -> None:
         """Say what the feed is; nothing about the run."""
-        limits, offered = self._context.limits, self._context.capabilities
-        most = limits.max_ingest_bytes if self._ingest_path else limits.max_message_bytes
-        self._send(Welcome((PROTOCOL_VERSION,), f"emotrack {VERSION}", offered, limits.identify_s, most))
+        identify_s, most = self._context.limits.identify_s, self._max_message_bytes
+        offered = self._context.capabilities
+        self._send(Welcome((PROTOCOL_VERSION,), f"emotrack {VERSION}", offered, identify_s, most))
 
     def on_frame(self) -> None:
         """Count what the client sends, whatever it is.
@@ -104,6 +107,10 @@ class ClientSession:
             Refusal: it is too much.
         """
         self._ping_sent_s = None
+        if self.channel is None:
+            self._frames_unidentified += 1
+            if self._frames_unidentified > self._context.limits.max_identify_frames:
+                raise Refusal(CloseCode.TOO_FAST, "too many messages before identify.")
         if not self._rate.take(self._context.clock()):
             raise Refusal(CloseCode.TOO_FAST, "too many messages.")
 
@@ -132,6 +139,11 @@ class ClientSession:
     def on_writable(self) -> None:
         """There is room again for frames."""
         self.viewer.writable()
+
+    @property
+    def _max_message_bytes(self) -> int:
+        limits = self._context.limits
+        return limits.max_ingest_bytes if self._ingest_path else limits.max_message_bytes
 
     # -- from the feed --------------------------------------------------------------------------------
 
@@ -183,12 +195,15 @@ class ClientSession:
         protocol = negotiate_version(message.protocol)
         rights = self._context.auth.rights(message.token)
         check_permission(rights, message, ingest_path=self._ingest_path)
+        if self._context.is_full():
+            raise Refusal(CloseCode.TRY_AGAIN_LATER, "there are too many clients.")
         channel = (
             self._open_ingest_session(message) if self._ingest_path else self._context.channels.find(message)
         )
         resumed = message.resume is not None and channel.may_resume(message.resume)
         names = self._context.channels.names if "view" in rights else (channel.name,)
         self.rights, self.channel, self.token = rights, channel, message.token
+        self._connection.identified(self._max_message_bytes)
         enabled = tuple(name for name in self._context.capabilities if name in message.capabilities)
         self._send(Identified(protocol, enabled, rights, channel.name, names, channel.run, resumed, PING_S))
         if message.resume is not None:

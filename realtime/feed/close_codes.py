@@ -53,7 +53,7 @@ _MEANINGS: Final[dict[CloseCode, tuple[str, str]]] = {
     CloseCode.UNSUPPORTED_DATA: ("a binary message where text is due", "send text"),
     CloseCode.INVALID_DATA: ("text that is not UTF-8", "send UTF-8"),
     CloseCode.INTERNAL_ERROR: ("the feed failed", "connect again and resume"),
-    CloseCode.TRY_AGAIN_LATER: ("no room for another session at the moment", "connect again later"),
+    CloseCode.TRY_AGAIN_LATER: ("no room for another client or session at the moment", "connect again later"),
     CloseCode.BAD_MESSAGE: (
         "a message that is not understood; the reason names the field",
         "mend the client",

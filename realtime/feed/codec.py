@@ -10,7 +10,8 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from core.errors import FeedError
 from core.events import Event
-from core.wire import parse, tolerant_adapter
+from core.terminal_text import clean, steers
+from core.wire import MAX_NAME, parse, tolerant_adapter
 from realtime.feed.client_messages import ClientMessage
 from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.server_messages import ServerMessage
@@ -36,6 +37,10 @@ def read_client(text: str) -> ClientMessage:
         message = parse(text, max_depth=MAX_DEPTH)
     except FeedError as error:
         raise Refusal(CloseCode.BAD_MESSAGE, error.what) from error
+    steering = _steering_field(message, ())
+    if steering is not None:
+        field = ".".join([_shown(message.get("type", "")), *map(_shown, steering)])
+        raise Refusal(CloseCode.BAD_MESSAGE, "may hold no control characters.", field=field)
     try:
         return _client().validate_json(json.dumps(message))
     except ValidationError as error:
@@ -81,9 +86,20 @@ def _refusal(error: ValidationError) -> Refusal:
 
 
 def _shown(part: object) -> str:
-    """A field's name as it may be repeated to who sent it: short and printable."""
-    text = "".join(character if character.isprintable() else "?" for character in str(part))
-    return text if len(text) <= 40 else f"{text[:37]}..."
+    """A field's name as it may be repeated to who sent it: short, and nothing that steers a terminal."""
+    text = clean(str(part)[:80])
+    return text if len(text) <= MAX_NAME else f"{text[: MAX_NAME - 3]}..."
+
+
+def _steering_field(value: object, path: tuple[object, ...]) -> tuple[object, ...] | None:
+    """Where a text stands that would steer a terminal: what clients say is shown to others. None: nowhere.
+
+    The token is shown to nobody, and whatever it holds it is a wrong one.
+    """
+    if isinstance(value, str):
+        return path if path != ("token",) and any(map(steers, value)) else None
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return next((found for key, item in items if (found := _steering_field(item, (*path, key)))), None)
 
 
 def _types(union: object) -> dict[str, type[Any]]:

@@ -69,12 +69,12 @@ class HttpHandler:
         endpoint: where the feed listens; the port is known.
         auth: knows tokens and one-time codes.
         status: what else has to be known.
-
-    Attributes:
-        refused: HTTP status -> how many requests were refused with it.
+        refused: HTTP status -> how many requests were refused with it; is added to.
     """
 
-    def __init__(self, endpoint: Endpoint, auth: Authenticator, status: FeedStatus) -> None:
+    def __init__(
+        self, endpoint: Endpoint, auth: Authenticator, status: FeedStatus, refused: dict[int, int]
+    ) -> None:
         self._hosts = endpoint.hosts
         self._origins = endpoint.origins
         self._auth = auth
@@ -94,7 +94,7 @@ class HttpHandler:
             notice = status.notice
             self._sockets.add(INGEST_PATH)
             self._answers[NOTICE_PATH] = lambda request: _response(HTTPStatus.OK, JSON, notice())
-        self.refused: dict[int, int] = {}
+        self._refused = refused
         # Some browsers do not count ws: as 'self'; none takes an IPv6 address in a policy.
         scheme = "wss" if endpoint.secure else "ws"
         streams = " ".join(f"{scheme}://{host}" for host in sorted(self._hosts) if "[" not in host)
@@ -113,7 +113,7 @@ class HttpHandler:
         if isinstance(answer, Response):
             return answer
         status, sentence = answer
-        self.refused[status] = self.refused.get(status, 0) + 1
+        self._refused[status] = self._refused.get(status, 0) + 1
         response = connection.respond(status, sentence + "\n")
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
             response.headers["Retry-After"] = "5"

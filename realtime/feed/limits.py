@@ -1,4 +1,4 @@
-"""Bounds on what clients can take from the program."""
+"""Bounds on what clients can take from the program, and how often they may do something."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ class Limits:
     """Bounds on what clients can take from the program.
 
     Attributes:
-        max_viewers: identified and unidentified websocket clients at the same time.
-        max_idle_sockets: further connections, which fetch the page or have not said yet what they want.
-        max_message_bytes: the largest text message that is read from a client.
+        max_viewers: clients that have identified themselves, at the same time.
+        max_unidentified: connections that have not: they fetch the page, or have not said yet who they are.
+        max_request_bytes: the longest HTTP request.
+        max_identify_bytes: the largest message that is read before a client has identified itself.
+        max_identify_frames: frames that may come before that, pings included.
+        max_message_bytes: the largest text message that is read from a client afterwards.
         max_ingest_bytes: the largest binary message on the ingest path.
         max_fragments: pieces that a message may come in.
         messages_per_s, message_burst: how many frames a client may send for long, and at once.
@@ -32,7 +35,10 @@ class Limits:
     """
 
     max_viewers: int = 64
-    max_idle_sockets: int = 64
+    max_unidentified: int = 384
+    max_request_bytes: int = 32 * 1024
+    max_identify_bytes: int = 1024
+    max_identify_frames: int = 8
     max_message_bytes: int = 64 * 1024
     max_ingest_bytes: int = 1024 * 1024
     max_fragments: int = 32

@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -20,7 +21,7 @@ from realtime.feed.channel import Channel, Channels
 from realtime.feed.client_messages import INGEST_PATH, STREAM_PATH, Right
 from realtime.feed.client_session import ClientSession, FeedContext
 from realtime.feed.close_codes import CloseCode
-from realtime.feed.connection import CloseReason, Connection, ConnectionContext, connection_class
+from realtime.feed.connection import CloseReason, Connection, ConnectionContext
 from realtime.feed.endpoint import Endpoint, Tls
 from realtime.feed.http import FeedStatus, HttpHandler
 from realtime.feed.limits import Limits
@@ -77,12 +78,12 @@ class Feed:
         self.tokens = tokens or Tokens.drawn()
         self._metrics_token = metrics_token or not self._endpoint.on_loopback
         auth = Authenticator(self.tokens, clock, self._close_clients_of)
-        self._context = FeedContext(auth, Channels(), self._limits, clock, ingest)
+        self._context = FeedContext(auth, Channels(), self._limits, clock, ingest, self._is_full)
         if ingest is None:
             self.open_session(MAIN, control)
-        self._connections: set[Connection] = set()
-        self._clients: dict[Connection, ClientSession] = {}
         self._counts = Counts()
+        self._pool = ConnectionContext(self._limits, clock, self._counts.refused)
+        self._clients: dict[Connection, ClientSession] = {}
         self._closed_totals: list[tuple[int, int, int]] = []  # what sessions that are forgotten have counted
         self._http: HttpHandler | None = None
         self._server: Server | None = None
@@ -132,16 +133,14 @@ class Feed:
         listener = self._endpoint.listen(self._limits.socket_buffer_bytes)
         notice = None if self._context.ingest is None else self._notice
         status = FeedStatus(self._is_full, self._is_ready, self._metrics, notice, self._metrics_token)
-        self._http = HttpHandler(self._endpoint, self._context.auth, status)
+        self._http = HttpHandler(self._endpoint, self._context.auth, status, self._counts.refused)
         log.setLevel(logging.INFO)  # below that the library would log what people said, and tokens
         self._loop = asyncio.get_running_loop()
         self._server = await serve(
             self._serve,
             sock=listener,
             ssl=tls_context,
-            create_connection=connection_class(
-                ConnectionContext(self._limits, self._context.clock, self._connections)
-            ),
+            create_connection=partial(Connection, context=self._pool),  # type: ignore[arg-type]
             process_request=self._process_request,
             process_response=self._http.add_security_headers,
             server_header=None,
@@ -149,7 +148,7 @@ class Feed:
             open_timeout=self._limits.open_s,
             close_timeout=self._limits.close_s,
             ping_interval=None,  # `tick` asks, for all clients at once
-            max_size=self._limits.max_message_bytes,
+            max_size=self._limits.max_identify_bytes,
             max_queue=4,
             write_limit=self._limits.write_limit_bytes,
             logger=log,
@@ -164,7 +163,7 @@ class Feed:
         if self._ticking is not None:
             self._ticking.cancel()
         server.close(close_connections=False)
-        for connection in list(self._connections):
+        for connection in list(self._pool.connections):
             connection.request_close((CloseCode.GOING_AWAY, "the feed is over."))
             if connection.state in {State.CONNECTING, State.CLOSED}:
                 connection.transport.abort()  # it never became a client; browsers open some in advance
@@ -234,8 +233,6 @@ class Feed:
 
     def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         assert self._http is not None
-        if request.path.startswith(INGEST_PATH):
-            connection.protocol.max_message_size = self._limits.max_ingest_bytes
         return self._http.respond(connection, request)
 
     async def _serve(self, accepted: ServerConnection) -> None:
@@ -281,7 +278,8 @@ class Feed:
             self.tick()
 
     def _is_full(self) -> bool:
-        return len(self._clients) >= self._limits.max_viewers
+        there = sum(client.channel is not None for client in self._clients.values())
+        return there >= self._limits.max_viewers
 
     def _is_ready(self) -> bool:
         has_run = any(channel.run is not None for channel in self._context.channels)
@@ -299,9 +297,12 @@ class Feed:
         counts = self._counts
         totals = [channel.totals() for channel in self._context.channels]
         counts.sent, counts.conflated, counts.filtered = _sums([*self._closed_totals, *totals])
-        counts.refused = self._http.refused if self._http is not None else {}
         counts.bad_tokens = self._context.auth.wrong_tokens
-        counts.viewers, counts.sockets, counts.sessions = self.viewers, len(self._connections), len(totals)
+        counts.viewers, counts.sockets, counts.sessions = (
+            self.viewers,
+            len(self._pool.connections),
+            len(totals),
+        )
         return counts
 
 

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+import unicodedata
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import get_args
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import FeedError
-from core.events import EmotionEstimate, End, Event, Hello, Status
+from core.events import EmotionEstimate, End, Event, Hello, Marker, Status
 from core.schema import json_schema, schema_text
 from core.wire import decode, encode
 
@@ -44,6 +45,14 @@ def test_what_was_encoded_decodes_to_the_same_event_and_fits_the_schema(event, s
     assert decode(text) == (event, seq)
     assert len(text.splitlines()) == 1
     VALIDATOR.validate(json.loads(text))
+
+
+def test_a_line_holds_no_character_that_a_terminal_obeys():
+    label = "".join(map(chr, range(0x20))) + "".join(map(chr, range(0x7F, 0xA0))) + "\u2028\u2029 fine: é"
+    text = encode(Marker(1.0, label), 0)
+    assert not any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in text)
+    assert "fine: é" in text
+    assert decode(text)[0].label == label
 
 
 @given(event=events)

@@ -35,6 +35,9 @@ class Connection:
         """Frames of the feed are not masked and have a length."""
         assert frame[0] in {0x81, 0x89}
 
+    def identified(self, max_message_bytes: int) -> None:
+        """It may say more from now on."""
+
     def request_close(self, reason: object) -> None:
         """Only the backlog ends a connection from here."""
 
@@ -43,7 +46,7 @@ def conversation(data: bytes) -> None:
     """One client's dialogue, a line per message."""
     channels = Channels()
     channels.add(Channel("main", LIMITS))
-    context = FeedContext(Authenticator(TOKENS, CLOCK), channels, LIMITS, CLOCK, None)
+    context = FeedContext(Authenticator(TOKENS, CLOCK), channels, LIMITS, CLOCK, None, lambda: False)
     client = ClientSession(Connection(), context, ingest_path=False)
     client.send_welcome()
     for text in data.decode("utf-8", "replace").splitlines()[:8]:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from core.errors import FeedError
 from core.events import Event, Status
+from core.terminal_text import steers
 from core.wire import decode, encode
 from realtime.feed import client_messages
 from realtime.feed.client_messages import ClientMessage, Identify, Ping
@@ -27,7 +28,13 @@ from tests.realtime.feed.test_protocol_document import ROOT
 VALIDATOR = jsonschema.Draft202012Validator(feed_schema())
 
 # Hypothesis builds the types themselves; what their fields may hold is said here once more, by name.
-names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+names = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")).filter(
+        lambda character: not steers(character)
+    ),
+    min_size=1,
+    max_size=20,
+)
 numbers = st.integers(0, 2**53)
 rates = st.none() | st.floats(0.01, 1000)
 kinds = st.none() | st.lists(st.sampled_from(client_messages.KINDS), max_size=4).map(tuple)
@@ -65,6 +72,34 @@ def test_what_a_client_may_say_is_understood_as_it_was_meant_and_fits_the_schema
     text = write(message)
     assert read_client(text) == message
     VALIDATOR.validate(json.loads(text))
+
+
+@pytest.mark.parametrize("steering", ["\x1b[2J", "\x9b2J", "\x7f", "a\nb", "\u202eexe.txt", "\x07"])
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        ({"type": "mark", "id": 1, "label": "X"}, "mark.label"),
+        ({"type": "correct", "id": 1, "estimate": "u1", "person": "p", "labels": ["X"]}, "correct.labels.0"),
+        ({"type": "identify", "protocol": "1.0", "token": "t", "client": "X"}, "identify.client"),
+        ({"type": "identify", "protocol": "1.0", "token": "t", "ingest": {"source": "s", "streams": [
+            {"name": "m", "kind": "audio", "rate_hz": 16000, "person": "X"}]}},
+         "identify.ingest.streams.0.person"),
+    ],
+)  # fmt: skip
+def test_what_would_steer_a_terminal_of_somebody_else_is_refused_by_the_name_of_its_field(
+    message, field, steering
+):
+    text = json.dumps(message)
+    read_client(text)
+    with pytest.raises(Refusal) as caught:
+        read_client(text.replace('"X"', json.dumps(f"me{steering}")))
+    assert (caught.value.code, caught.value.field) == (CloseCode.BAD_MESSAGE, field)
+    assert steering not in str(caught.value)
+
+
+def test_joiners_and_marks_of_direction_that_scripts_need_are_no_control_characters():
+    label = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \U0001f468\u200d\U0001f469 \u200f"
+    assert read_client(write(client_messages.Mark(1, label))).label == label
 
 
 @given(any_server_message)
@@ -115,7 +150,7 @@ IDENTIFY = {"type": "identify", "protocol": "1.0", "token": "secret"}
         ({"type": ["identify"]}, "type"),
         ({"kind": "ping"}, "type"),
         ({"type": "ping", "id": 1, "x" * 5000: 1}, "ping." + "x" * 37 + "..."),
-        ({"type": "ping", "id": 1, "a\nb": 1}, "ping.a?b"),
+        ({"type": "ping", "id": 1, "a\nb": 1}, "ping.a b"),
     ],
 )
 def test_what_does_not_belong_is_refused_by_the_name_of_its_field(message, field):
@@ -138,7 +173,7 @@ def test_what_does_not_belong_is_refused_by_the_name_of_its_field(message, field
         ("[" * 100_000, "not valid JSON"),
         ('{"a":' * 50_000, "not valid JSON"),
         ('{"a":' * (MAX_DEPTH + 1) + "1" + "}" * (MAX_DEPTH + 1), "nested more than 16 deep"),
-        ('{"type": "mark", "id": 1, "label": "\\ud800"}', "JSON"),
+        ('{"type": "mark", "id": 1, "label": "\\ud800"}', "control characters"),
         ("\ufeff{}", "BOM"),
     ],
 )

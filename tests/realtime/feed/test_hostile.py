@@ -17,7 +17,6 @@ from websockets.frames import Frame, Opcode
 from core.wire import encode
 from realtime.feed.client_messages import Ping
 from realtime.feed.close_codes import CloseCode
-from realtime.feed.server import Feed
 from realtime.feed.sink import FeedSink
 from tests.realtime.feed.feedside import (
     LIMITS,
@@ -27,7 +26,6 @@ from tests.realtime.feed.feedside import (
     not_reading,
     serving,
     small_window,
-    until,
 )
 from tests.realtime.feed.test_http import UPGRADE
 
@@ -58,15 +56,16 @@ async def healthy_still(feed, healthy, hello):
         ("not JSON", 4000),
         ('{"type":"identify","protocol":"1.0","token":"x","colour":1}', 4000),
         ('{"type":"weather"}', 4000),
-        ("[" * 60_000, 4000),
+        ("[" * 1_000, 4000),
         ('{"type":"ping","id":1}', 4005),
         (b"\0\1\2", 1003),
         ("x" * 2 * 1024 * 1024, 1009),
         (b"x" * 2 * 1024 * 1024, 1009),
-        ("x" * 64 * 1024, 4000),
+        ("x" * 1024, 4000),
+        ("x" * 1025, 1009),
     ],
     ids=["no type", "empty", "no JSON", "unknown field", "unknown type", "deep", "out of turn", "binary",
-         "2 MiB", "2 MiB binary", "just within the limit"],
+         "2 MiB", "2 MiB binary", "just within the limit", "just beyond the limit"],
 )  # fmt: skip
 @asynchronous
 async def test_whatever_a_client_says_ends_its_own_connection_only(hello, message, code):
@@ -76,6 +75,20 @@ async def test_whatever_a_client_says_ends_its_own_connection_only(hello, messag
             messages, closed = await hostile.rest()
             assert closed == code
             assert [m["type"] for m in messages] == (["error"] if code in {4000, 4005} else [])
+        await healthy_still(feed, healthy, hello)
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [("[" * 60_000, 4000), ("x" * 64 * 1024, 4000), ("x" * (64 * 1024 + 1), 1009)],
+    ids=["deep", "just within the limit", "just beyond the limit"],
+)
+@asynchronous
+async def test_who_is_in_may_say_more_at_a_time_and_still_ends_only_its_own_connection(hello, message, code):
+    async with serving() as feed, joined(feed) as healthy:
+        async with joined(feed) as hostile:
+            await hostile.say(message)
+            assert await hostile.code() == code
         await healthy_still(feed, healthy, hello)
 
 
@@ -115,7 +128,7 @@ async def test_bytes_that_are_no_websocket_frame_end_their_own_connection_only(h
 async def test_a_flood_of_tiny_fragments_is_refused_long_before_it_fills_the_memory(hello, size):
     piece = Frame(Opcode.CONT, b"x" * size, fin=False).serialize(mask=True)
     async with serving() as feed, joined(feed) as healthy:
-        async with connected(feed) as hostile:
+        async with joined(feed) as hostile:
             hostile.socket.transport.write(
                 Frame(Opcode.TEXT, b"", fin=False).serialize(mask=True) + piece * 20_000
             )
@@ -206,22 +219,6 @@ async def test_a_request_that_never_ends_is_cut_off():
         writer.write(b"GET / HTTP/1.1\r\nHost: ")
         assert await reader.read() == b""
         writer.close()
-
-
-@asynchronous
-async def test_connections_that_say_nothing_are_bounded_and_do_not_delay_the_end():
-    feed = Feed(port=0, limits=LIMITS)
-    await feed.start()
-    most = LIMITS.max_viewers + LIMITS.max_idle_sockets
-    streams = [await asyncio.open_connection("127.0.0.1", feed.port) for _ in range(most)]
-    await until(lambda: len(feed._connections) == most)
-    reader, writer = await asyncio.open_connection("127.0.0.1", feed.port)
-    with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
-        await reader.readexactly(1)
-    async with asyncio.timeout(2):
-        await feed.close()
-    for _, each in [*streams, (reader, writer)]:
-        each.close()
 
 
 def test_a_client_that_sends_pings_and_reads_nothing_is_cut_off():

@@ -20,6 +20,7 @@ from core.errors import FeedError
 from realtime.config import FeedConfig
 from realtime.feed.auth import Authenticator, Tokens
 from realtime.feed.client_messages import Identify
+from realtime.feed.close_codes import CloseCode
 from realtime.feed.endpoint import Endpoint, Tls
 from realtime.feed.http import FeedStatus, HttpHandler
 from realtime.feed.server import Feed
@@ -189,10 +190,12 @@ def test_a_token_in_the_address_is_refused_and_never_lets_anybody_in(feed):
 @asynchronous
 async def test_there_is_a_bound_on_clients_and_it_is_said_why():
     async with serving(replace(LIMITS, max_viewers=1)) as feed:
-        async with connected(feed):
+        async with connected(feed) as late, joined(feed):
             with pytest.raises(Exception, match="HTTP 503"):
                 async with connected(feed):
                     pass
+            await late.say(Identify("1.0", feed.tokens.view))
+            assert (await late.rest())[1] == CloseCode.TRY_AGAIN_LATER
         await until(lambda: not feed._clients)
         async with joined(feed):
             pass
@@ -251,7 +254,7 @@ async def test_with_a_certificate_any_address_is_served_and_spoken_to_by_tls_onl
 def test_away_from_loopback_the_counters_need_a_token_and_wrong_ones_lock_nobody_out(tls):
     tokens, endpoint = Tokens.drawn(), Endpoint("192.0.2.7", 443, tls)
     auth = Authenticator(tokens, lambda: 0.0)
-    http = HttpHandler(endpoint, auth, FeedStatus(lambda: False, lambda: True, lambda: b"n", None, True))
+    http = HttpHandler(endpoint, auth, FeedStatus(lambda: False, lambda: True, lambda: b"n", None, True), {})
 
     def status(authorization=None):
         headers = {"Host": "localhost", **({"Authorization": authorization} if authorization else {})}

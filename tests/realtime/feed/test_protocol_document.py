@@ -78,6 +78,9 @@ def test_the_numbers_and_addresses_are_those_of_the_program():
         f"more than {limits.messages_per_s:.0f} messages per second",
         f"at most {limits.max_ingest_bytes // 1024 // 1024} MiB",
         f"a {limits.max_viewers + 1}th client",
+        f"have {limits.max_unidentified} places of their own, besides the {limits.max_viewers}",
+        f"{limits.max_identify_bytes} bytes in one message and {limits.max_identify_frames} frames",
+        f"at most {limits.max_request_bytes // 1024} KiB long",
         f"more than {MAX_DEPTH} levels",
     ):
         assert words in TEXT.replace("\n", " "), words
