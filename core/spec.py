@@ -84,6 +84,8 @@ class FusionSpec(Strict):
         valence_arousal: whether there is a head for the two.
         statistics: modalities whose peers add a linear reading of their tokens' mean and deviation.
         alone: who answers where only one modality is present and there is nothing to fuse.
+        combination: "attention" = the label queries alone; "evidence" = the peers' evidence, weighed and
+            summed (`core.models.evidence`), which the label queries may correct within a bound.
         file, file_sha256: the weights beside the spec.
     """
 
@@ -96,6 +98,9 @@ class FusionSpec(Strict):
     valence_arousal: bool = False
     statistics: tuple[Modality, ...] = Field((), exclude_if=lambda value: not value)
     alone: Literal["fusion", "peer"] = Field("fusion", exclude_if=lambda value: value == "fusion")
+    combination: Literal["attention", "evidence"] = Field(
+        "attention", exclude_if=lambda value: value == "attention"
+    )
     file: FileName = "model.safetensors"
     file_sha256: Sha256 | Literal[""] = ""
 

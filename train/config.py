@@ -63,6 +63,7 @@ class SizesConfig(Strict):
     valence_arousal: bool = False
     statistics: tuple[Modality, ...] = ()
     alone: Literal["fusion", "peer"] = "fusion"
+    combination: Literal["attention", "evidence"] = "attention"
     dropout: float = Field(0.1, ge=0, lt=1)
     peer_gradient: float = Field(0.1, ge=0, le=1)
 

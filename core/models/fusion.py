@@ -18,11 +18,16 @@ from torch import Tensor, nn
 from core.labels import MODALITIES, Modality
 from core.models.blocks import Attention, FeedForward, key_bias
 from core.models.embeddings import embedding
+from core.models.evidence import EvidenceCombination
 from core.models.peers import Peer
 from core.spec import FusionSpec, ModelSpec
 
 DEFAULT_SIZES: Final = FusionSpec(width=160, heads=4, peer_layers=2, fusion_layers=2, feedforward=320)
 """Sizes of the default checkpoint, about 2 M parameters."""
+
+
+CORRECTION: Final = 0.5
+"""Logits by which the label queries may move the sum of evidence, at most."""
 
 
 class NetDetails(NamedTuple):
@@ -31,7 +36,9 @@ class NetDetails(NamedTuple):
     Attributes:
         logits: (B, C) of the fusion.
         peer_logits: (B, M, C); rows of an absent modality have no meaning.
-        attribution: (B, M) share of the fusion's attention, 0 where absent, sums to 1 where any is present.
+        attribution: (B, M) share of each modality in the estimate, 0 where absent, sums to 1 where any is
+            present. Where evidence is summed: of the change of the probabilities when the modality is taken
+            away. Else of the fusion's attention.
         affect: (B, 2) valence and arousal in [-1, 1], or None without that head.
         summaries: (B, M, d) the peers' aggregation states.
     """
@@ -162,6 +169,7 @@ class EmotionNet(nn.Module):
             }
         )
         self.fusion = Fusion(sizes, num_labels, dropout)
+        self.combination = EvidenceCombination(num_labels) if sizes.combination == "evidence" else None
         self.peer_gradient = peer_gradient
         self.peer_answers_alone = sizes.alone == "peer"
 
@@ -187,11 +195,8 @@ class EmotionNet(nn.Module):
             (B, M, C) peer logits; (B, M) attribution; with a valence/arousal head also (B, 2) in [-1, 1].
         """
         out = self.details(values, times_s, mask)
-        logits = out.logits
-        if self.peer_answers_alone:
-            present = torch.stack([mask[m].any(dim=1) for m in MODALITIES], dim=1)  # (B, M)
-            own = (out.peer_logits * present[..., None]).sum(dim=1)  # (B, C)
-            logits = torch.where(present.sum(dim=1, keepdim=True) == 1, own, logits)
+        available = torch.stack([mask[m].any(dim=1) for m in MODALITIES], dim=1)  # (B, M)
+        logits = self._alone(out.logits, out.peer_logits, available)
         answer = (logits, out.peer_logits, out.attribution)
         return answer if out.affect is None else (*answer, out.affect)
 
@@ -202,13 +207,40 @@ class EmotionNet(nn.Module):
         outs = [self.peers[m](values[m], times_s[m], mask[m]) for m in MODALITIES]
         states = [scale_gradient(out.states, self.peer_gradient) for out in outs]
         logits, attribution, affect = self.fusion(states, [mask[m] for m in MODALITIES])
+        peer_logits = torch.stack([out.logits for out in outs], dim=1)  # (B, M, C)
+        if self.combination is not None:
+            available = torch.stack([mask[m].any(dim=1) for m in MODALITIES], dim=1)  # (B, M)
+            correction = CORRECTION * (logits / CORRECTION).tanh()  # (B, C)
+            said = scale_gradient(peer_logits, self.peer_gradient)
+            logits = self.combination(said, available) + correction
+            attribution = self._decided(logits, correction, peer_logits, available)
         return NetDetails(
             logits,
-            torch.stack([out.logits for out in outs], dim=1),
+            peer_logits,
             attribution,
             affect,
             torch.stack([out.states[:, -1] for out in outs], dim=1),
         )
+
+    def _alone(self, logits: Tensor, peer_logits: Tensor, available: Tensor) -> Tensor:
+        """(B, C) `logits`, or the only present peer's where the spec wants it so."""
+        if not self.peer_answers_alone:
+            return logits
+        own = (peer_logits * available[..., None]).sum(dim=1)  # (B, C)
+        return torch.where(available.sum(dim=1, keepdim=True) == 1, own, logits)
+
+    def _decided(self, logits: Tensor, correction: Tensor, peer_logits: Tensor, available: Tensor) -> Tensor:
+        """(B, M) shares of the change of the probabilities when a modality is taken away."""
+        assert self.combination is not None
+        full = logits.sigmoid()
+        changes = []
+        for i in range(len(MODALITIES)):
+            kept = [available[:, j] if j != i else torch.zeros_like(available[:, j]) for j in range(3)]
+            rest = torch.stack(kept, dim=1)
+            without = (self.combination(peer_logits, rest) + correction).sigmoid()
+            changes.append((full - without).abs().sum(dim=1))
+        change = (torch.stack(changes, dim=1) + 1e-6) * available  # equal shares where nothing changes
+        return change / change.sum(dim=1, keepdim=True).clamp(min=1e-6)
 
 
 def scale_gradient(x: Tensor, scale: float) -> Tensor:
