@@ -22,7 +22,7 @@ from train.encoder_plan import wants_encoders
 from train.fusion.fit import Fitted
 from train.parallel import join_world, leave_world
 from train.progress import RunLog
-from train.stages import calibration_weights, first_stage, train_network
+from train.stages import calibration_weights, first_stage, people_of, train_network
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ def build(
         ConfigError: a corpus is unknown, a file of the first stage is absent, or the run cannot be resumed.
         SourceError: a corpus, or a recording of one, is absent or damaged.
     """
+    config = _as_the_checkpoint_combines(config, paths)
     world = join_world(config.optimisation.device)
     if world.leads:
         if config.inputs == "encoders" and config.peers != "checkpoint" and wants_encoders(config.corpora):
@@ -81,6 +82,14 @@ def build(
     return finish(config, paths, inputs, fitted, calibration)
 
 
+def _as_the_checkpoint_combines(config: TrainingConfig, paths: Paths) -> TrainingConfig:
+    """A preset that starts from a checkpoint combines the peers as that checkpoint does."""
+    if config.peers != "checkpoint":
+        return config
+    combination = read_spec(paths.encoders).fusion.combination
+    return config.model_copy(update={"sizes": config.sizes.model_copy(update={"combination": combination})})
+
+
 def finish(
     config: TrainingConfig,
     paths: Paths,
@@ -105,6 +114,8 @@ def finish(
             calibration_weights(config),
             config.placement,
             config.joint_calibration,
+            config.losses.distillation_kind,
+            people_of(config),
         )
     if config.peers == "checkpoint":
         calibration = keep_unseen_modalities(calibration, read_spec(paths.encoders).calibration, inputs.sets)

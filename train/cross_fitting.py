@@ -31,7 +31,7 @@ from train.fusion.fit import Fitted
 from train.fusion.learner import Figures
 from train.parallel import World
 from train.progress import RunLog
-from train.stages import calibration_weights, train_network, validator
+from train.stages import calibration_weights, people_of, train_network, validator
 
 Name = TypeVar("Name", bound=str)
 
@@ -171,6 +171,8 @@ def _calibrated(config: TrainingConfig, inputs: TrainingData, fold: Fold, at: in
         calibration_weights(config),
         config.placement,
         config.joint_calibration,
+        config.losses.distillation_kind,
+        people_of(config),
     )
 
 

@@ -70,11 +70,12 @@ def figures(
         hamming, map and auroc (means over labels that occur), accuracy and uar (most probable known label
         against the answer), ece (15 bins, mean over labels), brier (against the targets themselves), n_at_90
         (how often a label was given .9 or more) and precision_at_90 (how often that was right; absent where
-        it never was).
+        it never was). Where there are shares of votes: bce and js, see `soft_figures`.
     """
     truth, predicted = presence(targets) & known, (probabilities >= thresholds) & known
     return headlines(probabilities, targets, known, thresholds, answers) | {
         **_further_decisions(truth, predicted, known),
+        **soft_figures(probabilities, targets, known),
         **({"auroc": area} if (area := mean_area(probabilities, truth, known)) is not None else {}),
         **sure_statements(probabilities, truth, known),
     }
@@ -123,6 +124,36 @@ def uar(truth: NDArray[np.int64], guess: NDArray[np.int64]) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a guessed class that does not occur is no fault of the metric
         return float(balanced_accuracy_score(truth, guess))
+
+
+def soft_figures(probabilities: Floats, targets: Floats, known: Bools) -> dict[str, float]:
+    """How far probabilities are from shares of votes; nothing where targets are all 0 or 1.
+
+    Returns:
+        bce: cross entropy to the shares, mean over what is known. js: `jensen_shannon` over known labels.
+    """
+    if not ((targets > 0) & (targets < 1) & known).any():
+        return {}
+    p = np.clip(probabilities.astype(np.float64), 1e-6, 1 - 1e-6)
+    cross = -(targets * np.log(p) + (1 - targets) * np.log(1 - p))
+    kept = np.where(known, 1.0, 0.0)
+    return {"bce": float(cross[known].mean()), "js": jensen_shannon(p * kept, targets * kept)}
+
+
+def jensen_shannon(p: Floats, q: Floats) -> float:
+    """Mean Jensen-Shannon divergence in bits between two (N, C), each row divided by its sum.
+
+    0 = the same, 1 = nothing in common; rows of 0 are left out.
+    """
+    rows = (p.sum(axis=1) > 0) & (q.sum(axis=1) > 0)
+    a, b = (v[rows] / v[rows].sum(axis=1, keepdims=True) for v in (p, q))
+    middle = (a + b) / 2
+
+    def half(v: Floats) -> Floats:
+        ratio = np.where(v > 0, v, 1.0) / np.where(v > 0, middle, 1.0)
+        return np.asarray((v * np.log2(ratio)).sum(axis=1))
+
+    return float((half(a) + half(b)).mean() / 2) if rows.any() else 0.0
 
 
 def calibration_error(probabilities: Floats, truth: Bools, known: Bools) -> float:

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.labels import MODALITIES, Modality
+from core.models.evidence import EvidenceWeights
 from core.models.fusion import EmotionNet
 from core.window import TokenShape
+from train.calibration.agreement import TeacherAgreement, teacher_agreement
+from train.calibration.people import teacher_weights
 from train.calibration.teacher import equal_reliability, make_teacher, measure_reliability
 from train.config import TrainingConfig
 from train.data.token_set import TokenSet
@@ -72,22 +75,32 @@ def train_network(
         peer_reliability = equal_reliability(train)
     else:
         peer_reliability = measure_reliability(net.eval(), validation, shapes, calibration_weights(config))
+    teacher = make_teacher(train, peer_reliability, people_of(config))
+    if net.combination is not None and config.peers != "checkpoint":  # a checkpoint brings its own
+        net.combination.set_evidence(teacher.temperature, teacher.bias, teacher.base_logits, teacher.base)
+    agreement = teacher_agreement(config, validation, shapes, teacher)
     return fit(
         net,
         BatchMaker(train, shapes, config.pairing, config.placement, config.optimisation.seed),
-        make_teacher(train, peer_reliability),
+        teacher,
         config.optimisation,
         config.losses,
         world,
-        validate=validate or validator(validation, shapes),
+        validate=validate or validator(validation, shapes, agreement),
         log=log,
         state_path=state_path,
         resume=resume,
     )
 
 
-def validator(validation: Sequence[TokenSet], shapes: dict[Modality, TokenShape]) -> Validate:
-    """Judge a network by the mean over corpora of the fusion's average precision."""
+def validator(
+    validation: Sequence[TokenSet], shapes: dict[Modality, TokenShape], joined: TeacherAgreement | None = None
+) -> Validate:
+    """Judge a network by the fusion's average precision on each corpus and its agreement with the teacher.
+
+    The score is the mean over corpora plus, where no corpus has several modalities together, the agreement on
+    joined windows: a corpus of one modality does not see the fusion.
+    """
     windows = [evaluation_windows(s) for s in validation]
 
     def validate(net: EmotionNet) -> Figures:
@@ -95,9 +108,18 @@ def validator(validation: Sequence[TokenSet], shapes: dict[Modality, TokenShape]
         for tokens, cut in zip(validation, windows, strict=True):
             z = outputs_of(net, cut, shapes).logits
             figures[f"{tokens.corpus}_map"] = ranking(z, presence(tokens.targets), tokens.known)["map"]
-        return figures | {"score": sum(figures.values()) / len(figures)}
+        score = sum(figures.values()) / len(figures)
+        if joined is not None:
+            figures["joined_agreement"] = joined.of(net)
+            score += figures["joined_agreement"]
+        return figures | {"score": score}
 
     return validate
+
+
+def people_of(config: TrainingConfig) -> EvidenceWeights | None:
+    """How people weigh evidence, in the labels of the preset; None where its teacher does not ask."""
+    return teacher_weights(config.labels) if config.losses.distillation_kind == "people" else None
 
 
 def calibration_weights(config: TrainingConfig) -> dict[str, float]:

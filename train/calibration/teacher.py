@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
 from core.labels import MODALITIES, Modality
+from core.models.evidence import EvidenceWeights
 from core.models.fusion import EmotionNet
 from core.spec import BranchCalibration
 from core.window import TokenShape
@@ -21,10 +23,24 @@ from train.data.token_set import TokenSet
 from train.evaluation.inference import Outputs, evaluation_windows, outputs_of
 from train.fusion.objective import Teacher
 
+FEW_SOURCES: Final = 100
+"""Speakers or recordings below which validation data cannot show that a peer may be sharpened."""
+
 
 def identity_calibration(labels: int) -> BranchCalibration:
     """The calibration of so many labels that changes nothing."""
     return BranchCalibration(temperature=(1.0,) * labels, bias=(0.0,) * labels)
+
+
+def unsharpened(branch: BranchCalibration, sources: int) -> BranchCalibration:
+    """The calibration, with no temperature below 1 where it was fitted on fewer than `FEW_SOURCES`.
+
+    A few speakers of the training's own corpora may all be easy; on others a sharpened peer is sure and
+    wrong.
+    """
+    if sources >= FEW_SOURCES:
+        return branch
+    return branch.model_copy(update={"temperature": tuple(max(1.0, t) for t in branch.temperature)})
 
 
 class ValidationOutputs:
@@ -51,6 +67,9 @@ class ValidationOutputs:
         self.logits = np.concatenate([o.logits[r] for o, r in zip(outputs, rows, strict=True)])
         self.peer = np.concatenate([o.peer_logits[r, column] for o, r in zip(outputs, rows, strict=True)])
         self.counts = np.concatenate([o.counts[r] for o, r in zip(outputs, rows, strict=True)])
+        self.sources = sum(
+            len({s.sources[i] for i in np.flatnonzero(r)}) for s, r in zip(sets, rows, strict=True)
+        )
         self.weights = np.concatenate(
             [np.full(int(r.sum()), weights.get(s.corpus, 1.0)) for s, r in zip(sets, rows, strict=True)]
         )
@@ -107,7 +126,8 @@ def measure_reliability(
     for i, modality in enumerate(MODALITIES):
         outputs = validation_outputs(net, validation, shapes, modality, weights)
         if outputs is not None:
-            branches[modality] = fit_branch(outputs.peer, outputs.targets, outputs.known, outputs.weights)
+            branch = fit_branch(outputs.peer, outputs.targets, outputs.known, outputs.weights)
+            branches[modality] = unsharpened(branch, outputs.sources)
             trust[i] = reliability(outputs.peer, outputs.targets, outputs.known, branches[modality])
             base[i] = _log_odds(outputs.targets, outputs.known, outputs.weights)
     return PeerReliability(branches, trust, base)
@@ -129,8 +149,10 @@ def equal_reliability(train: Sequence[TokenSet]) -> PeerReliability:
     return PeerReliability(dict.fromkeys(MODALITIES, identity_calibration(labels)), trust, base)
 
 
-def make_teacher(train: Sequence[TokenSet], peer_reliability: PeerReliability) -> Teacher:
-    """Pack base rates of the training data and the insight into the peers for the losses."""
+def make_teacher(
+    train: Sequence[TokenSet], peer_reliability: PeerReliability, people: EvidenceWeights | None = None
+) -> Teacher:
+    """Pack base rates of the training data, the peers' reliability and people's weights for the losses."""
     known = np.concatenate([s.known for s in train])
     prior = _log_odds(np.concatenate([s.targets for s in train]), known, np.ones(len(known)))
     rows = [peer_reliability.branches[m] for m in MODALITIES]
@@ -144,6 +166,7 @@ def make_teacher(train: Sequence[TokenSet], peer_reliability: PeerReliability) -
         bias=tensor([b.bias for b in rows]),
         reliability=tensor(peer_reliability.trust),
         base_logits=tensor(peer_reliability.known_base_logits),
+        people=people,
     )
 
 

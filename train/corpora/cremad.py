@@ -23,20 +23,12 @@ import numpy as np
 
 from core.errors import SourceError
 from train.corpora.base import INDEX, Target, assert_disjoint
-from train.corpora.cremad_votes import Channel, Votes, votes_below
+from train.corpora.cremad_votes import NAMES_OF_LETTERS, Channel, Votes, votes_below
 from train.corpora.label_space import DEFAULT, LabelSpace
 from train.corpora.recordings import RecordingExample, media_below, split_by_source
 
 NAME: Final = "cremad"
 
-_LETTERS: Final = {
-    "A": "anger",
-    "D": "disgust",
-    "F": "fear",
-    "H": "happiness",
-    "N": "neutral",
-    "S": "sadness",
-}
 _ACTED: Final = {"ANG": "A", "DIS": "D", "FEA": "F", "HAP": "H", "NEU": "N", "SAD": "S"}
 _SOUND_ONLY: Final = (".wav", ".mp3", ".flac")
 
@@ -63,7 +55,7 @@ def vote_shares(folder: Path, channel: Channel) -> dict[str, Target]:
     """Intended emotion -> (C,) mean share of the votes that each label got in a channel; sums to 1."""
     sums: dict[str, Target] = defaultdict(lambda: np.zeros(len(INDEX), np.float32))
     for row in votes_below(folder):
-        intended = _LETTERS[_ACTED[row.clip.split("_")[2]]]
+        intended = NAMES_OF_LETTERS[_ACTED[row.clip.split("_")[2]]]
         for name, share in _shares(row, channel).items():
             sums[intended][INDEX[name]] += share
     return {intended: shares / shares.sum() for intended, shares in sums.items()}
@@ -77,7 +69,7 @@ def _example(row: Votes, path: Path, space: LabelSpace) -> RecordingExample:
         corpus=NAME,
         source=actor,
         split=split_by_source(actor),
-        labels=space.labels(_shares(row, channel), _LETTERS.values()),
+        labels=space.labels(_shares(row, channel), NAMES_OF_LETTERS.values()),
         path=path,
         t0_s=0.0,
         t1_s=None,
@@ -86,6 +78,6 @@ def _example(row: Votes, path: Path, space: LabelSpace) -> RecordingExample:
 
 
 def _shares(row: Votes, channel: Channel) -> dict[str, float]:
-    votes = {name: row.counts[channel, letter] for letter, name in _LETTERS.items()}
+    votes = {name: row.counts[channel, letter] for letter, name in NAMES_OF_LETTERS.items()}
     total = max(sum(votes.values()), 1.0)
     return {name: count / total for name, count in votes.items()}

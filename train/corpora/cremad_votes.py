@@ -14,6 +14,14 @@ from train.corpora.tables import bad_row, columns_of, table
 
 Channel = Literal["audio", "face", "av"]
 LETTERS: Final = "ADFHNS"
+NAMES_OF_LETTERS: Final = {
+    "A": "anger",
+    "D": "disgust",
+    "F": "fear",
+    "H": "happiness",
+    "N": "neutral",
+    "S": "sadness",
+}
 _CHANNELS: Final[dict[str, Channel]] = {"1": "audio", "2": "face", "3": "av"}
 _CLIP: Final = re.compile(r"\d{4}_[A-Z]{3}_(ANG|DIS|FEA|HAP|NEU|SAD)_[A-Z]{2}")
 
@@ -27,12 +35,15 @@ class Votes:
 
 
 def votes_below(folder: Path) -> list[Votes]:
-    """The votes in the first kind of table that is below `folder`; tables of other corpora are passed over.
+    """The votes in the first kind of table that is below `folder`, or in `folder` where it is a file.
+
+    Tables of other corpora are passed over.
 
     Raises:
         SourceError: there is none, or a row is none of its format; names the line.
     """
-    files = sorted(path for path in folder.rglob("*.csv*") if _NAMES.search(path.name.lower()))
+    found = [folder] if folder.is_file() else folder.rglob("*.csv*")
+    files = sorted(path for path in found if _NAMES.search(path.name.lower()) or path == folder)
     headers = {path: set(columns_of(path)) for path in files}
     for columns, read in _KINDS:
         clips: dict[str, Votes] = {}

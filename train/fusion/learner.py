@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Literal
+from typing import Final, Literal
 
 import torch
 from pydantic import Field
@@ -30,6 +30,10 @@ from train.parallel import World
 Figures = dict[str, float]
 Validate = Callable[[EmotionNet], Figures]
 """Judges a network on validation data; the key "score" decides which one is kept."""
+
+
+COMBINATION_RATE: Final = 10.0
+"""The weights of evidence are few and far from 0: they learn so many times faster than the rest."""
 
 
 class OptimisationConfig(Strict):
@@ -91,6 +95,8 @@ class Learner:
             (net.fusion, o.rate),
             (net.peers, o.rate * o.peer_rate_factor),
         ]
+        if net.combination is not None:
+            rates.append((net.combination, o.rate * COMBINATION_RATE))
         if config.contrastive:
             rates.append((self._projections, o.rate))
         self.optimiser = optimiser(rates, weight_decay=o.weight_decay)

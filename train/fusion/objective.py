@@ -15,9 +15,12 @@ from torch import Tensor, nn
 
 from core.config_base import Strict
 from core.labels import MODALITIES
+from core.models.evidence import EvidenceWeights, combine
 from core.models.fusion import NetDetails
 from train.fusion import losses
 from train.fusion.momentum_queue import MomentumQueue
+
+DistillationKind = Literal["evidence", "mean", "each", "people", "product"]
 
 
 class LossConfig(Strict):
@@ -29,7 +32,8 @@ class LossConfig(Strict):
         distillation: weight of the fusion's divergence from the teacher.
         distillation_kind: what the peers teach together: "evidence" = sum of their evidence (see
             `train.fusion.losses.teacher`); "mean" = mean of their logits; "each" = the paper's
-            KL(peer || fusion), every peer by itself; "product" = product of logits with half of the
+            KL(peer || fusion), every peer by itself; "people" = their evidence weighed as people weigh voice
+            and face (see `train.calibration.people`); "product" = product of logits with half of the
             divergence, as in the released code of the paper.
         temperature: of the distillation, fixed.
         collaboration: weight of the peers' divergence from the fusion.
@@ -45,7 +49,7 @@ class LossConfig(Strict):
     peers: float = Field(0.4, ge=0)
     logit_adjustment: float = Field(0.0, ge=0, le=1)
     distillation: float = Field(1.0, ge=0)
-    distillation_kind: Literal["evidence", "mean", "each", "product"] = "evidence"
+    distillation_kind: DistillationKind = "evidence"
     temperature: float = Field(2.0, ge=1, le=3)
     collaboration: float = Field(0.0, ge=0)
     doubt: bool = True
@@ -95,6 +99,7 @@ class Teacher:
         temperature, bias: (M, C) calibration of the peers as they enter the teacher.
         reliability: (M, C) weight of each peer in the teacher.
         base_logits: (M, C) log-odds of the labels in each peer's own corpora.
+        people: how people weigh evidence; None where nothing is taught that way.
     """
 
     prior_logit: Tensor
@@ -102,18 +107,36 @@ class Teacher:
     bias: Tensor
     reliability: Tensor
     base_logits: Tensor
+    people: EvidenceWeights | None = None
 
     def to(self, device: torch.device) -> Teacher:
         """Copy to a device."""
-        return Teacher(**{name: getattr(self, name).to(device) for name in self.__slots__})
+        moved = {name: getattr(self, name).to(device) for name in self.__slots__ if name != "people"}
+        people = None if self.people is None else EvidenceWeights(*(w.to(device) for w in self.people))
+        return Teacher(**moved, people=people)
 
-    def logits(self, peer_logits: Tensor, available: Tensor, *, mean: bool = False) -> Tensor:
-        """(B, M, C) logits of the peers and (B, M) bool -> (B, C) what they teach together.
+    @property
+    def base(self) -> Tensor:
+        """(C,) log-odds where nobody has evidence: one number for all labels.
 
-        Their evidence is summed, or with `mean` their logits are averaged; see `train.fusion.losses.teacher`.
+        How often a label is present differs between corpora of words, voices and faces, and is a property of
+        the use. Where several modalities meet, evidence alone tells labels apart.
+        """
+        return self.base_logits.mean().expand(self.base_logits.shape[1])
+
+    def logits(self, peer_logits: Tensor, available: Tensor, kind: DistillationKind = "evidence") -> Tensor:
+        """(B, M, C) logits of the peers and (B, M) bool -> (B, C) what they teach together, without gradient.
+
+        "evidence" and "mean" as in `train.fusion.losses.teacher`; "people" as in
+        `core.models.evidence.combine` with people's weights, where a peer alone teaches its own logits.
         """
         calibrated = peer_logits / self.temperature + self.bias
-        base = None if mean else self.base_logits
+        if kind == "people" and self.people is not None:
+            evidence = (calibrated - self.base_logits).detach()
+            together = combine(evidence, available, self.people, self.base)
+            own = torch.where(available[..., None], calibrated, 0.0).sum(dim=1).detach()
+            return torch.where(available.sum(dim=1, keepdim=True) == 1, own, together)
+        base = None if kind == "mean" else self.base_logits
         return losses.teacher(calibrated, available, self.reliability, base)
 
 
@@ -216,8 +239,7 @@ def _distillation(
         each = losses.peers_kl(out.peer_logits, out.logits, targets.available, config.temperature)
         rows["distillation"] = config.distillation * each.mean(dim=-1)
     elif config.distillation:
-        mean = config.distillation_kind == "mean"
-        taught = teacher.logits(out.peer_logits, targets.available, mean=mean)
+        taught = teacher.logits(out.peer_logits, targets.available, config.distillation_kind)
         divergence = losses.bernoulli_kl(taught, out.logits, config.temperature)
         if config.doubt:
             trust = losses.teacher_trust(taught, targets.fusion, targets.fusion_mask)
