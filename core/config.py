@@ -66,12 +66,14 @@ class EstimateConfig(Strict):
         rolling_s: length of a rolling window; a final window is the whole utterance.
         smoothing_s: time constant of the exponential smoothing of rolling probabilities; 0 = none.
         hysteresis: an active label stays active until its probability is this much below its threshold.
+        active_after_s: a label becomes active, or ceases to be, when its probability asks for that so long.
     """
 
     hop_s: float = Field(0.25, gt=0, le=5)
     rolling_s: float = Field(6.0, gt=0, le=12)
-    smoothing_s: float = Field(0.5, ge=0, le=10)
+    smoothing_s: float = Field(1.0, ge=0, le=10)
     hysteresis: float = Field(0.08, ge=0, lt=0.5)
+    active_after_s: float = Field(0.5, ge=0, le=10)
 
 
 class QueueLimits(Strict):

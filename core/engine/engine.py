@@ -103,7 +103,9 @@ class Engine:
                 if s.kind == "audio"
             },
             vision=_vision_branches(streams, config),
-            estimator=Estimator.create(config.estimates, spec.labels, spec.calibration.thresholds),
+            estimator=Estimator.create(
+                config.estimates, spec.labels, spec.calibration.thresholds, spec.calibration.abstain_below
+            ),
             faces=FaceTokens(KEEP_S),
             load=LoadShedder(
                 config.load, _load_steps(streams, config, scheduler.policy, smaller_whisper=smaller_whisper)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.config import EstimateConfig
-from core.engine.smoother import Smoother
+from core.engine.smoother import Smoothed, Smoother
 from core.engine.utterance import UtteranceRecord
 from core.events import EmotionEstimate, Stages
 from core.labels import MODALITIES
@@ -57,11 +57,22 @@ class Estimator:
 
     @classmethod
     def create(
-        cls, config: EstimateConfig, labels: tuple[str, ...], thresholds: tuple[float, ...]
+        cls,
+        config: EstimateConfig,
+        labels: tuple[str, ...],
+        thresholds: tuple[float, ...],
+        abstain_below: float = 0.0,
     ) -> Estimator:
-        """An estimator that has said nothing yet."""
+        """An estimator that has said nothing yet.
+
+        Args:
+            config: of rolling estimates.
+            labels: C of them.
+            thresholds: C of them, from the checkpoint.
+            abstain_below: confidence, from the checkpoint.
+        """
         limits = np.asarray(thresholds, np.float32)
-        return cls(labels, limits, Smoother(config, limits))
+        return cls(labels, limits, Smoother(config, limits, abstain_below))
 
     def answer(self, request: EstimateRequest, output: FusionOutput, now_s: float) -> EmotionEstimate | None:
         """Say one estimate; None when the utterance's final estimate is out already."""
@@ -70,9 +81,10 @@ class Estimator:
             return None
         limits = self.thresholds if output.thresholds is None else output.thresholds
         if request.final:
-            probabilities, active = output.probabilities, output.probabilities >= limits
+            present = (output.probabilities >= limits) & (not output.abstained)
+            said = Smoothed(output.probabilities, present, output.confidence, output.abstained)
         else:
-            probabilities, active = self.smoother.push(window.person, now_s, output.probabilities, limits)
+            said = self.smoother.push(window.person, now_s, output.probabilities, limits, output.confidence)
         name, revision = self._identity(window.person, utterance)
         self.sent += 1
         self.finals += request.final
@@ -84,16 +96,16 @@ class Estimator:
             utterance=None if utterance is None else utterance.id,
             t0_s=window.t0_s,
             t1_s=window.t1_s,
-            probabilities=self._named(probabilities),
-            active=self._ranked(probabilities, active),
+            probabilities=self._named(said.probabilities),
+            active=self._ranked(said.probabilities, said.active),
             peers={m: self._named(output.peers[m]) for m in MODALITIES if m in output.peers},
             attribution={m: float(output.attribution[m]) for m in MODALITIES if m in output.attribution},
             modalities=window.modalities,
             missing=request.missing,
             valence=output.valence,
             arousal=output.arousal,
-            confidence=output.confidence,
-            abstained=output.abstained,
+            confidence=said.confidence,
+            abstained=said.abstained,
             revision=revision,
             final=request.final,
             stages=_stages(request, now_s),

@@ -15,7 +15,8 @@ from core.work import FusionOutput
 
 
 def estimator(**config) -> Estimator:
-    return Estimator.create(EstimateConfig(**config), EMOTIONS, (0.5,) * len(EMOTIONS))
+    at_once = EstimateConfig(**({"active_after_s": 0.0} | config))
+    return Estimator.create(at_once, EMOTIONS, (0.5,) * len(EMOTIONS))
 
 
 def record(name: str = "u1") -> UtteranceRecord:
@@ -74,6 +75,14 @@ def test_a_final_estimate_is_not_smoothed():
     assert rolling.probabilities[EMOTIONS[0]] < 0.1
     assert final.probabilities[EMOTIONS[0]] == 1.0
     assert final.active == (EMOTIONS[0],)
+
+
+def test_an_abstaining_estimate_has_no_active_label_be_it_final_or_not():
+    stage, utterance = Estimator.create(EstimateConfig(), EMOTIONS, (0.1,) * len(EMOTIONS), 0.5), record()
+    thin = replace(output(0.3), confidence=0.2, abstained=True)
+    rolling = [stage.answer(request(utterance), thin, 3.0 + i) for i in range(3)]
+    final = stage.answer(request(utterance, final=True), thin, 7.0)
+    assert [(e.abstained, e.active) for e in (*rolling, final)] == [(True, ())] * 4
 
 
 def test_labels_are_active_from_the_thresholds_that_come_with_the_answer():
