@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from core.labels import EMOTIONS
 from train.corpora.base import TextExample, assert_disjoint
 from train.encoders.epoch_trainer import Draws, EpochPlan, train_epochs
 from train.encoders.peer_training import CorpusBias, PeerSizes, new_peer
-from train.encoders.text_data import CORPORA, TextBatch, epoch_batches, make_batch
+from train.encoders.text_data import CORPORA, TextBatch, epoch_batches, make_batch, used_corpora
 from train.metrics import macro_f1
 from train.optim import device_of, label_tensors, masked_bce
 from train.progress import JsonLog
@@ -36,6 +37,7 @@ class TextShares(Strict):
     goemotions: float = Field(1.0, ge=0)
     xed: float = Field(0.6, ge=0)
     brighter: float = Field(3.0, ge=0)
+    emotionlines: float = Field(0.0, ge=0)
 
 
 class TextTraining(Strict):
@@ -43,7 +45,9 @@ class TextTraining(Strict):
 
     Attributes:
         epochs, batch, rate, peer_rate, weight_decay, average: of the training.
-        shares: how often the training part of each corpus is seen per epoch.
+        shares: how often the training part of each corpus is seen per epoch; one with 0 is not read.
+        balance: corpus -> its texts are drawn as often as their most voted label's share to minus this power:
+            0 = as they come, 1 = every label as often.
         spoken: share of the texts that lose their punctuation.
         limit: use only so many training texts (0 = all), for a quick try.
         peer: sizes of the peer.
@@ -57,6 +61,7 @@ class TextTraining(Strict):
     weight_decay: float = Field(0.02, ge=0)
     average: float = Field(0.997, ge=0, lt=1)
     shares: TextShares = TextShares()
+    balance: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
     spoken: float = Field(0.25, ge=0, le=1)
     limit: int = Field(0, ge=0)
     peer: PeerSizes = PeerSizes()
@@ -91,16 +96,18 @@ def train_text(config: TextTraining, data: Path, weights: Path, out: Path) -> di
     """
     torch.manual_seed(config.seed)
     log = JsonLog(out / "text_log.jsonl")
-    examples = [example for corpus in CORPORA for example in corpus.read(data / "text_emotion")]
+    corpora = used_corpora(config.shares.model_dump())
+    examples = [example for corpus in corpora for example in corpus.read(data / "text_emotion")]
     assert_disjoint(examples)
     tokenizer = PieceTokenizer(weights)
     model = TextModel(weights, config.peer).to(device_of(config.device))
     model = _fit(config, model, examples, tokenizer, log, out / "text_state.pt")
     figures = text_figures(model, examples, tokenizer)
     log.write(stage="figures", **figures)
-    known = torch.stack(
-        [torch.from_numpy(next(e for e in examples if e.corpus == c.NAME).labels.available) for c in CORPORA]
-    )
+    known = torch.zeros(len(CORPORA), len(EMOTIONS), dtype=torch.bool)
+    for number, corpus in enumerate(CORPORA):
+        for example in [e for e in examples if e.corpus == corpus.NAME][:1]:
+            known[number] = torch.from_numpy(example.labels.available)
     model.corpus.fold_into(model.peer, known)
     write_tensors(model.encoder.adapters(), out / text_encoder.FILE)
     write_tensors(model.peer.state_dict(), out / "peer_text.safetensors")
@@ -123,7 +130,10 @@ def _fit(
     count = min(count, config.limit or count)
 
     def batches(epoch: int) -> Iterator[TextBatch]:
-        for rows in epoch_batches(train, shares, config.batch, config.limit, draws.generator):
+        drawn = epoch_batches(
+            train, shares, config.batch, config.limit, draws.generator, balance=config.balance
+        )
+        for rows in drawn:
             yield make_batch(rows, tokenizer, draws.python, config.spoken)
 
     def loss(batch: TextBatch) -> Tensor:
@@ -174,7 +184,7 @@ def text_figures(
 ) -> dict[str, float]:
     """Macro-F1 per corpus and split with thresholds from that corpus' validation part."""
     figures = {}
-    for corpus in CORPORA:
+    for corpus in [c for c in CORPORA if any(e.corpus == c.NAME for e in examples)]:
         thresholds: np.ndarray | None = None
         for split in splits:
             rows = [e for e in examples if e.corpus == corpus.NAME and e.split == split]

@@ -9,6 +9,7 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Final
 
 import numpy as np
@@ -16,11 +17,11 @@ import torch
 from torch import Tensor
 
 from core.encoders.text_tokens import PieceTokenizer, pad_pieces
-from train.corpora import brighter, goemotions, xed
+from train.corpora import brighter, emotionlines, goemotions, xed
 from train.corpora.base import TextExample
 from train.optim import label_tensors
 
-CORPORA = (goemotions, xed, brighter)
+CORPORA = (goemotions, xed, brighter, emotionlines)
 """Corpora of texts, in the order of their numbers in a batch."""
 
 _PLACEHOLDER: Final = re.compile(r"\[(NAME|RELIGION)\]")
@@ -58,6 +59,8 @@ def epoch_batches(
     size: int,
     limit: int,
     generator: torch.Generator,
+    *,
+    balance: Mapping[str, float] | None = None,
 ) -> Iterator[list[TextExample]]:
     """Batches of texts of similar length, in random order; a rest that fills no batch is left out.
 
@@ -67,11 +70,17 @@ def epoch_batches(
         size: texts per batch.
         limit: use only so many texts; 0 = all.
         generator: draws texts and order.
+        balance: corpus -> power by which its rare labels are drawn more often; see `TextTraining`.
     """
     chosen: list[TextExample] = []
     for corpus in CORPORA:
         rows = [example for example in train if example.corpus == corpus.NAME]
         wanted = round(shares[corpus.NAME] * len(rows))
+        power = (balance or {}).get(corpus.NAME, 0.0)
+        if wanted and power:
+            picked = torch.multinomial(_rarity(rows, power), wanted, replacement=True, generator=generator)
+            chosen += [rows[i] for i in picked]
+            continue
         while wanted > 0:
             order = torch.randperm(len(rows), generator=generator)[:wanted]
             chosen += [rows[i] for i in order]
@@ -86,6 +95,18 @@ def epoch_batches(
     for index in torch.randperm(len(batches), generator=generator):
         if len(batches[index]) == size:
             yield batches[index]
+
+
+def used_corpora(shares: Mapping[str, float]) -> list[ModuleType]:
+    """The corpora that are seen at all."""
+    return [corpus for corpus in CORPORA if shares[corpus.NAME]]
+
+
+def _rarity(rows: Sequence[TextExample], power: float) -> Tensor:
+    """(N,) how often each row is drawn: the share of its most voted label to the power of -`power`."""
+    label = np.array([row.labels.target.argmax() for row in rows])
+    share = np.bincount(label, minlength=rows[0].labels.target.size) / len(rows)
+    return torch.from_numpy(share[label] ** -power)
 
 
 def make_batch(

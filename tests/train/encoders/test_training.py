@@ -22,6 +22,7 @@ from train.encoders import text
 from train.encoders.command import train_encoder
 from train.encoders.peer_training import CorpusBias, PeerSizes, new_peer
 from train.encoders.text import TextTraining
+from train.encoders.text_data import epoch_batches
 from train.encoders.visual import Faces, VisualTraining, face_figures, train_network
 from train.metrics import macro_f1, uar
 from train.optim import MovingAverage, masked_bce
@@ -246,3 +247,23 @@ def test_an_encoder_training_killed_with_signal_9_ends_with_the_same_files(tmp_p
 
 def test_all_peers_speak_the_seven_emotions():
     assert new_peer(8, SMALL).head.out_features == len(EMOTIONS)
+
+
+def test_rare_labels_of_a_balanced_corpus_are_drawn_more_often():
+    def example(number: int) -> TextExample:
+        label = "anger" if number < 4 else "neutral"
+        return TextExample(f"{number}", "emotionlines", f"t{number}", "train", labels_of({label: 1.0}), "x")
+
+    rows = [example(n) for n in range(100)]
+    shares = {"goemotions": 0.0, "xed": 0.0, "brighter": 0.0, "emotionlines": 4.0}
+
+    def angry(power: float) -> float:
+        drawn = epoch_batches(
+            rows, shares, 4, 0, torch.Generator().manual_seed(0), balance={"emotionlines": power}
+        )
+        found = [e.labels.target[EMOTIONS.index("anger")] for batch in drawn for e in batch]
+        return float(np.mean(found))
+
+    assert angry(0.0) == pytest.approx(0.04, abs=0.001)
+    assert angry(1.0) == pytest.approx(0.5, abs=0.08)
+    assert 0.1 < angry(0.5) < 0.3
