@@ -13,14 +13,15 @@ import copy
 from collections.abc import Callable
 from typing import Literal
 
+import numpy as np
+
 from core.config import EngineConfig
 from core.encoders.silero import FRAME_SAMPLES
-from core.engine.estimation import KEEP_S, emit_rolling, request_final, utterance_event
+from core.engine.estimation import KEEP_S, emit_rolling, handle_result, person_left, request_final
 from core.engine.estimator import Estimator
 from core.engine.load_shedding import MEANING, ComputeBudget, LoadShedder, LoadStep, QueueAges
-from core.engine.results import finalize_transcript, handle_result
-from core.engine.scheduler import Scheduler
-from core.engine.speech import AudioBlocks, SpeechBranch
+from core.engine.scheduler import EstimationOwner, Scheduler, SpeechOwner, VisionOwner
+from core.engine.speech import AudioBlocks, SpeechStream
 from core.engine.state import EngineState
 from core.engine.timeline import (
     NEVER,
@@ -34,8 +35,8 @@ from core.engine.timeline import (
     VadItem,
     microseconds,
 )
-from core.engine.utterance import UtteranceRecord
-from core.engine.vision import VisionBranch
+from core.engine.utterance import Utterance
+from core.engine.vision import VisionStream
 from core.engine.windows import FaceTokens, cut, span_runs
 from core.events import Event, Status, StreamInfo
 from core.inputs import (
@@ -52,10 +53,9 @@ from core.labels import UNKNOWN_PERSON
 from core.policy import Policy, settled
 from core.spec import ModelSpec
 from core.stages.baseline import BaselineConfig, Baselines
-from core.stages.endpointing import Endpointer
 from core.stages.vad import Vad, VadNetwork
-from core.window import Window
-from core.work import Work, WorkResult
+from core.window import Tokens, Window
+from core.work import Faces, Failed, Outcome, VisualTokens, Work, WorkResult
 
 Input = AudioChunk | VideoFrame | Gap | DeviceState | ClockState | Tick | EndOfStream | WorkResult | QueueAges
 Output = Event | Work
@@ -96,13 +96,11 @@ class Engine:
             timeline=timeline,
             scheduler=scheduler,
             speech={
-                s.name: SpeechBranch(
-                    s, config, blocks, Vad(network) if vad is None else vad(s), Endpointer(config.voice)
-                )
+                s.name: SpeechStream.create(s, config, blocks, Vad(network) if vad is None else vad(s))
                 for s in streams
                 if s.kind == "audio"
             },
-            vision=_vision_branches(streams, config),
+            vision=_vision_streams(streams, config),
             estimator=Estimator.create(
                 config.estimates, spec.labels, spec.calibration.thresholds, spec.calibration.abstain_below
             ),
@@ -236,7 +234,7 @@ class Engine:
                 timeline.reach(item.stream, microseconds(item.t_s))
             case Gap():
                 if item.stream in self.state.speech:
-                    self.state.speech[item.stream].voice.gap()
+                    self.state.speech[item.stream].vad.gap()
                 gap = GapItem(item)
                 timeline.deliver(microseconds(item.t0_s), Rank.GAP, gap, stream=item.stream)
                 timeline.reach(item.stream, microseconds(item.t1_s))
@@ -268,7 +266,7 @@ class Engine:
                 state.vision[item.stream].process(item, state.scheduler)
                 return []
             case ResultItem(work_id, outcome, done_s):
-                return handle_result(state, work_id, outcome, done_s)
+                return self._handle_result(work_id, outcome, state.now_s if done_s is None else done_s)
             case GapItem(gap):
                 return self._interrupt(gap)
             case HopItem():
@@ -276,17 +274,57 @@ class Engine:
             case EndItem(stream):
                 return self._end(stream)
 
-    def _emit_utterances(self, branch: SpeechBranch, changed: list[UtteranceRecord]) -> list[Event]:
-        """Say what opened or closed."""
+    def _handle_result(self, work_id: int, outcome: Outcome, stamp_s: float) -> list[Event]:
+        """Give a result to whose job it was."""
+        state, events = self.state, list[Event]()
+        if isinstance(outcome, Failed):
+            said = state.faults.admit(outcome.reason.partition(":")[0], outcome.reason, state.now_s)
+            if said is not None:
+                events.append(Status(state.now_s, "model_fault", "error", said))
+        match state.scheduler.release(work_id):
+            case SpeechOwner(stream, utterance):
+                events += state.speech[stream].handle_result(
+                    utterance, work_id, outcome, state.scheduler, state.now_s, stamp_s
+                )
+                events += request_final(state, stream)
+            case VisionOwner(stream):
+                events += self._handle_vision(state.vision[stream], outcome)
+            case EstimationOwner(requests):
+                events += handle_result(state, requests, outcome, stamp_s)
+        return events
+
+    def _handle_vision(self, vision: VisionStream, outcome: Outcome) -> list[Event]:
+        state = self.state
+        if isinstance(outcome, VisualTokens):
+            for track, token in zip(outcome.tracks, outcome.tokens, strict=True):
+                state.faces.push(track, Tokens(token[None], np.asarray([outcome.t_s], np.float32)))
+        if not isinstance(outcome, Faces):
+            return []
+        update = vision.handle_faces(outcome, state.scheduler, state.now_s)
+        if vision.info.person is None:  # else nobody asks whose mouth it is
+            for speech in state.speech.values():
+                for track, face in update.assigned:
+                    if face.mouth_motion is not None:
+                        speech.active_speaker.mouth(outcome.t_s, track, face.mouth_motion)
         events: list[Event] = []
-        for record in changed:
-            if record.id not in self.state.utterances:
-                self.state.opened += 1
-                self.state.utterances[record.id] = record
-            record.person = branch.speaker(record, self.now_s)
-            events.append(utterance_event(self.state, record))
-            events += finalize_transcript(self.state, branch, record)
-            events += request_final(self.state, branch.info.name)
+        if outcome.scene_change:
+            events.append(Status(outcome.t_s, "scene_change", "info", "the picture changed to another scene"))
+        for person in update.appeared:
+            message = f"{person} came into view"
+            events.append(Status(outcome.t_s, "person_appeared", "info", message, person=person))
+        return events + [person_left(state, person, outcome.t_s) for person in update.left]
+
+    def _emit_utterances(self, speech: SpeechStream, changed: list[Utterance]) -> list[Event]:
+        """Say which utterances of a stream opened or ended, and what follows from it."""
+        state, events = self.state, list[Event]()
+        for utterance in changed:
+            if utterance.id not in state.utterances:
+                state.opened += 1
+                state.utterances[utterance.id] = utterance
+            utterance.person = speech.identify(utterance, self.now_s)
+            events.append(utterance.event(self.now_s))
+            events += speech.transcription.finalize_transcript(utterance, state.scheduler, self.now_s)
+            events += request_final(state, speech.info.name)
         return events
 
     def _hop(self) -> list[Event]:
@@ -302,9 +340,9 @@ class Engine:
         if gap.stream in state.vision:
             state.vision[gap.stream].interrupt(gap.t0_s)
             return events
-        branch = state.speech[gap.stream]
+        speech = state.speech[gap.stream]
         return events + self._emit_utterances(
-            branch, branch.interrupt(gap.t0_s, gap.t1_s, state.scheduler, state.opened + 1)
+            speech, speech.interrupt(gap.t0_s, gap.t1_s, state.scheduler, state.opened + 1)
         )
 
     def _end(self, stream: str) -> list[Event]:
@@ -314,19 +352,19 @@ class Engine:
             state.timeline.cancel_hops()
         if stream in state.vision:
             return []
-        branch = state.speech[stream]
-        return self._emit_utterances(branch, branch.finish(self.now_s, state.scheduler, state.opened + 1))
+        speech = state.speech[stream]
+        return self._emit_utterances(speech, speech.finish(self.now_s, state.scheduler, state.opened + 1))
 
 
-def _vision_branches(streams: tuple[StreamInfo, ...], config: EngineConfig) -> dict[str, VisionBranch]:
-    """One branch per video stream; a second stream of strangers gets names of its own."""
-    branches: dict[str, VisionBranch] = {}
+def _vision_streams(streams: tuple[StreamInfo, ...], config: EngineConfig) -> dict[str, VisionStream]:
+    """One for each video stream; a second stream of strangers gets names of its own."""
+    streams_by_name: dict[str, VisionStream] = {}
     for stream in (s for s in streams if s.kind == "video"):
-        strangers = stream.person is None and any(b.info.person is None for b in branches.values())
-        branches[stream.name] = VisionBranch.create(
+        strangers = stream.person is None and any(b.info.person is None for b in streams_by_name.values())
+        streams_by_name[stream.name] = VisionStream.create(
             stream, config.faces, f"{stream.name}." if strangers else ""
         )
-    return branches
+    return streams_by_name
 
 
 def _load_steps(

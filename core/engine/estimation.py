@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from core.engine.estimator import EstimateRequest
 from core.engine.missing_reasons import lost_modalities, missing
+from core.engine.scheduler import EstimationOwner
 from core.engine.state import EngineState
-from core.engine.utterance import UtteranceRecord
+from core.engine.utterance import Utterance
 from core.engine.windows import cut, token_runs
-from core.events import EmotionEstimate, Event, Status, Utterance
+from core.events import EmotionEstimate, Event, Status
 from core.labels import UNKNOWN_PERSON
-from core.work import Fuse, FusionOutput
+from core.work import Failed, Fuse, Fused, FusionOutput, Outcome
 
 KEEP_S: Final = 30.0
 """How long tokens and finished utterances stay at hand: longer than any window."""
@@ -25,14 +27,14 @@ def emit_rolling(state: EngineState) -> list[Event]:
     _forget_old(state)
     events = _persons_left(state)
     events += _reconsider_speakers(state)
-    if state.scheduler.congested("fuse", outstanding=state.rolling is not None):
+    if state.scheduler.congested("fuse"):
         return events
     requests = []
     for person in _persons(state):
         request = _rolling_request(state, person, now_s)
         if request is not None:
             requests.append(request)
-    state.rolling = _request(state, tuple(requests))
+    _submit(state, tuple(requests))
     return events
 
 
@@ -45,20 +47,54 @@ def request_final(state: EngineState, stream: str) -> list[Event]:
         The final estimates of utterances of which nothing could be computed: they abstain at once.
     """
     events: list[Event] = []
-    branch = state.speech[stream]
-    for record in [r for r in branch.records.values() if not r.done]:
-        if record.asked_final or not branch.complete(record):
+    speech = state.speech[stream]
+    for utterance in [u for u in speech.utterances if not u.done]:
+        if not speech.complete(utterance):
             return events
-        events += _request_final(state, record)
-        if not record.done:
+        events += _request_final(state, utterance)
+        if not utterance.done:
             return events
+    return events
+
+
+def handle_result(
+    state: EngineState, requests: tuple[EstimateRequest, ...], outcome: Outcome, stamp_s: float
+) -> list[Event]:
+    """Take in what the fusion network said of some windows, or that it failed.
+
+    Args:
+        state: the engine's.
+        requests: what the windows were for.
+        outcome: what came of the job.
+        stamp_s: stream time at which the worker was done.
+
+    Returns:
+        Estimates, and what follows: the next utterance's turn has come when a final estimate is out.
+    """
+    events: list[Event] = []
+    match outcome:
+        case Fused(outputs):
+            for request, output in zip(requests, outputs, strict=True):
+                estimate = state.estimator.answer(request, output, state.now_s)
+                if estimate is not None:  # the foremost stream may be a little ahead of the clock
+                    stages = replace(estimate.stages, fused_s=max(stamp_s, estimate.t1_s))
+                    events.append(replace(estimate, stages=stages))
+        case Failed():
+            for request in requests:
+                if request.final:
+                    events += abstain(state, request)
+        case _:
+            raise TypeError(f"{type(outcome).__name__} is no result of the fusion network")
+    for request in requests:
+        if request.final and request.utterance is not None:
+            events += request_final(state, request.utterance.stream)
     return events
 
 
 def abstain(state: EngineState, request: EstimateRequest) -> list[Event]:
     """Close an utterance of which nothing can be said: an estimate that says so, and why."""
-    record = request.utterance
-    if record is None or record.done:
+    utterance = request.utterance
+    if utterance is None or utterance.done:
         return []
     nothing = FusionOutput(
         probabilities=np.zeros(len(state.estimator.labels), np.float32),
@@ -69,46 +105,33 @@ def abstain(state: EngineState, request: EstimateRequest) -> list[Event]:
         confidence=0.0,
         abstained=True,
     )
-    empty = cut(record.person, record.t0_s, record.t1_s(state.now_s), {})
-    reasons = missing(state, record.person, (), record)
-    estimate = state.estimator.answer(EstimateRequest(empty, record, True, reasons), nothing, state.now_s)
-    message = f"nothing could be computed of {record.id}: its estimate abstains"
+    empty = cut(utterance.person, utterance.t0_s, utterance.t1_s(state.now_s), {})
+    reasons = missing(state, utterance.person, (), utterance)
+    estimate = state.estimator.answer(EstimateRequest(empty, utterance, True, reasons), nothing, state.now_s)
+    message = f"nothing could be computed of {utterance.id}: its estimate abstains"
     said: list[EmotionEstimate] = [] if estimate is None else [estimate]
-    return [Status(state.now_s, "abstained", "warning", message, person=record.person), *said]
+    return [Status(state.now_s, "abstained", "warning", message, person=utterance.person), *said]
 
 
-def _request_final(state: EngineState, record: UtteranceRecord) -> list[Event]:
-    record.asked_final = True
-    t1_s = record.t1_s(state.now_s)
-    window = cut(record.person, record.t0_s, t1_s, token_runs(record.person, [record], state.faces))
-    reasons = missing(state, record.person, window.modalities, record)
+def _request_final(state: EngineState, utterance: Utterance) -> list[Event]:
+    utterance.request_estimate()
+    t1_s = utterance.t1_s(state.now_s)
+    runs = token_runs(utterance.person, [utterance], state.faces)
+    window = cut(utterance.person, utterance.t0_s, t1_s, runs)
+    reasons = missing(state, utterance.person, window.modalities, utterance)
     compared, history_s = state.baselines.apply(window)
-    state.baselines.push(record.person, record.audio)  # from the next utterance on it is history itself
-    request = EstimateRequest(compared, record, True, reasons, history_s)
+    state.baselines.push(utterance.person, utterance.audio)  # from the next utterance on it is history itself
+    request = EstimateRequest(compared, utterance, True, reasons, history_s)
     if not window.tokens:  # every encoder failed: there is nothing to estimate from
         return abstain(state, request)
-    _request(state, (request,))
+    _submit(state, (request,))
     return []
 
 
-def utterance_event(state: EngineState, record: UtteranceRecord) -> Utterance:
-    """The public form of what is known of an utterance."""
-    return Utterance(
-        id=record.id,
-        person=record.person,
-        t0_s=record.t0_s,
-        t1_s=record.t1_s(state.now_s),
-        ended_by=record.ended_by,
-        final=record.end_sample is not None,
-    )
-
-
-def _request(state: EngineState, requests: tuple[EstimateRequest, ...]) -> int | None:
-    if not requests:
-        return None
-    order = state.scheduler.submit("fuse", Fuse(tuple(q.window for q in requests)), state.now_s)
-    state.requests[order] = requests
-    return order
+def _submit(state: EngineState, requests: tuple[EstimateRequest, ...]) -> None:
+    if requests:
+        payload = Fuse(tuple(request.window for request in requests))
+        state.scheduler.submit("fuse", payload, state.now_s, EstimationOwner(requests))
 
 
 def _persons(state: EngineState) -> list[str]:
@@ -129,21 +152,21 @@ def _rolling_request(state: EngineState, person: str, now_s: float) -> EstimateR
     window = cut(person, t0_s, now_s, parts)
     if not window.tokens:
         return None
-    record = current[-1] if current else None
+    utterance = current[-1] if current else None
     compared, history_s = state.baselines.apply(window)
-    reasons = missing(state, person, window.modalities, record)
-    return EstimateRequest(compared, record, False, reasons, history_s)
+    reasons = missing(state, person, window.modalities, utterance)
+    return EstimateRequest(compared, utterance, False, reasons, history_s)
 
 
 def _reconsider_speakers(state: EngineState) -> list[Event]:
     """Who utters an open utterance is decided anew on every hop; only its end settles it."""
     events: list[Event] = []
-    for record in state.utterances.values():
-        if record.end_sample is None:
-            speaker = state.speech[record.stream].speaker(record, state.now_s)
-            if speaker not in (record.person, UNKNOWN_PERSON):
-                record.person = speaker
-                events.append(utterance_event(state, record))
+    for utterance in state.utterances.values():
+        if utterance.open:
+            speaker = state.speech[utterance.stream].identify(utterance, state.now_s)
+            if speaker not in (utterance.person, UNKNOWN_PERSON):
+                utterance.person = speaker
+                events.append(utterance.event(state.now_s))
     return events
 
 
@@ -156,7 +179,7 @@ def _persons_left(state: EngineState) -> list[Event]:
 def person_left(state: EngineState, person: str, t_s: float) -> Status:
     """A person is out of view: what is seen of them later stands alone."""
     state.estimator.smoother.reset(person)
-    if all(branch.info.person != person for branch in state.speech.values()):
+    if all(speech.info.person != person for speech in state.speech.values()):
         state.baselines.forget(person)  # else the microphone still says who it is
     return Status(t_s, "person_left", "info", f"{person} is out of view", person=person)
 
@@ -167,6 +190,5 @@ def _forget_old(state: EngineState) -> None:
     state.faces.forget_before(horizon_s)
     old = [u.id for u in state.utterances.values() if u.done and u.t1_s(state.now_s) < horizon_s]
     for name in old:
-        record = state.utterances.pop(name)
-        state.speech[record.stream].forget(record)
-        state.transcripts.state.pop(name, None)
+        utterance = state.utterances.pop(name)
+        state.speech[utterance.stream].forget(utterance)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.config import EstimateConfig
 from core.engine.smoother import Smoothed, Smoother
-from core.engine.utterance import UtteranceRecord
+from core.engine.utterance import Utterance
 from core.events import EmotionEstimate, Stages
 from core.labels import MODALITIES
 from core.window import Window
@@ -30,7 +30,7 @@ class EstimateRequest:
     """
 
     window: Window
-    utterance: UtteranceRecord | None
+    utterance: Utterance | None
     final: bool
     missing: dict[str, str]
     history_s: Mapping[str, float] = field(default_factory=dict)
@@ -88,8 +88,8 @@ class Estimator:
         name, revision = self._identity(window.person, utterance)
         self.sent += 1
         self.finals += request.final
-        if utterance is not None:
-            utterance.done = request.final
+        if utterance is not None and request.final:
+            utterance.finish()
         return EmotionEstimate(
             id=name,
             person=window.person,
@@ -112,7 +112,7 @@ class Estimator:
             history_s=dict(request.history_s),
         )
 
-    def _identity(self, person: str, utterance: UtteranceRecord | None) -> tuple[str, int]:
+    def _identity(self, person: str, utterance: Utterance | None) -> tuple[str, int]:
         """Id and revision. A stretch without speech gets an id of its own: "<person>/<n>"."""
         stretch, revision = self._quiet.get(person, (0, -1))
         if utterance is None:

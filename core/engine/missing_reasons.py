@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from core.engine.state import EngineState
-from core.engine.utterance import UtteranceRecord
+from core.engine.utterance import Utterance
 from core.events import StreamInfo
 from core.labels import MODALITIES, Modality
 
@@ -13,7 +13,7 @@ _LEFT_OUT = "left out: the machine is too slow at present"
 
 
 def missing(
-    state: EngineState, person: str, present: tuple[str, ...], record: UtteranceRecord | None
+    state: EngineState, person: str, present: tuple[str, ...], utterance: Utterance | None
 ) -> dict[str, str]:
     """Reasons for every modality that is not `present`.
 
@@ -21,11 +21,11 @@ def missing(
         state: the engine's.
         person: whom the estimate is about.
         present: modalities used.
-        record: the utterance it belongs to, None while the person does not speak.
+        utterance: the utterance it belongs to, None while the person does not speak.
     """
     reasons: dict[Modality, str] = {
-        "text": _text(state, record),
-        "audio": _audio(record),
+        "text": _text(state, utterance),
+        "audio": _audio(utterance),
         "visual": _visual(state),
     }
     reasons |= lost_modalities(state, person)
@@ -47,14 +47,14 @@ def lost_modalities(state: EngineState, person: str) -> dict[Modality, str]:
     return found
 
 
-def _text(state: EngineState, record: UtteranceRecord | None) -> str:
-    if record is None:
+def _text(state: EngineState, utterance: Utterance | None) -> str:
+    if utterance is None:
         return "not speaking"
     return "no words" if state.scheduler.budget.text else _LEFT_OUT
 
 
-def _audio(record: UtteranceRecord | None) -> str:
-    return "not speaking" if record is None else "no speech encoded yet"
+def _audio(utterance: Utterance | None) -> str:
+    return "not speaking" if utterance is None else "no speech encoded yet"
 
 
 def _visual(state: EngineState) -> str:

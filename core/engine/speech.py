@@ -1,4 +1,4 @@
-"""The audio branch of the engine: from samples to utterances, and to orders for words and audio tokens."""
+"""One audio stream: from samples to utterances, their words and their audio tokens."""
 
 from __future__ import annotations
 
@@ -8,22 +8,20 @@ from typing import Final
 from core.config import EngineConfig
 from core.encoders.silero import FRAME_SAMPLES
 from core.engine.audio_buffer import AudioBuffer
-from core.engine.scheduler import Scheduler
-from core.engine.utterance import UtteranceRecord
+from core.engine.scheduler import Scheduler, SpeechOwner
+from core.engine.transcription import Transcription
+from core.engine.utterance import Utterance
 from core.engine.windows import between
-from core.events import StreamInfo
+from core.events import Event, StreamInfo
 from core.inputs import SAMPLE_RATE, AudioChunk
 from core.labels import UNKNOWN_PERSON
 from core.stages.active_speaker import ActiveSpeakerDetector
 from core.stages.endpointing import Endpointer, TurnEnded, TurnEvent, TurnStarted
 from core.stages.vad import Vad, VadFrame
-from core.work import EncodeAudio, Transcribe
+from core.work import AudioTokens, EncodeAudio, Failed, Hypothesis, Outcome, TextTokens
 
 _KEEP_SAMPLES: Final = 40 * SAMPLE_RATE
-"""Past audio that orders may still need: the longest turn and an encoder's context."""
-
-_LEAST_PAUSE: Final = SAMPLE_RATE // 10
-"""Shorter ones lie between any two syllables: nothing is asked for early in them."""
+"""Past audio that jobs may still need: the longest utterance and an encoder's context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,193 +33,201 @@ class AudioBlocks:
 
 
 @dataclass(slots=True)
-class SpeechBranch:
+class SpeechStream:
     """One audio stream.
 
     Attributes:
         info: the stream; its `person`, if set, owns all its speech.
-        records: utterances not yet done, by the id that `Endpointer` gave them, in order of their starts.
+        config, blocks: behaviour of the stages, and the grid of audio tokens.
+        vad, endpointer, active_speaker, transcription: the stages, in the order of the data.
+        buffer: recent samples.
+        utterances: those that may still lie in a window, in order of their starts.
     """
 
     info: StreamInfo
     config: EngineConfig
     blocks: AudioBlocks
-    voice: Vad
-    turns: Endpointer
-    active_speaker: ActiveSpeakerDetector = field(default_factory=ActiveSpeakerDetector)
+    vad: Vad
+    endpointer: Endpointer
+    active_speaker: ActiveSpeakerDetector
+    transcription: Transcription
     buffer: AudioBuffer = field(default_factory=AudioBuffer)
-    records: dict[str, UtteranceRecord] = field(default_factory=dict)
+    utterances: list[Utterance] = field(default_factory=list)
+
+    @classmethod
+    def create(cls, info: StreamInfo, config: EngineConfig, blocks: AudioBlocks, vad: Vad) -> SpeechStream:
+        """A stream of which nothing was heard yet."""
+        transcription = Transcription(config.transcript, config.voice)
+        return cls(
+            info, config, blocks, vad, Endpointer(config.voice), ActiveSpeakerDetector(), transcription
+        )
 
     def push(self, chunk: AudioChunk) -> list[VadFrame]:
-        """Take samples in, ahead of time; frames are acted upon when the timeline releases them."""
-        self.buffer.append(chunk.start_sample, chunk.samples)
-        return self.voice.push(chunk)
+        """Take samples in, ahead of time; frames are processed when the timeline releases them.
 
-    def process(self, frame: VadFrame, scheduler: Scheduler, next_id: int) -> list[UtteranceRecord]:
-        """Act upon one frame.
+        Raises:
+            StreamGap: the chunk does not continue the last one.
+        """
+        frames = self.vad.push(chunk)
+        self.buffer.append(chunk.start_sample, chunk.samples)
+        return frames
+
+    def process(self, frame: VadFrame, scheduler: Scheduler, next_id: int) -> list[Utterance]:
+        """Process one frame.
 
         Args:
             frame: speech probability of the next 512 samples.
-            scheduler: takes the orders.
+            scheduler: takes the jobs.
             next_id: number of the next new utterance of the run.
 
         Returns:
-            The utterances that opened or closed with this frame.
+            The utterances that opened or ended with this frame.
         """
-        now_s = (frame.start_sample + FRAME_SAMPLES) / SAMPLE_RATE
+        heard = frame.start_sample + FRAME_SAMPLES
+        now_s = heard / SAMPLE_RATE
         self.buffer.forget_before(frame.start_sample - _KEEP_SAMPLES)
         self.active_speaker.voice(now_s, frame.probability)
-        changed = self._apply(
-            self.turns.push(frame.start_sample, frame.probability), scheduler, now_s, next_id
-        )
-        heard = frame.start_sample + FRAME_SAMPLES
-        for record in self.records.values():
-            self._order_blocks(record, heard, heard, scheduler, now_s)
-            if record.end_sample is None:
-                self._order_partial(record, heard, scheduler, now_s)
-                self._order_early(record, heard, scheduler, now_s)
+        turns = self.endpointer.push(frame.start_sample, frame.probability)
+        changed = self._apply(turns, scheduler, now_s, next_id)
+        speech_end = self.endpointer.state.speech_end
+        for utterance in self.utterances:
+            self._request_blocks(utterance, heard, heard, scheduler, now_s)
+            if utterance.open:
+                self.transcription.advance(utterance, speech_end, heard, self.buffer, scheduler, now_s)
         return changed
 
-    def interrupt(
-        self, t0_s: float, t1_s: float, scheduler: Scheduler, next_id: int
-    ) -> list[UtteranceRecord]:
-        """The stream has nothing between two times."""
+    def interrupt(self, t0_s: float, t1_s: float, scheduler: Scheduler, next_id: int) -> list[Utterance]:
+        """The stream has nothing between two times: an open utterance ends before it."""
         start, end = round(t0_s * SAMPLE_RATE), round(t1_s * SAMPLE_RATE)
-        return self._end_now(self.turns.gap(start, end), start, scheduler, t0_s, next_id)
+        return self._end_now(self.endpointer.gap(start, end), start, scheduler, t0_s, next_id)
 
-    def finish(self, t_s: float, scheduler: Scheduler, next_id: int) -> list[UtteranceRecord]:
-        """The stream is over."""
+    def finish(self, t_s: float, scheduler: Scheduler, next_id: int) -> list[Utterance]:
+        """The stream is over: an open utterance ends here."""
         end = round(t_s * SAMPLE_RATE)
-        return self._end_now(self.turns.flush(end), end, scheduler, t_s, next_id)
+        return self._end_now(self.endpointer.flush(end), end, scheduler, t_s, next_id)
 
-    def speaker(self, record: UtteranceRecord, now_s: float) -> str:
-        """Who speaks, by what is known now."""
+    def identify(self, utterance: Utterance, now_s: float) -> str:
+        """Who speaks, by what is known now: a person's id or UNKNOWN_PERSON."""
         if self.info.person is not None:
             return self.info.person
-        return self.active_speaker.decide(record.t0_s, record.t1_s(now_s)).person
+        return self.active_speaker.decide(utterance.t0_s, utterance.t1_s(now_s)).person
 
-    # -- decisions ------------------------------------------------------------------------------------
+    def forget(self, utterance: Utterance) -> None:
+        """Drop an utterance that is done and too old to lie in any window."""
+        self.utterances = [kept for kept in self.utterances if kept is not utterance]
+        self.transcription.transcripts.forget(utterance.id)
+
+    # -- results --------------------------------------------------------------------------------------
+
+    def handle_result(
+        self,
+        utterance: Utterance,
+        work_id: int,
+        outcome: Outcome,
+        scheduler: Scheduler,
+        now_s: float,
+        stamp_s: float,
+    ) -> list[Event]:
+        """Take in the result of a job of one of the stream's utterances.
+
+        Args:
+            utterance: whose job it was.
+            work_id: the job's id.
+            outcome: what came of it.
+            scheduler: takes the jobs that follow from it.
+            now_s: stream time.
+            stamp_s: stream time at which the worker was done.
+
+        Returns:
+            The new state of the transcript, if it changed.
+        """
+        if all(kept is not utterance for kept in self.utterances):
+            return []  # too old to matter
+        events: list[Event] = []
+        match outcome:
+            case Hypothesis():
+                events = self.transcription.handle_hypothesis(
+                    utterance, work_id, outcome, scheduler, now_s, stamp_s
+                )
+            case AudioTokens(tokens):  # the last block usually reaches beyond the utterance
+                utterance.audio.append(between(tokens, utterance.t0_s, utterance.t1_s(now_s)))
+                utterance.encoded_s = stamp_s
+            case TextTokens(tokens=tokens):
+                self.transcription.handle_text_tokens(utterance, work_id, tokens, stamp_s)
+            case Failed():
+                events = self.transcription.handle_failure(utterance, work_id, scheduler, now_s, stamp_s)
+            case _:
+                raise TypeError(f"{type(outcome).__name__} is no result of a job of speech")
+        utterance.awaiting.discard(work_id)
+        self.transcription.release(utterance, work_id)
+        return events
+
+    def complete(self, utterance: Utterance) -> bool:
+        """Whether everything that the final estimate needs was submitted and has come back."""
+        if utterance.end_sample is None or not utterance.complete:
+            return False
+        return utterance.next_block * self.blocks.block >= utterance.end_sample
+
+    # -- opening and ending ---------------------------------------------------------------------------
 
     def _end_now(
-        self, events: list[TurnEvent], heard: int, scheduler: Scheduler, now_s: float, next_id: int
-    ) -> list[UtteranceRecord]:
-        changed = self._apply(events, scheduler, now_s, next_id)
-        for record in self.records.values():  # no further sample will complete the last block
-            if record.end_sample is not None:
-                self._order_blocks(record, record.end_sample + self.blocks.block, heard, scheduler, now_s)
+        self, turns: list[TurnEvent], heard: int, scheduler: Scheduler, now_s: float, next_id: int
+    ) -> list[Utterance]:
+        changed = self._apply(turns, scheduler, now_s, next_id)
+        for utterance in self.utterances:  # no further sample will complete the last block
+            if utterance.end_sample is not None:
+                until = utterance.end_sample + self.blocks.block
+                self._request_blocks(utterance, until, heard, scheduler, now_s)
         return changed
 
     def _apply(
-        self, events: list[TurnEvent], scheduler: Scheduler, now_s: float, next_id: int
-    ) -> list[UtteranceRecord]:
+        self, turns: list[TurnEvent], scheduler: Scheduler, now_s: float, next_id: int
+    ) -> list[Utterance]:
         changed = []
-        for event in events:
-            if isinstance(event, TurnStarted):
-                changed.append(self._open(event, f"u{next_id}"))
+        for turn in turns:
+            if isinstance(turn, TurnStarted):
+                changed.append(self._open(turn, f"u{next_id}"))
                 next_id += 1
             else:
-                changed.append(self._close(event, scheduler, now_s))
+                changed.append(self._end(turn, scheduler, now_s))
         return changed
 
-    def _open(self, turn: TurnStarted, name: str) -> UtteranceRecord:
-        decided_s = turn.decided_sample / SAMPLE_RATE
-        record = UtteranceRecord(
-            name, self.info.name, turn.start_sample, self.info.person or UNKNOWN_PERSON, decided_s
-        )
-        record.next_block = turn.start_sample // self.blocks.block
-        record.heard_sample = turn.start_sample + round(
-            (self.config.transcript.first_partial_s - self.config.transcript.partial_every_s) * SAMPLE_RATE
-        )
-        self.records[turn.utterance] = record
-        return record
+    def _open(self, turn: TurnStarted, name: str) -> Utterance:
+        person = self.info.person or UNKNOWN_PERSON
+        voice_s = turn.decided_sample / SAMPLE_RATE
+        utterance = Utterance(name, self.info.name, turn.start_sample, person, voice_s)
+        utterance.next_block = turn.start_sample // self.blocks.block
+        self.transcription.begin(utterance)
+        self.utterances.append(utterance)
+        return utterance
 
-    def _close(self, turn: TurnEnded, scheduler: Scheduler, now_s: float) -> UtteranceRecord:
-        record = self.records[turn.utterance]
-        record.end_sample = turn.end_sample
-        record.ended_by = turn.ended_by
-        record.voice_s = turn.decided_sample / SAMPLE_RATE
-        record.audio = [between(run, record.t0_s, record.t1_s(now_s)) for run in record.audio]
-        self._order_final(record, turn.end_sample, scheduler, now_s)
-        return record
+    def _end(self, turn: TurnEnded, scheduler: Scheduler, now_s: float) -> Utterance:
+        utterance = next(u for u in self.utterances if u.open)
+        utterance.end(turn)
+        t0_s, t1_s = utterance.t0_s, utterance.t1_s(now_s)
+        utterance.audio = [between(run, t0_s, t1_s) for run in utterance.audio]
+        self.transcription.request_final(utterance, self.buffer, scheduler, now_s)
+        return utterance
 
-    # -- orders ---------------------------------------------------------------------------------------
-
-    def _order_final(self, record: UtteranceRecord, end: int, scheduler: Scheduler, now_s: float) -> None:
-        """Ask for the last words, unless they were asked for already or are left out under load."""
-        if record.early_end == end and record.early_words is not None:
-            return
-        if record.early_end == end and record.early is not None:
-            record.final_order = record.early
-        elif scheduler.budget.text:
-            record.final_order = self._transcribe(record, end, scheduler, now_s, final=True)
-        if record.final_order is not None:
-            record.awaiting.add(record.final_order)
-
-    def _order_early(self, record: UtteranceRecord, heard: int, scheduler: Scheduler, now_s: float) -> None:
-        """Ask for the final words as soon as all that they can hold was heard: the pause still goes on."""
-        turns = self.turns.state
-        if (
-            not self.config.transcript.early_final
-            or not scheduler.budget.partials
-            or record.early is not None
-        ):
-            return
-        end = turns.speech_end + round(self.config.voice.pad_s * SAMPLE_RATE)
-        paused = heard >= max(end, turns.speech_end + _LEAST_PAUSE)
-        if turns.turn_start == record.start_sample and paused and end != record.early_end:
-            record.early_end, record.early_words = end, None
-            record.early = self._transcribe(record, end, scheduler, now_s, final=True)
-
-    def _order_partial(self, record: UtteranceRecord, now: int, scheduler: Scheduler, now_s: float) -> None:
-        wait = round(self.config.transcript.partial_every_s * SAMPLE_RATE)
-        if not self.config.transcript.partials or not scheduler.budget.partials:
-            return
-        if record.partial is not None or record.early is not None:
-            return
-        if now - record.heard_sample >= wait:
-            record.heard_sample = now
-            record.partial = self._transcribe(record, now, scheduler, now_s, final=False)
-
-    def _transcribe(
-        self, record: UtteranceRecord, end: int, scheduler: Scheduler, now_s: float, *, final: bool
-    ) -> int:
-        samples = self.buffer.read(record.start_sample, end)
-        order = Transcribe(record.id, record.start_sample, samples, final, scheduler.budget.small_whisper)
-        return scheduler.submit("transcribe", order, now_s)
-
-    def _order_blocks(
-        self, record: UtteranceRecord, until: int, heard: int, scheduler: Scheduler, now_s: float
+    def _request_blocks(
+        self, utterance: Utterance, until: int, heard: int, scheduler: Scheduler, now_s: float
     ) -> None:
-        """Order every whole block up to `until` that holds some of the utterance and is not yet ordered.
+        """Submit every whole block up to `until` that holds some of the utterance and was not submitted yet.
 
         What lies beyond `heard` is zeros, even if it was delivered ahead of its time.
         """
         block = self.blocks.block
         if not scheduler.budget.voices:  # nothing will come that a final estimate would have to wait for
-            record.next_block = -(-(record.end_sample or 0) // block)
+            utterance.next_block = -(-(utterance.end_sample or 0) // block)
             return
-        while (record.next_block + 1) * block <= until:
-            start = record.next_block * block
-            if record.end_sample is not None and start >= record.end_sample:
+        while (utterance.next_block + 1) * block <= until:
+            start = utterance.next_block * block
+            if utterance.end_sample is not None and start >= utterance.end_sample:
                 return
-            record.next_block += 1
+            utterance.next_block += 1
             begin = max(0, start - self.blocks.context)
             samples = self.buffer.read(begin, start + block)
             samples[max(0, heard - begin) :] = 0.0
-            order = scheduler.submit("encode_audio", EncodeAudio(begin, samples, block), now_s)
-            record.awaiting.add(order)
-
-    def is_over(self, record: UtteranceRecord) -> bool:
-        """Whether the utterance has ended."""
-        return record.end_sample is not None
-
-    def complete(self, record: UtteranceRecord) -> bool:
-        """Whether everything that the final estimate needs has been ordered and has come back."""
-        if record.end_sample is None or not record.final_transcript or record.awaiting:
-            return False
-        return record.next_block * self.blocks.block >= record.end_sample
-
-    def forget(self, record: UtteranceRecord) -> None:
-        """Drop an utterance that is done."""
-        for turn in [name for name, kept in self.records.items() if kept is record]:
-            del self.records[turn]
+            payload = EncodeAudio(begin, samples, block)
+            owner = SpeechOwner(utterance.stream, utterance)
+            utterance.awaiting.add(scheduler.submit("encode_audio", payload, now_s, owner))

@@ -1,14 +1,14 @@
-"""The video branch of the engine: from frames to face tracks, and orders for detection and visual tokens."""
+"""One video stream: from frames to face tracks, and to their visual tokens."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from core.config import FaceConfig
-from core.engine.scheduler import Scheduler
+from core.engine.scheduler import Scheduler, VisionOwner
 from core.events import StreamInfo
 from core.inputs import Image, VideoFrame
 from core.stages.face_tracking import FaceTracker, TrackingUpdate
@@ -16,14 +16,12 @@ from core.work import DetectFaces, EncodeVisual, Faces
 
 
 @dataclass(slots=True)
-class VisionBranch:
+class VisionStream:
     """One video stream. Frames are looked at on a fixed grid; the one before serves to see motion.
 
     Attributes:
         info: the stream. If it belongs to a person, the largest face is that person's.
         prefix: comes before the names of its persons: streams number theirs alike.
-        detections: detections that were ordered and not answered yet.
-        encoding: the newest order for visual tokens that was not answered yet.
         main: the track of the stream's owner.
     """
 
@@ -31,8 +29,6 @@ class VisionBranch:
     config: FaceConfig
     tracks: FaceTracker
     prefix: str = ""
-    detections: set[int] = field(default_factory=set)
-    encoding: int | None = None
     main: str | None = None
     _previous: Image | None = None
     _previous_s: float = 0.0
@@ -40,8 +36,8 @@ class VisionBranch:
     _hole_s: float | None = None
 
     @classmethod
-    def create(cls, info: StreamInfo, config: FaceConfig, prefix: str = "") -> VisionBranch:
-        """A branch that has seen nothing yet."""
+    def create(cls, info: StreamInfo, config: FaceConfig, prefix: str = "") -> VisionStream:
+        """A stream that has seen nothing yet."""
         return cls(info, config, FaceTracker(config), prefix)
 
     def process(self, frame: VideoFrame, scheduler: Scheduler) -> None:
@@ -52,7 +48,7 @@ class VisionBranch:
         if frame.t_s >= self._next_detection_s and scheduler.budget.faces:
             rate_hz = self.config.rate_hz * scheduler.budget.face_share
             self._next_detection_s = (math.floor(frame.t_s * rate_hz) + 1) / rate_hz
-            if not scheduler.congested("faces", outstanding=bool(self.detections)):
+            if not scheduler.congested("faces", self.info.name):
                 self._request_detection(frame, scheduler)
         self._previous, self._previous_s = frame.image, frame.t_s
 
@@ -60,8 +56,8 @@ class VisionBranch:
         same_size = self._previous is not None and self._previous.shape == frame.image.shape
         previous = self._previous if same_size else None
         elapsed_s = frame.t_s - self._previous_s if previous is not None else 0.0
-        order = scheduler.submit("faces", DetectFaces(frame.t_s, frame.image, previous, elapsed_s), frame.t_s)
-        self.detections.add(order)
+        payload = DetectFaces(frame.t_s, frame.image, previous, elapsed_s)
+        scheduler.submit("faces", payload, frame.t_s, VisionOwner(self.info.name))
 
     def handle_faces(self, faces: Faces, scheduler: Scheduler, now_s: float) -> TrackingUpdate:
         """Take a detection's result in: tracks go on, their crops are sent to be encoded.
@@ -81,20 +77,12 @@ class VisionBranch:
             appeared=self._named(update.appeared),
             left=left,
         )
-        if update.assigned and not scheduler.congested(
-            "encode_visual", outstanding=self.encoding is not None
-        ):
+        if update.assigned and not scheduler.congested("encode_visual", self.info.name):
             names = tuple(person for person, _ in update.assigned)
             crops = np.stack([face.crop for _, face in update.assigned])
-            self.encoding = scheduler.submit("encode_visual", EncodeVisual(faces.t_s, names, crops), now_s)
+            payload = EncodeVisual(faces.t_s, names, crops)
+            scheduler.submit("encode_visual", payload, now_s, VisionOwner(self.info.name))
         return update
-
-    def resolve(self, order: int) -> bool:
-        """Whether an order was this branch's; it is outstanding no longer."""
-        own = order in self.detections or order == self.encoding
-        self.detections.discard(order)
-        self.encoding = None if order == self.encoding else self.encoding
-        return own
 
     def advance(self, t_s: float) -> tuple[str, ...]:
         """Time has reached `t_s`: the persons who have been out of sight for too long."""

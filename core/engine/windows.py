@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from core.engine.utterance import UtteranceRecord
+from core.engine.utterance import Utterance
 from core.labels import Modality
 from core.window import Tokens, Window
 
@@ -74,9 +74,7 @@ class FaceTokens:
             del self._tracks[track]
 
 
-def token_runs(
-    person: str, utterances: list[UtteranceRecord], faces: FaceTokens
-) -> dict[Modality, list[Tokens]]:
+def token_runs(person: str, utterances: list[Utterance], faces: FaceTokens) -> dict[Modality, list[Tokens]]:
     """All token runs that belong to a person: the utterances given, and the face."""
     own = [u for u in utterances if u.person == person]
     return {
@@ -87,7 +85,7 @@ def token_runs(
 
 
 def span_runs(
-    utterances: list[UtteranceRecord], faces: FaceTokens, t0_s: float, t1_s: float
+    utterances: list[Utterance], faces: FaceTokens, t0_s: float, t1_s: float
 ) -> dict[Modality, list[Tokens]]:
     """All token runs of a span of time, whoever is heard and seen in it.
 

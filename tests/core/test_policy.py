@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.config import EngineConfig
 from core.engine.load_shedding import ComputeBudget, LoadStep, QueueAges
-from core.engine.scheduler import Scheduler
+from core.engine.scheduler import EstimationOwner, Scheduler
 from core.engine.timeline import Timeline
 from core.errors import PolicyError
 from core.events import EmotionEstimate, StreamInfo, Transcript
@@ -99,26 +99,31 @@ def test_a_purpose_that_withholds_cannot_be_replaced():
             settled([named, chosen], chosen)
 
 
-# --- the desk ----------------------------------------------------------------------------------------
+NOBODY = EstimationOwner(())
+
+
+# --- the scheduler ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("purpose", CLOSED)
 @pytest.mark.parametrize("kind", sorted(FORBIDDEN))
-def test_the_desk_refuses_whatever_stage_asks(purpose, kind):
+def test_the_scheduler_refuses_whatever_stage_asks(purpose, kind):
     scheduler = Scheduler(config(purpose), Timeline(True, {}))
     with pytest.raises(PolicyError, match=f"{kind} is withheld: purpose {purpose}"):
-        scheduler.submit(kind, ORDERS[kind], 0.0)
+        scheduler.submit(kind, ORDERS[kind], 0.0, NOBODY)
     assert scheduler.collect() == []
     assert scheduler.timeline.outstanding == 0
 
 
 @pytest.mark.parametrize("modality", ["audio", "visual"])
-def test_the_desk_refuses_a_fusion_of_what_is_withheld(modality):
+def test_the_scheduler_refuses_a_fusion_of_what_is_withheld(modality):
     scheduler = Scheduler(config("workplace"), Timeline(True, {}))
     with pytest.raises(PolicyError):
-        scheduler.submit("fuse", Fuse((Window("p1", 0.0, 1.0, {"text": TOKENS, modality: TOKENS}),)), 0.0)
-    assert scheduler.submit("fuse", Fuse((Window("p1", 0.0, 1.0, {"text": TOKENS}),)), 0.0) == 1
-    assert scheduler.submit("encode_text", EncodeText("u1", ("hi",), (0.5,)), 0.0) == 2
+        scheduler.submit(
+            "fuse", Fuse((Window("p1", 0.0, 1.0, {"text": TOKENS, modality: TOKENS}),)), 0.0, NOBODY
+        )
+    assert scheduler.submit("fuse", Fuse((Window("p1", 0.0, 1.0, {"text": TOKENS}),)), 0.0, NOBODY) == 1
+    assert scheduler.submit("encode_text", EncodeText("u1", ("hi",), (0.5,)), 0.0, NOBODY) == 2
 
 
 def test_no_load_step_gives_back_what_is_withheld():

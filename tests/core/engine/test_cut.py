@@ -87,8 +87,8 @@ def test_a_stage_that_is_handed_in_decides_what_is_speech():
 def test_a_snapshot_shares_the_network_and_nothing_else():
     run = player((AUDIO,))
     run.feed(chunks(voice(1.0, [(0.2, 0.9)])))
-    stage = run.engine.state.speech["audio"].voice
-    copied = run.engine.snapshot().speech["audio"].voice
+    stage = run.engine.state.speech["audio"].vad
+    copied = run.engine.snapshot().speech["audio"].vad
     assert copied is not stage
     assert copied._network is stage._network
     before = copied.state

@@ -425,19 +425,19 @@ def test_ten_minutes_leave_no_more_behind_than_one_does():
 def sizes(run) -> dict[str, int]:
     """How many things each part of an engine holds."""
     state = run.state
-    speech, pairing = state.speech["audio"], state.speech["audio"].active_speaker.state
+    speech, speaker = state.speech["audio"], state.speech["audio"].active_speaker.state
     return {
         "utterances": len(state.utterances),
         "audio runs": sum(len(u.audio) for u in state.utterances.values()),
-        "turns": len(speech.records),
+        "of the stream": len(speech.utterances),
         "samples": sum(len(frame) for frame in speech.buffer._frames.values()),
-        "recent": len(speech.turns.state.recent),
-        "voices": len(pairing.voice),
-        "mouths": sum(map(len, pairing.mouths.values())),
+        "recent": len(speech.endpointer.state.recent),
+        "voices": len(speaker.voice),
+        "mouths": sum(map(len, speaker.mouths.values())),
         "face tokens": sum(map(len, state.faces._tracks.values())),
         "tracks": len(state.vision["video"].tracks.state.tracks),
-        "transcripts": len(state.transcripts.state),
-        "questions": len(state.requests),
+        "transcripts": len(speech.transcription.transcripts.state),
+        "jobs": len(state.scheduler.owners),
         "parked": len(state.timeline._heap),
         "expected": len(state.timeline._expected),
         "orders": len(state.scheduler.issued),

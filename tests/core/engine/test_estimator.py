@@ -8,8 +8,9 @@ import numpy as np
 
 from core.config import EstimateConfig
 from core.engine.estimator import EstimateRequest, Estimator
-from core.engine.utterance import UtteranceRecord
+from core.engine.utterance import Utterance
 from core.labels import EMOTIONS
+from core.stages.endpointing import TurnEnded
 from core.window import Tokens, Window
 from core.work import FusionOutput
 
@@ -19,8 +20,12 @@ def estimator(**config) -> Estimator:
     return Estimator.create(at_once, EMOTIONS, (0.5,) * len(EMOTIONS))
 
 
-def record(name: str = "u1") -> UtteranceRecord:
-    return UtteranceRecord(name, "audio", 16_000, "p1", voice_s=2.5, words_s=2.0, encoded_s=2.25)
+def spoken(name: str = "u1") -> Utterance:
+    """An utterance whose final estimate was asked for."""
+    said = Utterance(name, "audio", 16_000, "p1", voice_s=2.5, words_s=2.0, encoded_s=2.25)
+    said.end(TurnEnded(name, 16_000, 32_000, 40_000, "pause"))
+    said.request_estimate()
+    return said
 
 
 def request(utterance=None, *, final=False, person="p1", t1_s=3.0) -> EstimateRequest:
@@ -39,7 +44,7 @@ def output(*values: float) -> FusionOutput:
 
 
 def test_an_estimate_says_what_the_network_said_in_canonical_order():
-    said = estimator().answer(request(record()), output(0.2, 0.9, 0.6), 3.1)
+    said = estimator().answer(request(spoken()), output(0.2, 0.9, 0.6), 3.1)
     assert said is not None
     assert tuple(said.probabilities) == EMOTIONS
     assert said.active == (EMOTIONS[1], EMOTIONS[2])
@@ -51,7 +56,7 @@ def test_an_estimate_says_what_the_network_said_in_canonical_order():
 
 
 def test_stages_are_those_of_the_utterance_and_words_count_only_where_they_were_used():
-    stages = estimator().answer(request(record()), output(), 3.1).stages
+    stages = estimator().answer(request(spoken()), output(), 3.1).stages
     assert (stages.captured_s, stages.voice_s, stages.encoded_s, stages.fused_s) == (3.0, 2.5, 2.25, 3.1)
     assert stages.words_s is None
     quiet = estimator().answer(request(), output(), 3.1).stages
@@ -59,7 +64,7 @@ def test_stages_are_those_of_the_utterance_and_words_count_only_where_they_were_
 
 
 def test_revisions_count_within_an_utterance_and_nothing_follows_the_final_one():
-    stage, utterance = estimator(), record()
+    stage, utterance = estimator(), spoken()
     asked = [request(utterance), request(utterance), request(utterance, final=True), request(utterance)]
     said = [stage.answer(q, output(0.5), 3.0 + i) for i, q in enumerate(asked)]
     assert [e and (e.revision, e.final) for e in said] == [(0, False), (1, False), (2, True), None]
@@ -68,7 +73,7 @@ def test_revisions_count_within_an_utterance_and_nothing_follows_the_final_one()
 
 
 def test_a_final_estimate_is_not_smoothed():
-    stage, utterance = estimator(smoothing_s=5.0), record()
+    stage, utterance = estimator(smoothing_s=5.0), spoken()
     stage.answer(request(utterance), output(0.0), 3.0)
     rolling = stage.answer(request(utterance), output(1.0), 3.25)
     final = stage.answer(request(utterance, final=True), output(1.0), 3.5)
@@ -88,13 +93,13 @@ def test_an_abstaining_estimate_has_no_active_label_be_it_final_or_not():
 def test_labels_are_active_from_the_thresholds_that_come_with_the_answer():
     low = np.full(len(EMOTIONS), 0.25, np.float32)
     answer = replace(output(0.3), thresholds=low)
-    assert estimator().answer(request(record()), answer, 3.1).active == (EMOTIONS[0],)
-    assert estimator().answer(request(record(), final=True), answer, 3.1).active == (EMOTIONS[0],)
-    assert estimator().answer(request(record()), output(0.3), 3.1).active == ()
+    assert estimator().answer(request(spoken()), answer, 3.1).active == (EMOTIONS[0],)
+    assert estimator().answer(request(spoken(), final=True), answer, 3.1).active == (EMOTIONS[0],)
+    assert estimator().answer(request(spoken()), output(0.3), 3.1).active == ()
 
 
 def test_each_stretch_without_speech_has_an_id_of_its_own_per_person():
-    stage, utterance = estimator(), record()
+    stage, utterance = estimator(), spoken()
     asked = [
         request(),
         request(),

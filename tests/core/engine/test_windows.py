@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.engine.utterance import UtteranceRecord
+from core.engine.utterance import Utterance
 from core.engine.windows import FaceTokens, between, cut, token_runs
 from core.window import Tokens
 
@@ -19,8 +19,8 @@ def tokens(*times_s: float, width: int = 2) -> Tokens:
     return Tokens(values, np.array(times_s, np.float32))
 
 
-def record(person: str, text: Tokens | None = None, audio=()) -> UtteranceRecord:
-    return UtteranceRecord("u1", "audio", 0, person, 0.0, text=text, audio=list(audio))
+def utterance(person: str, text: Tokens | None = None, audio=()) -> Utterance:
+    return Utterance("u1", "audio", 0, person, 0.0, text=text, audio=list(audio))
 
 
 def test_a_window_holds_the_tokens_between_its_ends_and_counts_their_times_from_its_start():
@@ -60,8 +60,8 @@ def test_evidence_of_a_person_is_their_utterances_and_their_face():
     faces = FaceTokens(30.0)
     faces.push("p1", tokens(1.0))
     faces.push("p2", tokens(1.0, 2.0))
-    mine = record("p1", tokens(1.5), [tokens(1.1), tokens(1.6)])
-    parts = token_runs("p1", [mine, record("p2", tokens(9.0))], faces)
+    mine = utterance("p1", tokens(1.5), [tokens(1.1), tokens(1.6)])
+    parts = token_runs("p1", [mine, utterance("p2", tokens(9.0))], faces)
     assert [len(runs) for runs in parts.values()] == [1, 2, 1]
     assert parts["text"][0] is mine.text
     nobody = token_runs("unknown", [mine], faces)

@@ -88,8 +88,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Machine:
     _networks(machine, monkeypatch)
     ordered, built, lanes = Scheduler.submit, Engine.__init__, WorkerThreads.__init__
 
-    def order(scheduler, kind, payload, now_s):
-        number = ordered(scheduler, kind, payload, now_s)
+    def order(scheduler, kind, payload, now_s, owner):
+        number = ordered(scheduler, kind, payload, now_s, owner)
         machine.orders.add(kind)
         return number
 
