@@ -110,7 +110,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Machine:
 def _networks(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = fakes.spec()
     for module in ("replay", "live", "serve"):
-        monkeypatch.setattr(f"realtime.runs.{module}.prepare", lambda checkpoint, tell: (spec, Path()))
+        monkeypatch.setattr(f"realtime.runs.{module}.prepare", lambda *_: (spec, Path()))
     encoders = SimpleNamespace(
         encode_visual=fakes.encode_visual,
         encode_audio=fakes.encode_audio,
