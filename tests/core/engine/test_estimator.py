@@ -83,7 +83,7 @@ def test_a_final_estimate_is_not_smoothed():
 
 
 def test_an_abstaining_estimate_has_no_active_label_be_it_final_or_not():
-    stage, utterance = Estimator.create(EstimateConfig(), EMOTIONS, (0.1,) * len(EMOTIONS), 0.5), record()
+    stage, utterance = Estimator.create(EstimateConfig(), EMOTIONS, (0.1,) * len(EMOTIONS), 0.5), spoken()
     thin = replace(output(0.3), confidence=0.2, abstained=True)
     rolling = [stage.answer(request(utterance), thin, 3.0 + i) for i in range(3)]
     final = stage.answer(request(utterance, final=True), thin, 7.0)
