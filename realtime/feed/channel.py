@@ -12,7 +12,7 @@ from realtime.feed.codec import write
 from realtime.feed.history import History
 from realtime.feed.limits import Limits
 from realtime.feed.message import Message, framed
-from realtime.feed.server_messages import Gap, Replay, ServerMessage, Snapshot
+from realtime.feed.server_messages import Gap, Lag, Replay, ServerMessage, Snapshot
 from realtime.feed.targets import ControlTarget
 from realtime.feed.viewer import Viewer
 
@@ -33,6 +33,7 @@ class Channel:
         self.newest: int | None = None
         self.viewers: set[Viewer] = set()
         self._history = History(limits)
+        self._lag: bytes | None = None
         # What clients that are gone, or accounts that are closed, have had.
         self.sent = self.conflated = self.filtered = 0
 
@@ -44,6 +45,16 @@ class Channel:
         self.newest = message.seq
         for viewer in self.viewers:
             viewer.offer(message)
+
+    def tell_lag(self, behind_s: float) -> None:
+        """Tell those who asked for it, now or when they join, how many seconds the run is behind."""
+        self._lag = _frame(Lag(round(behind_s, 1)))
+        for viewer in self.viewers:
+            self._send_lag(viewer)
+
+    def _send_lag(self, viewer: Viewer) -> None:
+        if self._lag is not None and viewer.wants_lag:
+            viewer.reply(self._lag)
 
     def forget(self) -> None:
         """Remember nothing of what was said so far."""
@@ -87,6 +98,7 @@ class Channel:
         newest = self.newest if self.newest is not None else resume.seq
         viewer.begin(_frame(Replay(resume.run, resume.seq, newest, len(past))), past)
         self.viewers.add(viewer)
+        self._send_lag(viewer)
 
     def leave(self, viewer: Viewer) -> None:
         """The client is gone."""
@@ -103,6 +115,7 @@ class Channel:
         )
 
     def _begin_run(self) -> None:
+        self._lag = None
         self.run = f"r{secrets.token_hex(6)}"
         announcement = _frame(Snapshot("new_run", self.run, None, 0))
         for viewer in self.viewers:
@@ -113,6 +126,7 @@ class Channel:
         past = viewer.select(self._history.snapshot())
         viewer.begin(_frame(Snapshot(reason, self.run, self.newest, len(past))), past)
         self.viewers.add(viewer)
+        self._send_lag(viewer)
 
     def _settle_counts(self, viewer: Viewer) -> None:
         """Take over a viewer's accounts before they begin anew."""

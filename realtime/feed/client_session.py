@@ -52,11 +52,13 @@ class FeedContext:
     clock: Callable[[], float]
     ingest: IngestTarget | None
     is_full: Callable[[], bool]
+    tells_lag: bool = False
 
     @property
     def capabilities(self) -> tuple[str, ...]:
         """Optional parts of the protocol that are on offer."""
-        return (*CAPABILITIES, "ingest") if self.ingest is not None else CAPABILITIES
+        ingest = ("ingest",) if self.ingest is not None else ()
+        return (*CAPABILITIES, *ingest, *(("lag",) if self.tells_lag else ()))
 
 
 class ClientSession:
@@ -205,6 +207,7 @@ class ClientSession:
         self.rights, self.channel, self.token = rights, channel, message.token
         self._connection.identified(self._max_message_bytes)
         enabled = tuple(name for name in self._context.capabilities if name in message.capabilities)
+        self.viewer.wants_lag = "lag" in enabled
         self._send(Identified(protocol, enabled, rights, channel.name, names, channel.run, resumed, PING_S))
         if message.resume is not None:
             channel.resume(self.viewer, message.resume, message.subscribe)

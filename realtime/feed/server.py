@@ -53,6 +53,7 @@ class Feed:
         tls: what an address other than loopback needs.
         origins: whose pages may read the feed besides its own.
         metrics_token: whether the counters need a token on loopback, too.
+        tells_lag: whether clients will be told how far the run is behind (`tell_lag`).
         clock: monotonic seconds.
 
     Raises:
@@ -71,6 +72,7 @@ class Feed:
         tls: Tls | None = None,
         origins: tuple[str, ...] = (),
         metrics_token: bool = False,
+        tells_lag: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._endpoint = Endpoint(host, port, tls, origins)
@@ -78,7 +80,7 @@ class Feed:
         self.tokens = tokens or Tokens.drawn()
         self._metrics_token = metrics_token or not self._endpoint.on_loopback
         auth = Authenticator(self.tokens, clock, self._close_clients_of)
-        self._context = FeedContext(auth, Channels(), self._limits, clock, ingest, self._is_full)
+        self._context = FeedContext(auth, Channels(), self._limits, clock, ingest, self._is_full, tells_lag)
         if ingest is None:
             self.open_session(MAIN, control)
         self._counts = Counts()
@@ -207,27 +209,38 @@ class Feed:
         message = message_of(event, seq)
         if self._loop is None or self._server is None or self._loop.is_closed():
             raise FeedError("the feed is not open.")
-        if self._loop is _running_loop():
-            self._deliver(message, session)
-        else:
-            self._loop.call_soon_threadsafe(self._deliver, message, session)
+        self._on_loop(session, lambda channel: self._deliver(channel, message))
+
+    def tell_lag(self, behind_s: float, session: str = MAIN) -> None:
+        """Tell those who asked for it how many seconds the run is behind; from any thread."""
+        self._on_loop(session, lambda channel: channel.tell_lag(behind_s))
 
     def forget(self, session: str = MAIN) -> None:
         """Remember nothing of what was said so far in a session; from any thread."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._forget, session)
+        self._on_loop(session, Channel.forget)
 
-    def _forget(self, session: str) -> None:
-        channel = self._context.channels.get(session)
-        if channel is not None:
-            channel.forget()
+    def _deliver(self, channel: Channel, message: Message) -> None:
+        counts = self._counts.published
+        counts[message.kind] = counts.get(message.kind, 0) + 1
+        channel.publish(message)
 
-    def _deliver(self, message: Message, session: str) -> None:
-        channel = self._context.channels.get(session)
-        if channel is not None:
-            counts = self._counts.published
-            counts[message.kind] = counts.get(message.kind, 0) + 1
-            channel.publish(message)
+    def _on_loop(self, session: str, call: Callable[[Channel], None]) -> None:
+        """Call with a session's channel, if there is one: at once on the event loop, else as soon as it can.
+
+        Calls of one thread keep their order. Without an open loop nothing happens.
+        """
+
+        def carry_out() -> None:
+            channel = self._context.channels.get(session)
+            if channel is not None:
+                call(channel)
+
+        if self._loop is None or self._loop.is_closed():
+            return
+        if self._loop is _running_loop():
+            carry_out()
+        else:
+            self._loop.call_soon_threadsafe(carry_out)
 
     # -- connections ----------------------------------------------------------------------------------
 

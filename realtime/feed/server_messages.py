@@ -186,5 +186,17 @@ class Ack:
     type: Literal["ack"] = "ack"
 
 
-ServerMessage = Welcome | Identified | Snapshot | Replay | Gap | Pong | Result | Error | Ack
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far the run is behind the pace it aims at; for clients that ask for the capability "lag".
+
+    Attributes:
+        behind_s: wall-clock seconds; 0 when it is on time.
+    """
+
+    behind_s: float
+    type: Literal["lag"] = "lag"
+
+
+ServerMessage = Welcome | Identified | Snapshot | Replay | Gap | Pong | Result | Error | Ack | Lag
 """What the feed says besides events."""

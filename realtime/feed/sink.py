@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
-from typing import Self
+import time
+from collections.abc import Callable
+from typing import Final, Self
 
 from core.errors import FeedError
 from core.events import Event
@@ -16,6 +19,10 @@ from realtime.feed.limits import Limits
 from realtime.feed.server import DEFAULT_PORT, Feed
 from realtime.feed.targets import ControlTarget
 from realtime.feed.token_file import token_of
+from realtime.sinks.pace_lag import PaceLag
+
+LAG_EVERY_S: Final = 1.0
+"""How often clients are told how far the run is behind, at most."""
 
 
 def tls_of(config: FeedConfig) -> Tls | None:
@@ -37,6 +44,9 @@ class FeedSink:
 
     Args:
         host, port, limits, tokens, control, tls, origins, metrics_token: as for `Feed`.
+        pace: stream seconds per wall-clock second that the run aims at: clients are told how far it is
+            behind. None = as fast as possible, there is nothing to tell.
+        monotonic: clock in seconds.
 
     Raises:
         FeedError: the feed cannot be served there.
@@ -53,7 +63,12 @@ class FeedSink:
         tls: Tls | None = None,
         origins: tuple[str, ...] = (),
         metrics_token: bool = False,
+        pace: float | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._lag = PaceLag(pace, monotonic)
+        self._lag_told_s = -math.inf
+        self._monotonic = monotonic
         self._feed = Feed(
             host,
             port,
@@ -63,6 +78,7 @@ class FeedSink:
             tls=tls,
             origins=origins,
             metrics_token=metrics_token,
+            tells_lag=pace is not None,
         )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="feed", daemon=True)
@@ -74,7 +90,9 @@ class FeedSink:
             raise
 
     @classmethod
-    def configured(cls, config: FeedConfig, control: ControlTarget | None = None) -> Self:
+    def configured(
+        cls, config: FeedConfig, control: ControlTarget | None = None, pace: float | None = None
+    ) -> Self:
         """The feed that a configuration describes. Raises FeedError as the class does."""
         limits = Limits(max_viewers=config.max_viewers)
         return cls(
@@ -86,6 +104,7 @@ class FeedSink:
             tls=tls_of(config),
             origins=config.origins,
             metrics_token=config.metrics_token,
+            pace=pace,
         )
 
     @property
@@ -120,6 +139,11 @@ class FeedSink:
     def write(self, event: Event, seq: int) -> None:
         """Tell all viewers; never waits. Raises FeedError when the feed is over."""
         self._feed.publish(event, seq)
+        self._lag.observe(event)
+        now_s, behind_s = self._monotonic(), self._lag.behind_s
+        if behind_s is not None and now_s - self._lag_told_s >= LAG_EVERY_S:
+            self._lag_told_s = now_s
+            self._feed.tell_lag(max(0.0, behind_s))
 
     def forget(self) -> None:
         """Remember nothing of what was said so far."""

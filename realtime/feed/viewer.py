@@ -39,9 +39,13 @@ class Viewer:
         wire: the open connection.
         limits: `max_backlog` and `flush_s` count.
         clock: monotonic seconds.
+
+    Attributes:
+        filtered: news that the subscription left out since the last snapshot or replay began.
+        wants_lag: whether the client asked to be told how far the run is behind.
     """
 
-    __slots__ = ("_clock", "_drained", "_filter", "_limits", "_queue", "_writer", "filtered")
+    __slots__ = ("_clock", "_drained", "_filter", "_limits", "_queue", "_writer", "filtered", "wants_lag")
 
     def __init__(self, writer: FrameWriter, limits: Limits, clock: Callable[[], float]) -> None:
         self._writer = writer
@@ -51,6 +55,7 @@ class Viewer:
         self._filter = SubscriptionFilter()
         self._drained: asyncio.Event | None = None
         self.filtered = 0
+        self.wants_lag = False
 
     @property
     def sent(self) -> int:

@@ -45,7 +45,7 @@ def open_sinks(
         config: of the run.
         control: carries out what clients of the feed ask for.
         console: whether to show the run in the terminal.
-        pace: stream seconds per second that are aimed at, for the terminal; None = as fast as possible.
+        pace: stream seconds per second that are aimed at, for terminal and page; None = as fast as possible.
         traces: is told of everything that would have to be deleted.
         announce: says where the feed is; None = the page's address stands in the terminal.
 
@@ -56,7 +56,7 @@ def open_sinks(
     if config.feed.enabled:
         from realtime.feed.sink import FeedSink
 
-        sinks["feed"] = feed = FeedSink.configured(config.feed, control)
+        sinks["feed"] = feed = FeedSink.configured(config.feed, control, pace)
         if announce is not None:
             announce(feed)
         else:

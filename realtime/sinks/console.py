@@ -14,6 +14,7 @@ from core.events import EmotionEstimate, End, Event, Hello, Status, Transcript
 from core.terminal_text import clean
 from realtime.sinks.base import purpose_text
 from realtime.sinks.console_view import View, clock, draw, status_line, summary, transcript_line
+from realtime.sinks.pace_lag import PaceLag
 
 REFRESH_S = 0.1
 
@@ -51,11 +52,11 @@ class ConsoleSink:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console = console if console is not None else Terminal()
-        self._pace = pace
         self._page = page
         self._monotonic = monotonic
         self._view = View()
-        self._started_s: float | None = None
+        self._lag = PaceLag(pace, monotonic)
+        self._started = False
         self._drawn_s = -REFRESH_S
         self._closed = False
         self._live: Live | None = None
@@ -69,8 +70,9 @@ class ConsoleSink:
             SinkError: the output is gone.
         """
         now_s = self._monotonic()
-        if self._started_s is None:
-            self._started_s = now_s
+        self._lag.observe(event)
+        if not self._started:
+            self._started = True
             if self._live is not None:
                 self._live.start()
         self._view.take(event)
@@ -85,7 +87,7 @@ class ConsoleSink:
         if self._closed:
             return
         self._closed = True
-        if self._live is not None and self._started_s is not None:
+        if self._live is not None and self._started:
             self._draw(self._live)
             self._live.stop()
             if self._view.end is not None:
@@ -95,13 +97,11 @@ class ConsoleSink:
         live.update(draw(self._view, self._speed(), self._page, self._console), refresh=True)
 
     def _speed(self) -> str:
-        assert self._started_s is not None
-        elapsed_s = self._monotonic() - self._started_s
+        elapsed_s, behind_s = self._lag.elapsed_s, self._lag.behind_s
         if elapsed_s <= 0:
             return ""
-        if self._pace is None:
-            return f"{self._view.now_s / elapsed_s:.1f}x real time"
-        behind_s = elapsed_s - self._view.now_s / self._pace
+        if behind_s is None:
+            return f"{self._lag.stream_s / elapsed_s:.1f}x real time"
         return f"{behind_s:.1f} s behind" if behind_s >= 0.05 else "on time"
 
     def _say(self, event: Event) -> None:

@@ -12,12 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from core.events import (
-    Correction,
     EmotionEstimate,
     End,
     Event,
     Hello,
-    Marker,
     Status,
     Transcript,
     Utterance,
@@ -25,6 +23,7 @@ from core.events import (
 from core.labels import EMOTIONS, MODALITIES
 from core.terminal_text import clean
 from realtime.sinks.base import purpose_text
+from realtime.sinks.pace_lag import event_time_s
 
 COLOURS = dict(
     zip(EMOTIONS, ("red", "green", "magenta", "yellow", "blue", "cyan", "white"), strict=True),
@@ -64,7 +63,7 @@ class View:
 
     def take(self, event: Event) -> None:
         """Take one event in."""
-        self.now_s = max(self.now_s, time_of(event))
+        self.now_s = max(self.now_s, event_time_s(event))
         match event:
             case Hello():
                 self.hello, self.capturing = event, event.capturing
@@ -105,19 +104,6 @@ class View:
             gone = next(person for person in self.people if person in self.left)
             self.people.pop(gone)
             self.left.discard(gone)
-
-
-def time_of(event: Event) -> float:
-    """Stream second at which an event speaks."""
-    match event:
-        case Hello():
-            return 0.0
-        case EmotionEstimate():
-            return event.stages.fused_s
-        case Transcript() | Utterance():
-            return event.t1_s
-        case Status() | Marker() | Correction() | End():
-            return event.t_s
 
 
 def draw(view: View, speed: str, page: str | None, console: Console) -> RenderableType:

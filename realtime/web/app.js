@@ -2,7 +2,7 @@
 
 import { FeedClient, ownAddress, obtainToken } from "./client.js";
 import { Control } from "./control.js";
-import { allow, byId, receive, run, state } from "./view.js";
+import { allow, byId, late, receive, run, state } from "./view.js";
 
 const NEXT_SESSION_MS = 2000;
 
@@ -48,7 +48,7 @@ function connection(name, reason) {
 
 // `undefined` when the page's one-time code was refused: then the reason is shown instead.
 const token = await obtainToken().catch((error) => state("lost", error.message));
-const feed = new DashboardClient(ownAddress("/v1/stream"), token, { onEvent: follow, onState: connection, client: "page" });
+const feed = new DashboardClient(ownAddress("/v1/stream"), token, { onEvent: follow, onState: connection, onLag: late, client: "page" });
 const control = new Control(feed, () => run.timeline?.at ?? null);
 if (token === null) state("lost", "Open the whole address that emotrack printed: it ends in #token=…");
 else if (token !== undefined) feed.connect();

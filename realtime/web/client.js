@@ -49,13 +49,15 @@ export function ownAddress(path) {
 export class FeedClient {
   // `onEvent(message)` gets every event. `onState(name, reason)` gets "live"; "lost" before each new attempt;
   // "refused" when trying again would give the same; "over" when the session is. After the last two `connect`
-  // begins anew. `session`, `subscribe` and `client` are those of `identify`.
-  constructor(url, token, { onEvent, onState = () => {}, session = null, subscribe = null, client = "" }) {
+  // begins anew. `onLag(seconds)` is told how far the run is behind its pace, where the feed knows. `session`,
+  // `subscribe` and `client` are those of `identify`.
+  constructor(url, token, { onEvent, onState = () => {}, onLag = null, session = null, subscribe = null, client = "" }) {
     this.url = url;
     this.token = token;
     this.onEvent = onEvent;
     this.onState = onState;
-    this.options = { session, subscribe, client };
+    this.options = { session, subscribe, client, capabilities: onLag === null ? [] : ["lag"] };
+    this.onLag = onLag;
     this.run = null;
     this.seq = -1;
     this.retryMs = FIRST_RETRY_MS;
@@ -68,6 +70,7 @@ export class FeedClient {
       replay: (message) => this.begin(message.run),
       pong: (message) => this.answered(message),
       result: (message) => this.answered(message),
+      lag: (message) => this.onLag?.(message.behind_s),
       gap: () => {},
       error: () => {},
       ack: () => {},

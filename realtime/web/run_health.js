@@ -15,8 +15,8 @@ export class RunHealth {
     this.stages = null;
     this.drawn = -Infinity;
     parts.devices.replaceChildren(...[...this.devices.values()].map((device) => device.root));
-    setText(parts.load, "Everything is computed.");
-    parts.load.dataset.level = "info";
+    this.load = { text: "Everything is computed.", level: "info" };
+    this.late("");
     setText(parts.delay, "No estimate yet.");
     setText(parts.stages, "");
   }
@@ -24,6 +24,14 @@ export class RunHealth {
   muted(kind) {
     const all = [...this.devices.values()].filter((device) => device.kind === kind);
     return all.length > 0 && all.every((device) => device.reason === MUTED);
+  }
+
+  // `behind` says how late the run is, "" when it is on time.
+  late(behind) {
+    this.behind = behind;
+    const { text, level } = this.load;
+    this.parts.load.dataset.level = behind ? "warning" : level;
+    setText(this.parts.load, behind ? `${text} The run is ${behind}.` : text);
   }
 
   // Nothing is captured any more.
@@ -34,8 +42,8 @@ export class RunHealth {
   status(message) {
     if (message.code === "capture" && message.value === "off") this.close();
     if (message.code === "load_step") {
-      this.parts.load.dataset.level = message.level;
-      setText(this.parts.load, `${message.message[0].toUpperCase()}${message.message.slice(1)}.`);
+      this.load = { text: `${message.message[0].toUpperCase()}${message.message.slice(1)}.`, level: message.level };
+      this.late(this.behind);
     }
     this.devices.get(message.stream)?.change(message);
   }
@@ -54,7 +62,8 @@ export class RunHealth {
     const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
     const last = this.stages.sent_s === null ? "fused" : "sent";
     const figures = `${ms(at(0.5))} in the middle, ${ms(at(0.95))} at most for 95 of 100`;
-    setText(this.parts.delay, `From the newest input to ${last}: ${figures}.`);
+    const clockwork = this.stages.sent_s === null ? "In the time of the recording, from" : "From";
+    setText(this.parts.delay, `${clockwork} the newest input to ${last}: ${figures}.`);
     const { captured_s: start, voice_s, words_s, encoded_s, fused_s, sent_s } = this.stages;
     const named = { speech: voice_s, words: words_s, encoded: encoded_s, fused: fused_s, sent: sent_s };
     const there = Object.entries(named).filter(([, t]) => t !== null);

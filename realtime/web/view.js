@@ -26,6 +26,7 @@ const handlers = {
     begin();
     document.body.classList.remove("forgotten");
     byId("end").hidden = true;
+    late(0);
     setText(byId("source"), message.source);
     setText(byId("model"), message.model.name);
     byId("model").title = `${message.model.summary} Licence: ${message.model.license}`;
@@ -73,6 +74,7 @@ const handlers = {
   end(message) {
     run.over = true;
     capturing(false);
+    late(0);
     advance(message.t_s);
     if (run.withdrawn) return; // what was said of that stays to be read
     const counts = `${message.utterances} utterances, ${message.estimates} estimates, ${message.finals} of them final.`;
@@ -207,6 +209,18 @@ function showWhatIsEmpty(away) {
   setText(byId("away"), `Not seen or heard for a minute: ${away.join(", ")}.`);
   byId("silence").hidden = run.conversation.entries.size > 0;
   byId("quiet").hidden = byId("notices").children.length > 0;
+}
+
+// Below this a run is on time for people.
+const LATE_S = 1;
+
+// How far the run is behind its pace, as the terminal says it.
+export function late(seconds) {
+  if (!byId("late")) return;
+  const text = seconds >= LATE_S ? `${seconds.toFixed(1)} s behind` : "";
+  byId("late").hidden = text === "";
+  setText(byId("behind"), text);
+  run.health?.late(text);
 }
 
 export function state(name, text) {

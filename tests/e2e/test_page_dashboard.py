@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from core.events import Correction, EmotionEstimate, Marker, Status
+from core.testing import FakeClock
 from realtime.feed.control import RunControl
 from realtime.feed.sink import FeedSink
 from tests.e2e.browser import BROWSER
@@ -56,6 +57,24 @@ def seek(tab, t_s):
         f"document.getElementById('seek').value = {t_s};"
         "document.getElementById('seek').dispatchEvent(new Event('input'))"
     )
+
+
+def test_a_replay_that_lags_says_so_as_the_terminal_does_until_it_is_on_time(
+    tab, follow, drawn, conversation
+):
+    clock = FakeClock()
+    with closing(FeedSink(port=0, pace=1.0, monotonic=clock)) as feed:
+        follow(feed, "view", conversation[0])
+        assert tab.evaluate("document.getElementById('late').hidden")
+        clock.advance(97.0)
+        feed.write(Status(2.1, "gap", "info", "A gap."), 1)
+        drawn("94.9 s behind")
+        assert text(tab, "#load") == "Everything is computed. The run is 94.9 s behind."
+        assert tab.evaluate("document.getElementById('load').dataset.level") == "warning"
+        clock.advance(1.0)
+        feed.write(Status(98.0, "gap", "info", "A gap."), 2)
+        tab.until("document.getElementById('late').hidden")
+        assert text(tab, "#load") == "Everything is computed."
 
 
 def test_the_past_can_be_looked_at_and_left_again(tab, told, drawn, conversation):

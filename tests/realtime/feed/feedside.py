@@ -17,7 +17,7 @@ from realtime.feed.limits import Limits
 from realtime.feed.server import Feed
 
 LIMITS = Limits(close_s=0.5)
-ANSWERS = {"welcome", "identified", "snapshot", "replay", "gap", "pong", "result", "error", "ack"}
+ANSWERS = {"welcome", "identified", "snapshot", "replay", "gap", "pong", "result", "error", "ack", "lag"}
 
 
 def asynchronous(test):
