@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.errors import Interrupted
 from core.labels import MODALITIES
 from core.models.storage import load_network, save_network
 from core.spec import CalibrationSpec, ModelSpec, read_spec, write_spec
@@ -23,6 +24,9 @@ from train.fusion.fit import Fitted
 from train.parallel import join_world, leave_world
 from train.progress import RunLog
 from train.stages import calibration_weights, first_stage, people_of, train_network
+=======
+from train.run_folder import check_folder, remove, told_to_resume
+from train.stages import calibration_weights, first_stage, train_network
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +36,7 @@ def build(
     paths: Paths,
     *,
     resume: bool = False,
+    fresh: bool = False,
     quiet: bool = True,
     tensorboard: Path | None = None,
 ) -> ModelSpec | None:
@@ -43,6 +48,7 @@ def build(
         config: the preset.
         paths: folders.
         resume: take up the unfinished run in `paths.out`.
+        fresh: begin anew where an earlier training left something; encoders that it finished are kept.
         quiet: no progress bars.
         tensorboard: folder for TensorBoard events, or None.
 
@@ -50,30 +56,33 @@ def build(
         The checkpoint's spec; None in processes that only help the first one.
 
     Raises:
-        ConfigError: a corpus is unknown, a file of the first stage is absent, or the run cannot be resumed.
+        ConfigError: a corpus is unknown, a file of the first stage is absent, the run cannot be resumed, or
+            `paths.out` holds a training and neither `resume` nor `fresh` was given.
+        Interrupted: Ctrl-C; what is kept is said.
         SourceError: a corpus, or a recording of one, is absent or damaged.
     """
     config = _as_the_checkpoint_combines(config, paths)
     world = join_world(config.optimisation.device)
+    run = paths.out / "run"
     if world.leads:
+        _begin(config, paths, run, resume=resume, fresh=fresh)
         if config.inputs == "encoders" and config.peers != "checkpoint" and wants_encoders(config.corpora):
             first_stage(config, paths.data, paths.encoders, paths.locate)
-        inputs = read_training_data(config, paths, quiet=quiet)
+        try:
+            inputs = read_training_data(config, paths, quiet=quiet)
+        except Interrupted as stop:
+            raise told_to_resume(stop) from None
     world.wait()
     if not world.leads:  # what the first process computed is in the cache
         inputs = read_training_data(config, paths)
-    run = paths.out / "run"
-    if world.leads:
-        run.mkdir(parents=True, exist_ok=True)
-        (run / "config.json").write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        log = RunLog(run, quiet=quiet, tensorboard=tensorboard)
-    else:
-        log = RunLog()
+    log = RunLog(run, quiet=quiet, tensorboard=tensorboard) if world.leads else RunLog()
     calibration = None
     if config.folds:
         fitted, calibration = cross_fit(config, paths, inputs, world, log, run, resume=resume, quiet=quiet)
     else:
-        fitted = train_network(config, paths, inputs, world, log, run / "state.pt", resume=resume)
+        state = run / "state.pt"
+        resumed = resume and state.is_file()  # it may have been interrupted before the first state
+        fitted = train_network(config, paths, inputs, world, log, state, resume=resumed)
     leave_world(world)
     if not world.leads:
         return None
@@ -88,6 +97,20 @@ def _as_the_checkpoint_combines(config: TrainingConfig, paths: Paths) -> Trainin
         return config
     combination = read_spec(paths.encoders).fusion.combination
     return config.model_copy(update={"sizes": config.sizes.model_copy(update={"combination": combination})})
+
+
+def _begin(config: TrainingConfig, paths: Paths, run: Path, *, resume: bool, fresh: bool) -> None:
+    """Check what lies in the folder of the run, and note the configuration there."""
+    note, end = run / "config.json", run / "history.json"
+    begun = note.is_file() or (paths.out / "spec.json").is_file()
+    finished = end.is_file() or not note.is_file()
+    check_folder(paths.out, begun=begun, finished=begun and finished, resume=resume, fresh=fresh)
+    if fresh:
+        remove([run / "state.pt", run / "log.jsonl", run / "curves.png", end])
+        remove([*run.glob("fold_*"), *(run / "encoders").glob("*_state.pt")])
+        remove((run / "encoders").glob("*_recipe.json"))
+    run.mkdir(parents=True, exist_ok=True)
+    note.write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def finish(

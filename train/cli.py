@@ -18,7 +18,8 @@ Data = Annotated[Path, typer.Option("--data", help="Folder with the corpora.", f
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="Set one key; repeatable.")]
 Cache = Annotated[Path | None, typer.Option(help="Folder for cached tokens; else the cache of emotrack.")]
 
-
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Begin anew where a run left something.")]
 Workers = Annotated[int, typer.Option(min=0, help="Processes for recordings; 0 = one for each core.")]
 Ray = Annotated[
     str | None,
@@ -50,7 +51,8 @@ def fit(
     ] = None,
     set_: Set = None,
     cache: Cache = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Take up an unfinished run.")] = False,
+    resume: Resume = False,
+    fresh: Fresh = False,
     tensorboard: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Also write TensorBoard events there.")
     ] = None,
@@ -70,7 +72,7 @@ def fit(
     usual = shipped("checkpoints/default") if started else out / "run" / "encoders"
     work = _recording_work(context, workers=workers, ray=ray, skip_unreadable=skip_unreadable)
     paths = Paths(data, encoders or usual, out, _cache(cache), fetch, work)
-    spec = build(resolved, paths, resume=resume, quiet=False, tensorboard=tensorboard)
+    spec = build(resolved, paths, resume=resume, fresh=fresh, quiet=False, tensorboard=tensorboard)
     if spec is not None:
         typer.echo(f"Wrote {out} ({spec.name}, spec {spec.sha256[:12]}).")
 
@@ -81,11 +83,13 @@ def encoder(
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder for the encoder and its peer.")],
     set_: Set = None,
+    resume: Resume = False,
+    fresh: Fresh = False,
 ) -> None:
-    """Train one encoder with its peer; an interrupted training is gone on with."""
+    """Train one encoder with its peer."""
     from train.encoders.command import train_encoder
 
-    figures = train_encoder(config, data, out, set_ or [])
+    figures = train_encoder(config, data, out, set_ or [], resume=resume, fresh=fresh)
     typer.echo(f"Wrote {out} ({', '.join(f'{name} {value:.3f}' for name, value in figures.items())}).")
 
 

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from core.errors import Interrupted
 from core.models.fusion import EmotionNet
 from core.spec import BranchCalibration, CalibrationSpec, OperatingPoint
 from train.calibration.stage import calibrate
@@ -31,6 +32,7 @@ from train.fusion.fit import Fitted
 from train.fusion.learner import Figures
 from train.parallel import World
 from train.progress import RunLog
+from train.run_folder import GO_ON
 from train.stages import calibration_weights, people_of, train_network, validator
 
 Name = TypeVar("Name", bound=str)
@@ -67,7 +69,7 @@ def cross_fit(
         paths, inputs: folders and token sets.
         world: this process and the others.
         log: of the last training; those of the folds only leave their results.
-        folder: for the results of folds, and for the state of the last training.
+        folder: for the results of folds.
         resume: take up an unfinished run: finished folds are read.
         quiet: no progress bars.
     """
@@ -92,9 +94,10 @@ def cross_fit(
         return {"folds": float(curve[at]), "score": -float(abs(at - best))}
 
     whole = replace(inputs, sets=[_all_train(s) for s in inputs.sets])
-    fitted = train_network(
-        config, paths, whole, world, log, folder / "state.pt", resume=False, validate=chosen
-    )
+    try:
+        fitted = train_network(config, paths, whole, world, log, None, resume=False, validate=chosen)
+    except Interrupted as stop:
+        raise Interrupted(f"{stop.what} All folds are kept.", where=str(folder), fix=GO_ON) from stop
     return fitted, mean_calibration(calibrations)
 
 
@@ -151,13 +154,17 @@ def _fold(
         weights.append(copy.deepcopy(net.state_dict()))
         return validation_figures(net)
 
-    log, state = RunLog(quiet=quiet), path.with_suffix(".state")
-    fitted = train_network(config, paths, inputs, world, log, state, resume=False, validate=keep)
+    log = RunLog(quiet=quiet)
+    try:
+        fitted = train_network(config, paths, inputs, world, log, None, resume=False, validate=keep)
+    except Interrupted as stop:
+        raise Interrupted(
+            f"{stop.what} Finished folds are kept.", where=str(path.parent), fix=GO_ON
+        ) from stop
     if world.leads:
         partial = path.with_suffix(".part")
         torch.save({"config": identity, "history": fitted.history, "weights": weights}, partial)
         partial.replace(path)
-        state.unlink(missing_ok=True)
     return Fold(fitted.history, weights)
 
 

@@ -61,7 +61,7 @@ def train_network(
     inputs: TrainingData,
     world: World,
     log: RunLog,
-    state_path: Path,
+    state_path: Path | None,
     *,
     resume: bool,
     validate: Validate | None = None,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from core.errors import Interrupted
 from train.ablation.config import AblationConfig, preset_of, read_ablation
 from train.ablation.figures import compare, draws, figure_of, resampled
 from train.ablation.report import AblationReport
@@ -31,6 +32,7 @@ def ablate(path: Path, paths: Paths, *, quiet: bool = True) -> AblationReport:
     Raises:
         ConfigError: the ablation or a flag in it is wrong.
         SourceError: a corpus, or its test part, is absent.
+        Interrupted: Ctrl-C; finished runs are kept.
     """
     ablation = read_ablation(path)
     first = preset_of(ablation, path, ablation.variants[ablation.reference], ablation.seeds[0])
@@ -44,7 +46,14 @@ def ablate(path: Path, paths: Paths, *, quiet: bool = True) -> AblationReport:
     console = Console(stderr=True)
     for variant, seed in track(wanted, f"{path.stem} runs", disable=quiet, console=console):
         config = preset_of(ablation, path, variant, seed)
-        runs[variant.flags, seed] = run_once(ablation, config, ablation_data, paths, paths.out / "runs")
+        try:
+            runs[variant.flags, seed] = run_once(ablation, config, ablation_data, paths, paths.out / "runs")
+        except (Interrupted, KeyboardInterrupt) as stop:
+            raise Interrupted(
+                f"interrupted; {len(runs)} of {len(wanted)} runs are finished and kept.",
+                where=str(paths.out),
+                fix="The same command goes on with the others.",
+            ) from stop
     report = compared(ablation, ablation_data, runs, name=path.stem)
     text = json.dumps(report.as_dict(), indent=1) + "\n"
     (paths.out / "ablation.json").write_text(text, encoding="utf-8")

@@ -88,7 +88,7 @@ def run_once(
     spec = ablation_data.inputs.spec.model_copy(update={"fusion": config.sizes.spec()})
     inputs = replace(ablation_data.inputs, spec=spec)
     world = World(0, 1, torch.device("cpu"))
-    fitted = train_network(config, paths, inputs, world, RunLog(), folder / "none", resume=False)
+    fitted = train_network(config, paths, inputs, world, RunLog(), None, resume=False)
     validation = next(s.part("validation") for s in inputs.sets if s.corpus == ablation.corpus)
     run = calibrated_predictions(fitted.net, validation, ablation_data.test, spec.token_shapes, ablation)
     save_run(run, path)

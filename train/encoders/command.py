@@ -14,6 +14,7 @@ from core.weights import fetch
 from train.encoders.audio import AudioTraining, train_audio
 from train.encoders.text import TextTraining, train_text
 from train.encoders.visual import VisualTraining, train_visual
+from train.run_folder import check_folder, remove
 
 Recipe = TextTraining | AudioTraining | VisualTraining
 
@@ -58,7 +59,7 @@ def _check_same_recipe(modality: Modality, recipe: Recipe, out: Path) -> None:
             raise ConfigError(
                 f"an interrupted training had another recipe (differing: {', '.join(differing)}).",
                 where=str(path),
-                fix=f"Go on with the same recipe, or remove {modality}_state.pt to start anew.",
+                fix="Go on with the same recipe, or begin anew with --fresh.",
             )
     path.write_text(json.dumps(mine, indent=1) + "\n", encoding="utf-8")
 
@@ -79,25 +80,43 @@ class EncoderTraining(Strict):
     visual: VisualTraining | None = None
 
 
-def train_encoder(config_file: Path, data: Path, out: Path, overrides: list[str]) -> dict[str, float]:
+def train_encoder(
+    config_file: Path,
+    data: Path,
+    out: Path,
+    overrides: list[str],
+    *,
+    resume: bool = False,
+    fresh: bool = False,
+) -> dict[str, float]:
     """Train one modality's encoder and peer.
 
-    Third-party weights are fetched where needed. An interrupted training in `out` is gone on from.
+    Third-party weights are fetched where needed.
 
     Args:
         config_file: YAML of `EncoderTraining`.
         data: folder of the corpora.
         out: gets the weights and a log; made if absent.
         overrides: assignments such as "visual.epochs=3".
+        resume: go on with the interrupted training in `out`.
+        fresh: begin anew where an earlier training left something.
 
     Returns:
         Figures on validation and test parts.
 
     Raises:
-        ConfigError: the configuration is not valid, or not that of the run that was interrupted.
+        ConfigError: the configuration is not valid, or not that of the run that was interrupted; or `out`
+            holds a training of this encoder and neither `resume` nor `fresh` was given.
         SourceError: a corpus is not there.
+        Interrupted: Ctrl-C; finished epochs are kept.
     """
     values = with_overrides(read_mapping(config_file), overrides)
     config = EncoderTraining.from_mapping(values, where=str(config_file))
-    given = {"text": config.text, "audio": config.audio, "visual": config.visual}[config.modality]
-    return train_one(config.modality, given or _PLAIN[config.modality](), data, out, fetch)
+    modality = config.modality
+    recipe, state = out / f"{modality}_recipe.json", out / f"{modality}_state.pt"
+    finished = (out / f"peer_{modality}.safetensors").is_file() and not state.is_file()
+    check_folder(out, begun=recipe.is_file() or finished, finished=finished, resume=resume, fresh=fresh)
+    if fresh:
+        remove([recipe, state, out / f"{modality}_log.jsonl"])
+    given = {"text": config.text, "audio": config.audio, "visual": config.visual}[modality]
+    return train_one(modality, given or _PLAIN[modality](), data, out, fetch)

@@ -21,6 +21,7 @@ from core.errors import ConfigError, Interrupted
 from train.interrupts import StopRequest
 from train.optim import BestWeights, MovingAverage, optimiser, warm_up_and_cosine
 from train.progress import JsonLog
+from train.run_folder import GO_ON
 
 Network = TypeVar("Network", bound=nn.Module)
 Item = TypeVar("Item")
@@ -210,5 +211,5 @@ def _interrupted(plan: EpochPlan, finished: int, state: Path | None) -> Interrup
     return Interrupted(
         f"interrupted in epoch {finished + 1} of {plan.epochs} ({plan.stage}); {kept}.",
         where=None if state is None else str(state),
-        fix="Go on with --resume.",
+        fix=GO_ON,
     )

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
-from core.errors import ConfigError, SourceError, SpecMismatch
+from core.errors import ConfigError, Interrupted, SourceError, SpecMismatch
 from core.labels import MODALITIES, Modality
 from core.models.embeddings import is_raw
 from core.spec import ModelSpec, read_spec
@@ -117,8 +117,16 @@ def tokens_of(
         SourceError: recordings are missing or damaged, or nothing of the examples is left.
         ConfigError: recordings need the stages of the live loop, and nobody handed them in; or the corpus has
             none of the modalities.
+        Interrupted: Ctrl-C; what is finished is in the cache.
     """
-    found, notes = _everything_of(name, examples, context, quiet=quiet)
+    try:
+        found, notes = _everything_of(name, examples, context, quiet=quiet)
+    except KeyboardInterrupt as stop:
+        raise Interrupted(
+            f"interrupted while {name} was encoded; what is finished is in the cache.",
+            where=str(context.cache),
+            fix="The same command goes on from there.",
+        ) from stop
     kept = {m: rows for m, rows in found.tokens.items() if m in context.modalities}
     if not kept:
         raise ConfigError(f"{name} has no {' and no '.join(context.modalities)}.", where="--modalities")

@@ -14,14 +14,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from core.errors import ConfigError, ModelError
+from core.errors import ConfigError, Interrupted, ModelError
 from core.models.fusion import EmotionNet
 from train.fusion.batches import Batch, BatchMaker
 from train.fusion.learner import Figures, Learner, OptimisationConfig, Validate
 from train.fusion.objective import LossConfig, Teacher
 from train.fusion.run_state import load_state, save_state
+from train.interrupts import StopRequest
 from train.parallel import World
 from train.progress import RunLog
+from train.run_folder import GO_ON
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +63,7 @@ def fit(
     Raises:
         ConfigError: the batch does not divide, or there is nothing to resume.
         ModelError: a loss or a gradient is not finite; names step, losses, and where it began.
+        Interrupted: Ctrl-C; the state after the last whole step is in `state_path`.
     """
     o = optimisation
     if o.batch % (world.size * o.accumulate):
@@ -72,32 +75,47 @@ def fit(
         learner.restore(load_state(state_path, learner.identity))
 
     # 2. The steps.
-    for step in log.steps(learner.done, o.steps):
-        learner.begin(step)
-        figures: Figures = {}
-        for part in range(o.accumulate):
-            batch = batches.batch(step, o.batch, _part(o, world, part)).trimmed().to(world.device)
-            parts = learner.losses(batch, step)
-            _check_finite(parts, step, net, batch)
-            (torch.stack(list(parts.values())).sum() / o.accumulate).backward()
-            for name, value in parts.items():
-                figures[name] = figures.get(name, 0.0) + float(world.mean(value)) / o.accumulate
-        norm = learner.step()
-        _check_finite({"gradient norm": torch.tensor(norm)}, step, net, batch)
-        log.step(step, figures | {"loss": sum(figures.values()), "norm": norm})
+    with StopRequest() as stop:
+        for step in log.steps(learner.done, o.steps):
+            learner.begin(step)
+            figures: Figures = {}
+            for part in range(o.accumulate):
+                batch = batches.batch(step, o.batch, _part(o, world, part)).trimmed().to(world.device)
+                parts = learner.losses(batch, step)
+                _check_finite(parts, step, net, batch)
+                (torch.stack(list(parts.values())).sum() / o.accumulate).backward()
+                for name, value in parts.items():
+                    figures[name] = figures.get(name, 0.0) + float(world.mean(value)) / o.accumulate
+            norm = learner.step()
+            _check_finite({"gradient norm": torch.tensor(norm)}, step, net, batch)
+            log.step(step, figures | {"loss": sum(figures.values()), "norm": norm})
 
-        # 3. Validate the average, keep the best, save the state.
-        if learner.done % o.validate_every == 0 or learner.done == o.steps:
-            learner.validate(validate, sum(figures.values()))
-            log.validation(learner.history)
-        if state_path is not None and world.leads and o.save_every and learner.done % o.save_every == 0:
-            save_state(learner.state(), state_path)
-        if learner.stalled:
-            break
+            # 3. Validate the average, keep the best, save the state.
+            if learner.done % o.validate_every == 0 or learner.done == o.steps:
+                learner.validate(validate, sum(figures.values()))
+                log.validation(learner.history)
+            if state_path is not None and world.leads and o.save_every and learner.done % o.save_every == 0:
+                save_state(learner.state(), state_path)
+            if learner.stalled:
+                break
+            if stop.noted:
+                raise _interrupted(learner, o, world, state_path)
 
     # 4. Leave with the best average.
     log.end(learner.history)
     return Fitted(learner.finish(), learner.history)
+
+
+def _interrupted(
+    learner: Learner, o: OptimisationConfig, world: World, state_path: Path | None
+) -> Interrupted:
+    """Save what is there, where that is wanted."""
+    done = f"interrupted after step {learner.done} of {o.steps}"
+    if state_path is None:
+        return Interrupted(f"{done}.")
+    if world.leads:
+        save_state(learner.state(), state_path)
+    return Interrupted(f"{done}; the state is saved.", where=str(state_path), fix=GO_ON)
 
 
 def _part(o: OptimisationConfig, world: World, part: int) -> slice:

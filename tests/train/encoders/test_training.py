@@ -225,7 +225,8 @@ KILLED = """
     import sys
     from pathlib import Path
     from train.encoders.command import train_encoder
-    train_encoder(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), [])
+    begun = (Path(sys.argv[3]) / "visual_recipe.json").exists()
+    train_encoder(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), [], resume=begun)
 """
 
 
