@@ -182,3 +182,132 @@ def test_a_drawn_split_shares_neither_speakers_nor_recordings(
         assert len({(getattr(e, name), e.split) for e in examples}) == len(
             {getattr(e, name) for e in examples}
         )
+
+
+class TestQuotes:
+    HEADER = "path,speaker,split,anger,text"
+
+    def test_a_lone_quote_spoils_its_own_row_and_no_other(self, tmp_path: Path) -> None:
+        rows = (
+            "monday.mp4,a,train,1,\"Don't forget",
+            "tuesday.wav,b,validation,0,a jacket",
+            "nowhere.mp4,c,test,0,Don't forget a jacket",
+        )
+        with pytest.raises(ConfigError) as caught:
+            directory.read(write(tmp_path, *rows, header=self.HEADER))
+        assert str(caught.value).splitlines()[1:] == [
+            "  line 2, column path: a quotation mark is not closed, or not at the end of its cell; "
+            'inside of a quoted cell write it twice: ""',
+            "  line 4, column path: there is no file nowhere.mp4",
+        ]
+
+    def test_words_after_a_closing_quote_are_told(self, tmp_path: Path) -> None:
+        rows = ('monday.mp4,a,train,1,"20 inch screen" he said', 'tuesday.wav,b,train,0,"a jacket')
+        with pytest.raises(
+            ConfigError, match=r"(?s)line 2, column path: a quotation.*line 3, column path: a"
+        ):
+            directory.read(write(tmp_path, *rows, header=self.HEADER))
+
+    def test_quoted_commas_and_doubled_quotes_are_read(self, tmp_path: Path) -> None:
+        row = 'monday.mp4,a,train,1,"She said ""no"", twice"'
+        [example] = directory.read(write(tmp_path, row, header=self.HEADER))
+        assert example.text == 'She said "no", twice'
+
+
+class TestLeaks:
+    HEADER = "path,speaker,split,anger"
+
+    def read(self, folder: Path, *rows: str, **how: bool):
+        return directory.read(write(folder, *rows, header=self.HEADER), **how)
+
+    @pytest.mark.parametrize("allowed", [True, False])
+    @pytest.mark.parametrize("alias", ["./monday.mp4", "link.mp4", "copy.mp4", "sub/../monday.mp4"])
+    def test_a_recording_under_another_name_is_the_same(
+        self, tmp_path: Path, alias: str, allowed: bool
+    ) -> None:
+        write(tmp_path)
+        (tmp_path / "sub").mkdir()
+        for name in ("monday.mp4", "copy.mp4"):
+            (tmp_path / name).write_bytes(b"the very same bytes")
+        (tmp_path / "other.mp4").write_bytes(b"as many bytes, no?!")
+        (tmp_path / "link.mp4").symlink_to("monday.mp4")
+        rows = ("monday.mp4,a,train,1", "other.mp4,b,test,0", f"{alias},c,test,1")
+        with pytest.raises(ConfigError) as caught:
+            self.read(tmp_path, *rows, allow_shared_speakers=allowed)
+        told = f"line 4, column path: {alias} is the recording monday.mp4 of line 2, which is in train"
+        assert str(caught.value).splitlines()[1:] == [f"  {told}"]
+
+    def test_a_copy_in_the_same_part_has_the_same_source(self, tmp_path: Path) -> None:
+        write(tmp_path)
+        for name in ("monday.mp4", "friday.mp4"):
+            (tmp_path / name).write_bytes(b"the very same bytes")
+        rows = ("monday.mp4,,train,1", "./friday.mp4,,train,1", "tuesday.wav,,test,0")
+        assert [e.source for e in self.read(tmp_path, *rows)] == ["monday.mp4", "monday.mp4", "tuesday.wav"]
+
+    @pytest.mark.parametrize(
+        ("first", "second"), [("Ann", "ANN"), ("Jos\u00e9", "Jose\u0301"), ("a b", "a  b")]
+    )
+    def test_a_speaker_spelled_in_two_ways_is_told(self, tmp_path: Path, first: str, second: str) -> None:
+        rows = (f"monday.mp4,{first},train,1", f"tuesday.wav,{second},test,1")
+        with pytest.raises(
+            ConfigError, match=r"line 3, column speaker: .* differs from .* in line 2 in case"
+        ):
+            self.read(tmp_path, *rows)
+        assert len(self.read(tmp_path, *rows, allow_shared_speakers=True)) == 2
+
+    def test_names_that_differ_in_their_letters_are_different_people(self, tmp_path: Path) -> None:
+        rows = ("monday.mp4,Jose,train,1", "tuesday.wav,Jos\u00e9,test,1")
+        assert [e.speaker for e in self.read(tmp_path, *rows)] == ["Jose", "Jos\u00e9"]
+
+
+def test_contradicting_labels_of_one_stretch_are_told_and_equal_ones_are_not(tmp_path: Path) -> None:
+    rows = ["monday.mp4,0,1,a,train,1,0", "monday.mp4,0.0,1.00,a,train,1,", "tuesday.wav,,,b,test,0,1"]
+    assert len(directory.read(write(tmp_path, *rows))) == 3
+    rows.append("./monday.mp4,0,1,a,train,1,1")
+    told = "line 5, column happiness: 1, but line 2 says 0 of the same stretch"
+    with pytest.raises(ConfigError, match=told):
+        directory.read(write(tmp_path, *rows))
+
+
+class TestHints:
+    @pytest.mark.parametrize(
+        ("header", "message"),
+        [
+            (
+                "sep=,\r\npath,split,anger",
+                "line 1, column path: 'sep=,' is a line for Excel alone; remove it",
+            ),
+            (
+                "Path,Start,Anger",
+                "line 1, column path: there is no such column; write 'Path' in small letters",
+            ),
+            ("path\tsplit\tanger", "columns are separated by tabs; save the table with commas"),
+        ],
+    )
+    def test_a_header_that_a_spreadsheet_made(self, tmp_path: Path, header: str, message: str) -> None:
+        with pytest.raises(ConfigError, match=message):
+            directory.read(write(tmp_path, "monday.mp4,train,1", header=header))
+
+    @pytest.mark.parametrize(
+        ("path", "message"),
+        [
+            (
+                r"day\monday.mp4",
+                r"there is no file day\\monday\.mp4; write day/monday\.mp4, with / for every",
+            ),
+            (r"C:\x\monday.mp4", "write / for every backslash"),
+            ("Monday.MP4", r"there is no file Monday\.MP4; did you mean monday\.mp4\?"),
+        ],
+    )
+    def test_a_path_of_another_system(self, tmp_path: Path, path: str, message: str) -> None:
+        (tmp_path / "day").mkdir()
+        (tmp_path / "day" / "monday.mp4").touch()
+        with pytest.raises(ConfigError, match=message):
+            directory.read(write(tmp_path, f"{path},train,1", header="path,split,anger"))
+
+    def test_a_spreadsheet_is_no_table(self, tmp_path: Path) -> None:
+        (tmp_path / "labels.xlsx").write_bytes(b"PK")
+        with pytest.raises(ConfigError, match=r"There is labels\.xlsx\. Save it as CSV UTF-8"):
+            directory.read(tmp_path)
+        with pytest.raises(ConfigError, match=r"is a spreadsheet\. Save it as CSV UTF-8"):
+            directory.read(tmp_path / "labels.xlsx")
