@@ -23,10 +23,8 @@ from train.encoder_plan import wants_encoders
 from train.fusion.fit import Fitted
 from train.parallel import join_world, leave_world
 from train.progress import RunLog
-from train.stages import calibration_weights, first_stage, people_of, train_network
-=======
 from train.run_folder import check_folder, remove, told_to_resume
-from train.stages import calibration_weights, first_stage, train_network
+from train.stages import calibration_weights, first_stage, people_of, train_network
 
 logger = logging.getLogger(__name__)
 
@@ -101,14 +99,19 @@ def _as_the_checkpoint_combines(config: TrainingConfig, paths: Paths) -> Trainin
 
 def _begin(config: TrainingConfig, paths: Paths, run: Path, *, resume: bool, fresh: bool) -> None:
     """Check what lies in the folder of the run, and note the configuration there."""
-    note, end = run / "config.json", run / "history.json"
-    begun = note.is_file() or (paths.out / "spec.json").is_file()
-    finished = end.is_file() or not note.is_file()
-    check_folder(paths.out, begun=begun, finished=begun and finished, resume=resume, fresh=fresh)
+    note, end, state = run / "config.json", run / "history.json", run / "state.pt"
+    left = [state, run / "log.jsonl", run / "curves.png", *run.glob("fold_*")]
+    left += [*(run / "encoders").glob("*_state.pt")]
+    check_folder(
+        paths.out,
+        begun=note.is_file(),
+        unfinished=any(path.is_file() for path in left),
+        finished=end.is_file() or ((paths.out / "spec.json").is_file() and not note.is_file()),
+        resume=resume,
+        fresh=fresh,
+    )
     if fresh:
-        remove([run / "state.pt", run / "log.jsonl", run / "curves.png", end])
-        remove([*run.glob("fold_*"), *(run / "encoders").glob("*_state.pt")])
-        remove((run / "encoders").glob("*_recipe.json"))
+        remove([*left, end, *(run / "encoders").glob("*_recipe.json")])
     run.mkdir(parents=True, exist_ok=True)
     note.write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8")
 

@@ -14,12 +14,15 @@ GO_ON: Final = "Go on with the same command and --resume."
 _EITHER: Final = "Go on with --resume, or begin anew with --fresh."
 
 
-def check_folder(folder: Path, *, begun: bool, finished: bool, resume: bool, fresh: bool) -> None:
+def check_folder(
+    folder: Path, *, begun: bool, unfinished: bool, finished: bool, resume: bool, fresh: bool
+) -> None:
     """Make sure that what lies in a folder is gone on with or replaced only because somebody said so.
 
     Args:
         folder: of the training, for messages.
-        begun: an earlier training left something there.
+        begun: an earlier training was started there; nothing of it may be left.
+        unfinished: it left what would be lost.
         finished: it ended.
         resume, fresh: what was asked for.
 
@@ -34,7 +37,7 @@ def check_folder(folder: Path, *, begun: bool, finished: bool, resume: bool, fre
     if finished and not (resume or fresh):
         fix = "Name another folder, or train anew with --fresh."
         raise ConfigError("holds a finished training.", where=where, fix=fix)
-    if begun and not (resume or fresh):
+    if unfinished and not (resume or fresh):
         raise ConfigError("holds an unfinished training.", where=where, fix=_EITHER)
 
 

@@ -108,7 +108,7 @@ class TestFit:
     @pytest.mark.parametrize(
         ("left", "message"),
         [
-            (["run/config.json"], "holds an unfinished training.*--resume.*--fresh"),
+            (["run/config.json", "run/state.pt"], "holds an unfinished training.*--resume.*--fresh"),
             (["run/config.json", "run/history.json", "spec.json"], "holds a finished training.*--fresh"),
             (["spec.json"], "holds a finished training.*--fresh"),
         ],
@@ -150,6 +150,12 @@ class TestEncoder:
     def test_an_unfinished_one_asks(self, train, tmp_path):
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "visual_recipe.json").write_text("{}")
+        (tmp_path / "out" / "visual_state.pt").write_bytes(b"what an interrupted training left")
         with pytest.raises(ConfigError, match="holds an unfinished training"):
             train()
+        train(fresh=True)
+
+    def test_one_that_was_stopped_before_its_first_epoch_is_begun_again_either_way(self, train, tmp_path):
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "visual_recipe.json").write_text("{}")
         train(resume=True)

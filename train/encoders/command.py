@@ -115,7 +115,14 @@ def train_encoder(
     modality = config.modality
     recipe, state = out / f"{modality}_recipe.json", out / f"{modality}_state.pt"
     finished = (out / f"peer_{modality}.safetensors").is_file() and not state.is_file()
-    check_folder(out, begun=recipe.is_file() or finished, finished=finished, resume=resume, fresh=fresh)
+    check_folder(
+        out,
+        begun=recipe.is_file(),
+        unfinished=state.is_file(),
+        finished=finished,
+        resume=resume,
+        fresh=fresh,
+    )
     if fresh:
         remove([recipe, state, out / f"{modality}_log.jsonl"])
     given = {"text": config.text, "audio": config.audio, "visual": config.visual}[modality]

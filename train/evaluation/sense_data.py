@@ -13,8 +13,8 @@ from core.errors import EmotrackError, SourceError
 from core.labels import Modality
 from train.corpora.base import ClipExample, Example, TextExample, bucket
 from train.corpora.directory import NAME as DIRECTORY
-from train.corpora.directory import TABLE
 from train.corpora.label_space import LabelSpace
+from train.corpora.label_table import TABLE
 from train.corpora.recordings import RecordingExample
 from train.corpora.registry import CORPORA, ReadOptions, read_corpus
 from train.data.token_set import TokenSet
