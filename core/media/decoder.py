@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import av
@@ -14,6 +14,36 @@ MediaStream = av.AudioStream | av.VideoStream
 
 _MAX_READ_FAILURES: Final = 8
 """In a row. A demuxer usually finds its way after one; a file on a broken disk never ends."""
+
+
+def read_packets(
+    container: InputContainer, streams: Sequence[MediaStream], failed: Callable[[], None] = lambda: None
+) -> Iterator[AnyPacket]:
+    """Packets of some streams of a file in its order, past places that cannot be read.
+
+    Args:
+        container: opened for this reading alone; other streams than these are skipped.
+        streams: at least one.
+        failed: called for every failure of the demuxer.
+    """
+    wanted = {stream.index for stream in streams}
+    for other in container.streams:
+        if other.index not in wanted:
+            other.discard = av.stream.Discard.all
+    failures = 0
+    while failures < _MAX_READ_FAILURES:
+        try:
+            for packet in container.demux(*streams):
+                failures = 0
+                yield packet
+            return
+        except IndexError:
+            # Damage may look like a new stream. PyAV does not know it and fails at the end of the file, when
+            # it flushes all streams; ours comes before.
+            return
+        except av.FFmpegError:
+            failures += 1
+            failed()
 
 
 class StreamDecoder:
@@ -41,14 +71,11 @@ class StreamDecoder:
         self._damaged = False
         self._counts_by_decoding = container.format.name == "avi" and isinstance(stream, av.VideoStream)
         self._lead: int | None = None
-        for other in container.streams:
-            if other.index != stream.index:
-                other.discard = av.stream.Discard.all
         stream.codec_context.thread_count = 1
 
     def frames(self) -> Iterator[av.AudioFrame | av.VideoFrame]:
         """Decode until the end of the file, or until nothing more can be read."""
-        packets = self._packets()
+        packets = read_packets(self._container, [self._stream], self._note_damage)
         for packet in packets if self._stamps is None else self._stamps.repaired(packets):
             yield from self._decoded(packet)
 
@@ -70,22 +97,6 @@ class StreamDecoder:
         """Whether something could not be read since this was last asked."""
         damaged, self._damaged = self._damaged, False
         return damaged
-
-    def _packets(self) -> Iterator[AnyPacket]:
-        failures = 0
-        while failures < _MAX_READ_FAILURES:
-            try:
-                for packet in self._container.demux(self._stream):
-                    failures = 0
-                    yield packet
-                return
-            except IndexError:
-                # Damage may look like a new stream. PyAV does not know it and fails at the end of the file,
-                # when it flushes all streams; ours comes before.
-                return
-            except av.FFmpegError:
-                failures += 1
-                self._note_damage()
 
     def _decoded(self, packet: AnyPacket) -> Iterator[av.AudioFrame | av.VideoFrame]:
         if packet.is_corrupt:

@@ -14,7 +14,8 @@ from core.events import StreamInfo
 from core.inputs import SAMPLE_RATE, SourceInput
 from core.media.container import Kind, probe
 from core.media.source import available_s
-from core.media.stream_reader import NOUNS, Track, first_time_s, read_audio, read_video
+from core.media.stream_reader import NOUNS, Track, first_time_s, plan_times, read_audio, read_video
+from core.media.timestamps import TimestampPlan
 from core.media.truncation import cut_short
 
 _COUNT_FROM_ZERO: Final = ("matroska", "flv")
@@ -109,12 +110,15 @@ class RecordingSource:
     def _found(self) -> list[Track]:
         """The file's usable streams, with the time of the first frame that can be decoded."""
         kinds: tuple[Kind, ...] = ("audio", "video")
-        indices = [(kind, self.info.used(kind)) for kind in kinds]
-        return [
-            Track(kind, index, first_time_s(self._path, index))
-            for kind, index in indices
-            if index is not None
-        ]
+        indices = {kind: index for kind in kinds if (index := self.info.used(kind)) is not None}
+        self._indices = tuple(indices.values())
+        plan = plan_times(self._path, self._indices, self._indices)
+        with contextlib.closing(plan):
+            tracks = [
+                Track(kind, index, first_time_s(self._path, index, plan)) for kind, index in indices.items()
+            ]
+        self._announcement_fits = not plan.disbelieved
+        return tracks
 
     def _nothing(self, *, found: bool, wanted: dict[Kind, bool]) -> SourceError:
         where = self._path.name
@@ -135,7 +139,7 @@ class RecordingSource:
         return SourceError(f"has no {missing}.", where=where, fix="Choose a file that has.")
 
     def _duration_s(self) -> float | None:
-        announced_s = self.info.duration_s
+        announced_s = self.info.duration_s if self._announcement_fits else None
         if announced_s is None or self.info.container not in _COUNT_FROM_ZERO:
             return announced_s
         return max(0.0, announced_s - max(0.0, self._zero_s))
@@ -145,7 +149,8 @@ class RecordingSource:
     def _merged(self) -> Generator[SourceInput]:
         if self._closed:
             return
-        readers = [self._reader(track) for track in self._tracks]
+        plan = plan_times(self._path, self._indices, [track.index for track in self._tracks])
+        readers = [self._reader(track, plan) for track in self._tracks]
         try:
             reached_s = 0.0
             for item in heapq.merge(*readers, key=available_s):
@@ -153,16 +158,18 @@ class RecordingSource:
                     return
                 reached_s = max(reached_s, available_s(item))
                 yield item
-            self._tell_of_early_end(reached_s)
+            if not plan.disbelieved:
+                self._tell_of_early_end(reached_s)
         finally:
+            plan.close()
             for reader in readers:
                 reader.close()
 
-    def _reader(self, track: Track) -> Generator[SourceInput]:
+    def _reader(self, track: Track, plan: TimestampPlan) -> Generator[SourceInput]:
         if track.kind == "audio":
-            return read_audio(self._path, track, self._zero_s, self._chunk_samples, self.faults)
+            return read_audio(self._path, track, plan, self._zero_s, self._chunk_samples, self.faults)
         return read_video(
-            self._path, track, self._zero_s, self._video_max_side, self._video_max_hz, self.faults
+            self._path, track, plan, self._zero_s, self._video_max_side, self._video_max_hz, self.faults
         )
 
     def _tell_of_early_end(self, reached_s: float) -> None:

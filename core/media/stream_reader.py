@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,10 +14,10 @@ from av.container import InputContainer
 from core.inputs import EndOfStream, SourceInput
 from core.media.audio_timeline import AudioTimeline
 from core.media.container import Kind, duration_s, open_container
-from core.media.decoder import MediaStream, StreamDecoder
+from core.media.decoder import MediaStream, StreamDecoder, read_packets
 from core.media.faults import FaultLog
 from core.media.frame_conversion import PictureMaker
-from core.media.timestamps import StampRepair
+from core.media.timestamps import Stamp, StampRepair, TimestampPlan, stamp_of
 from core.media.video_timeline import VideoTimeline
 
 NOUNS: Final[dict[Kind, str]] = {"audio": "sound", "video": "pictures"}
@@ -27,40 +27,55 @@ _LATE_START_S: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One stream to read: its index in the file and when it starts, in the file's own time."""
+    """One stream to read: its index in the file and its start in the file's time, as the plan moves it."""
 
     kind: Kind
     index: int
     start_s: float | None
 
 
-def first_time_s(path: Path, index: int) -> float | None:
-    """When a stream begins, in the file's own time; None when nothing of it can be decoded.
+def plan_times(path: Path, streams: Sequence[int], wanted: Iterable[int]) -> TimestampPlan:
+    """A plan of the times of a file's `streams`, for one reading of those that are `wanted`."""
+    with open_container(path) as container:
+        announced_s = duration_s(container)
+    return TimestampPlan(_stamps(path, streams), announced_s, wanted)
+
+
+def _stamps(path: Path, streams: Sequence[int]) -> Generator[Stamp]:
+    with open_container(path) as container:
+        for packet in read_packets(container, [_stream(container, index) for index in streams]):
+            stamp = stamp_of(packet, packet.stream_index)
+            if stamp is not None:
+                yield stamp
+
+
+def first_time_s(path: Path, index: int, plan: TimestampPlan) -> float | None:
+    """When a stream begins, in the file's time as the plan moves it; None when nothing can be decoded.
 
     The first frame tells it best: announced times may count what the decoder discards (priming).
     """
     with open_container(path) as container:
         stream = _stream(container, index)
         announced_s = _seconds(stream.start_time, stream.time_base)
-        decoder = StreamDecoder(container, stream)
+        decoder = StreamDecoder(container, stream, StampRepair(plan, index))
         first = next(decoder.frames(), None)
         if first is None:
             return None
         first_s = decoder.presented_s(first)
     if first_s is None:
         return announced_s or 0.0
-    late = announced_s is not None and first_s - announced_s > _LATE_START_S
+    late = announced_s is not None and not plan.disbelieved and first_s - announced_s > _LATE_START_S
     return announced_s if late else first_s
 
 
 def read_audio(
-    path: Path, track: Track, zero_s: float, chunk_samples: int, faults: list[str]
+    path: Path, track: Track, plan: TimestampPlan, zero_s: float, chunk_samples: int, faults: list[str]
 ) -> Generator[SourceInput]:
     """Give a sound stream's chunks, gaps and end."""
     log = FaultLog(faults)
     timeline = AudioTimeline("audio", chunk_samples, log)
     with open_container(path) as container:
-        stamps = StampRepair(zero_s, duration_s(container), NOUNS["audio"], log)
+        stamps = StampRepair(plan, track.index, zero_s, NOUNS["audio"], log)
         decoder = StreamDecoder(container, _stream(container, track.index), stamps)
         for frame in decoder.frames():
             assert isinstance(frame, av.AudioFrame)
@@ -70,7 +85,13 @@ def read_audio(
 
 
 def read_video(
-    path: Path, track: Track, zero_s: float, max_side: int | None, max_hz: float | None, faults: list[str]
+    path: Path,
+    track: Track,
+    plan: TimestampPlan,
+    zero_s: float,
+    max_side: int | None,
+    max_hz: float | None,
+    faults: list[str],
 ) -> Generator[SourceInput]:
     """Give a picture stream's frames, gaps and end."""
     log = FaultLog(faults)
@@ -79,7 +100,7 @@ def read_video(
         assert isinstance(stream, av.VideoStream)
         pictures = PictureMaker(max_side, stream.sample_aspect_ratio)
         timeline = VideoTimeline("video", pictures, _interval_s(stream.guessed_rate), max_hz, log)
-        stamps = StampRepair(zero_s, duration_s(container), NOUNS["video"], log)
+        stamps = StampRepair(plan, track.index, zero_s, NOUNS["video"], log)
         decoder = StreamDecoder(container, stream, stamps)
         for frame in decoder.frames():
             assert isinstance(frame, av.VideoFrame)
@@ -117,4 +138,4 @@ def _seconds(stamp: int | None, time_base: Fraction | None) -> float | None:
 
 
 def _interval_s(rate: Fraction | None) -> float:
-    return 1.0 / float(rate) if rate is not None and 1 <= rate <= 240 else 0.04
+    return 1.0 / float(rate) if rate is not None and Fraction(1, 20) <= rate <= 240 else 0.04
