@@ -10,11 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream, Gap, Samples
+from core.media.channels import ChannelChoice
 from core.media.faults import FaultLog
 from core.media.resampler import AudioFormat, Resampler
 
 TOLERANCE_S: Final = 0.04
 """Time stamps are rounded and jitter by this much; only what exceeds it is a hole or an overlap."""
+
+_MOST_PLANES: Final = 8
+"""PyAV reads planes beyond these out of memory that is not theirs."""
 
 RATES_HZ: Final = (2_000, 768_000)
 """Sample rates that recordings have."""
@@ -43,6 +47,7 @@ class AudioTimeline:
         self._run_frames = 0  # ... and how many of its own samples it has had
         self._heard = False
         self._overlap_s = 0.0
+        self._choices: dict[tuple[str, int], ChannelChoice] = {}
         self._refused: set[AudioFormat] = set()
 
     @property
@@ -69,7 +74,7 @@ class AudioTimeline:
             self._run_s = t_s
         if audio != self._format:
             self._end_run()
-            self._format, self._resampler = audio, Resampler(audio)
+            self._format, self._resampler = audio, Resampler(audio, self._choice(audio))
         assert self._resampler is not None
         self._heard = True
         self._run_frames += frame.samples
@@ -107,6 +112,15 @@ class AudioTimeline:
             return False
         return True
 
+    def _choice(self, audio: AudioFormat) -> ChannelChoice | None:
+        if audio.channels < 2:
+            return None
+        choice = self._choices.setdefault(
+            (audio.layout, audio.channels), ChannelChoice(audio.channels, self._faults.note)
+        )
+        choice.begin(self._run_s)
+        return choice
+
     def _leave_hole(self, t_s: float, *, damaged: bool) -> Iterator[AudioChunk | Gap]:
         self._end_run()
         yield from self._full_chunks()
@@ -127,7 +141,7 @@ class AudioTimeline:
     def _trimmed(self, frame: av.AudioFrame, overlap_s: float) -> av.AudioFrame | None:
         dropped = round(overlap_s * frame.sample_rate)
         self._overlap_s += min(dropped, frame.samples) / frame.sample_rate
-        if dropped >= frame.samples:
+        if dropped >= frame.samples or (frame.format.is_planar and frame.layout.nb_channels > _MOST_PLANES):
             return None
         values: NDArray[Any] = frame.to_ndarray()
         width = 1 if frame.format.is_planar else frame.layout.nb_channels

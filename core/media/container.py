@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, cast
 
@@ -10,15 +10,18 @@ import av
 from av.container import InputContainer
 
 from core.errors import SourceError
+from core.media import ogg
 from core.media.audio_timeline import RATES_HZ
 from core.media.decoder import MediaStream
+from core.media.ogg import FilePart
 from core.media.resampler import MAX_CHANNELS
 from core.media.truncation import lacks_index, looks_like_text
 
 FORMATS: Final = "mp4, mov, mkv, webm, avi, flv, ts, wav, mp3, m4a, flac, ogg"
 
 _DEMUXERS: Final = (
-    "mov,mp4,matroska,webm,avi,flv,mpegts,mpeg,asf,mxf,dv,ivf,wav,w64,mp3,flac,ogg,aac,ac3,aiff,au,caf,amr"
+    "mov,mp4,matroska,webm,avi,flv,mpegts,mpeg,asf,mxf,dv,ivf,wav,w64,mp3,flac,ogg,aac,ac3,aiff,au,caf,amr,nistsphere,"
+    "h264,hevc,gif"
 )
 """Only formats that are recordings: others are playlists, which would make libav open files and addresses of
 their own choosing, or draw pictures of plain text."""
@@ -78,6 +81,16 @@ class RecordingInfo:
         """Index of the stream of that kind that is read, None if there is none."""
         return next((stream.index for stream in self.streams if stream.used and stream.kind == kind), None)
 
+    def usable(self, kind: Kind) -> list[int]:
+        """Indices of all streams of that kind that could be read, the one that is first."""
+        streams = [s for s in self.streams if s.kind == kind and not s.problem]
+        return [s.index for s in sorted(streams, key=lambda s: not s.used)]
+
+    def using(self, kind: Kind, index: int) -> RecordingInfo:
+        """The same with another stream of that kind read."""
+        streams = (s if s.kind != kind else replace(s, used=s.index == index) for s in self.streams)
+        return replace(self, streams=tuple(streams))
+
 
 def probe(path: str | Path) -> RecordingInfo:
     """Say what a recording holds, from its header alone.
@@ -87,17 +100,26 @@ def probe(path: str | Path) -> RecordingInfo:
     """
     path = Path(path)
     with open_container(path) as container:
-        chosen = {kind: _best(container, kind) for kind in ("audio", "video")}
+        chosen = {kind: best_stream(container, kind) for kind in ("audio", "video")}
         streams = tuple(
             _summary(stream, used=stream.index in chosen.values())
             for stream in container.streams
             if isinstance(stream, MediaStream) and not _is_cover(stream)
         )
-        return RecordingInfo(path.name, container.format.name.split(",")[0], duration_s(container), streams)
+        name, length_s = container.format.name.split(",")[0], duration_s(container)
+    for link in range(1, count_links(path)):
+        with open_container(path, link) as container:
+            more_s = duration_s(container)
+            length_s = None if length_s is None or more_s is None else length_s + more_s
+    return RecordingInfo(path.name, name, length_s, streams)
 
 
-def open_container(path: Path) -> InputContainer:
+def open_container(path: Path, link: int = 0) -> InputContainer:
     """Open a file for reading.
+
+    Args:
+        path: the file.
+        link: which link of a chained Ogg file (`count_links`).
 
     Raises:
         SourceError: it is absent, no file, unreadable, empty, or not in a known format.
@@ -105,11 +127,30 @@ def open_container(path: Path) -> InputContainer:
     _check_file(path)
     options = {"max_pixels": str(_MAX_PIXELS)}
     own = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
+    # The prefix keeps a name such as "pipe:1.mp4" a name.
+    file: str | FilePart = f"file:{path.absolute()}"
+    if ogg.is_ogg(path):
+        links = ogg.links(path)
+        file = FilePart(path, *links[link]) if len(links) > 1 else file
     try:
-        # The prefix keeps a name such as "pipe:1.mp4" a name.
-        return av.open(f"file:{path.absolute()}", options=options, container_options=own)
+        return av.open(file, "r", options=options, container_options=own)
     except (av.FFmpegError, ValueError) as error:
         raise _not_a_recording(path) from error
+
+
+def count_links(path: Path) -> int:
+    """How many links a chained Ogg file has; 1 for every other file."""
+    return len(ogg.links(path)) if ogg.is_ogg(path) else 1
+
+
+def best_stream(container: InputContainer, kind: Kind) -> int | None:
+    """Index of the stream of that kind that players would choose among those that can be used."""
+    streams = container.streams.audio if kind == "audio" else container.streams.video
+    usable = [stream.index for stream in streams if not _is_cover(stream) and not _problem(stream)]
+    best = container.streams.best(kind)
+    if best is not None and best.index in usable:
+        return best.index
+    return usable[0] if usable else None
 
 
 def duration_s(container: InputContainer) -> float | None:
@@ -160,18 +201,6 @@ def _is_cover(stream: MediaStream) -> bool:
     disposition = av.stream.Disposition
     stills = disposition.attached_pic | disposition.timed_thumbnails | disposition.still_image
     return isinstance(stream, av.VideoStream) and bool(stream.disposition & stills)
-
-
-def _best(container: InputContainer, kind: Kind) -> int | None:
-    usable = [
-        stream
-        for stream in (container.streams.audio if kind == "audio" else container.streams.video)
-        if not _is_cover(stream) and not _problem(stream)
-    ]
-    best = container.streams.best(kind)
-    if best is not None and any(stream.index == best.index for stream in usable):
-        return best.index
-    return usable[0].index if usable else None
 
 
 def _decodable(stream: MediaStream) -> bool:

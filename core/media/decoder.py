@@ -59,15 +59,22 @@ class StreamDecoder:
         container: opened for this stream alone.
         stream: the stream; the container's others are not read.
         stamps: repairs the times of its packets; None takes them as they are.
+        open_ended: the file does not say where it ends, so that its last packet only seems to be cut short.
     """
 
     def __init__(
-        self, container: InputContainer, stream: MediaStream, stamps: StampRepair | None = None
+        self,
+        container: InputContainer,
+        stream: MediaStream,
+        stamps: StampRepair | None = None,
+        *,
+        open_ended: bool = False,
     ) -> None:
         self.damaged_packets = 0
         self._container = container
         self._stream = stream
         self._stamps = stamps
+        self._open_ended = open_ended
         self._damaged = False
         self._counts_by_decoding = container.format.name == "avi" and isinstance(stream, av.VideoStream)
         self._lead: int | None = None
@@ -99,7 +106,7 @@ class StreamDecoder:
         return damaged
 
     def _decoded(self, packet: AnyPacket) -> Iterator[av.AudioFrame | av.VideoFrame]:
-        if packet.is_corrupt:
+        if packet.is_corrupt and not self._open_ended:
             self._note_damage()
         try:
             frames = packet.decode()

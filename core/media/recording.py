@@ -13,6 +13,7 @@ from core.errors import SourceError
 from core.events import StreamInfo
 from core.inputs import SAMPLE_RATE, SourceInput
 from core.media.container import Kind, probe
+from core.media.sound_tracks import speaking_track, tracks_sentence
 from core.media.source import available_s
 from core.media.stream_reader import NOUNS, Track, first_time_s, plan_times, read_audio, read_video
 from core.media.timestamps import TimestampPlan
@@ -61,6 +62,9 @@ class RecordingSource:
         self._closed = False
         self._running: list[Generator[SourceInput]] = []
         self.info = probe(self._path)
+        self._sound_tracks = self.info.usable("audio")
+        if want_audio and len(self._sound_tracks) > 1:
+            self.info = self.info.using("audio", speaking_track(self._path, self._sound_tracks))
         self.name = self._path.name
         self.faults: list[str] = []
 
@@ -68,7 +72,7 @@ class RecordingSource:
         starts = [track.start_s for track in tracks if track.start_s is not None]
         wanted: dict[Kind, bool] = {"audio": want_audio, "video": want_video}
         self._tracks = [track for track in tracks if wanted[track.kind]]
-        self._complete = len(self._tracks) == len(tracks)
+        self._complete = len(self._tracks) == len(tracks) and len(self._sound_tracks) < 2
         if not self._tracks or not starts:
             raise self._nothing(found=bool(tracks), wanted=wanted)
         self._zero_s = min(starts)
@@ -85,6 +89,13 @@ class RecordingSource:
             for stream in self.info.streams
             if stream.problem
         )
+        used = self.info.used("audio")
+        if (
+            any(track.kind == "audio" for track in self._tracks)
+            and len(self._sound_tracks) > 1
+            and used is not None
+        ):
+            self.faults.append(tracks_sentence(self._sound_tracks, used))
         running = self._merged()
         self._running.append(running)
         return running

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import av
 import numpy as np
 from av.filter import Graph
+from numpy.typing import NDArray
 
 from core.inputs import SAMPLE_RATE, Samples
+from core.media.channels import ChannelChoice
 
 MAX_CHANNELS: Final = 64
 """libswresample takes no more."""
@@ -31,16 +33,59 @@ class AudioFormat(NamedTuple):
 
 
 class Resampler:
-    """Resamples one run of audio of constant format.
+    """Resamples one run of audio of constant format, and mixes its channels.
 
     The downmix is normalised, so that correlated channels cannot exceed full scale (swresample does that for
     integers only unless told). Layouts that it has no downmix for are averaged over their channels.
+
+    Args:
+        audio: the format of all frames.
+        choice: compares the mix with its channels and gives one of them where the mix loses it; None gives
+            the mix.
 
     Raises:
         av.FFmpegError: the format cannot be resampled.
     """
 
-    def __init__(self, audio: AudioFormat) -> None:
+    def __init__(self, audio: AudioFormat, choice: ChannelChoice | None = None) -> None:
+        average = "+".join(f"c{channel}" for channel in range(audio.channels))
+        pan = [("pan", f"mono|c0<{average}")] if audio.channels > 8 else []
+        conversion = f"osr={SAMPLE_RATE}:osf=flt:ochl=mono:rematrix_maxval=1.0"
+        self._mix = _Chain(audio, [*pan, ("aresample", conversion)])
+        self._choice = choice if audio.channels > 1 else None
+        self._parts = (
+            _Chain(audio, [("aresample", f"osr={SAMPLE_RATE}:osf=flt")], audio.channels)
+            if self._choice is not None
+            else None
+        )
+
+    def push(self, frame: av.AudioFrame) -> Samples:
+        """Take a frame in and return what is ready: (n,) float32 in [-1, 1]; n may be 0."""
+        frame.pts = None  # the timeline keeps time; swresample must not compensate on its own
+        return self._chosen(frame)
+
+    def flush(self) -> Samples:
+        """Return the rest. The resampler is of no use afterwards."""
+        rest = self._chosen(None)
+        return rest if self._choice is None else np.concatenate([rest, self._choice.flush()])
+
+    def _chosen(self, frame: av.AudioFrame | None) -> Samples:
+        mix = self._mix.push(frame)
+        if self._choice is None or self._parts is None:
+            return cast(Samples, mix[0])
+        return self._choice.push(mix[0], self._parts.push(frame))
+
+
+class _Chain:
+    """Some filters behind each other.
+
+    Args:
+        audio: what goes in.
+        filters: name and options of each; the last gives float32.
+        rows: channels that come out.
+    """
+
+    def __init__(self, audio: AudioFormat, filters: Sequence[tuple[str, str]], rows: int = 1) -> None:
         self._graph = Graph()
         self._source = self._graph.add_abuffer(
             sample_rate=audio.rate,
@@ -48,36 +93,27 @@ class Resampler:
             layout=audio.layout,
             time_base=Fraction(1, audio.rate),
         )
-        chain = [self._source]
-        if audio.channels > 8:
-            mean = "+".join(f"c{channel}" for channel in range(audio.channels))
-            chain.append(self._graph.add("pan", f"mono|c0<{mean}"))
-        conversion = f"osr={SAMPLE_RATE}:osf=flt:ochl=mono:rematrix_maxval=1.0"
         self._sink = self._graph.add("abuffersink")
-        self._graph.link_nodes(*chain, self._graph.add("aresample", conversion), self._sink)
+        made = [self._graph.add(name, options) for name, options in filters]
+        self._graph.link_nodes(self._source, *made, self._sink)
         self._graph.configure()
+        self._rows = rows
 
-    def push(self, frame: av.AudioFrame) -> Samples:
-        """Take a frame in and return what is ready: (n,) float32 in [-1, 1]; n may be 0."""
-        frame.pts = None  # the timeline keeps time; swresample must not compensate on its own
+    def push(self, frame: av.AudioFrame | None) -> NDArray[np.float32]:
+        """(channels, n) float32 in [-1, 1], what is ready; None gives the rest."""
         self._source.push(frame)
-        return self._ready()
+        pieces = list(self._pulled())
+        samples = np.concatenate([np.zeros((self._rows, 0), np.float32), *pieces], axis=1)
+        samples = np.nan_to_num(samples, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
+        clipped: NDArray[np.float32] = np.clip(samples, -1.0, 1.0, out=samples)
+        return clipped
 
-    def flush(self) -> Samples:
-        """Return the rest. The resampler is of no use afterwards."""
-        self._source.push(None)
-        return self._ready()
-
-    def _ready(self) -> Samples:
-        pieces = [np.zeros(0, np.float32), *self._pulled()]
-        samples: Samples = np.nan_to_num(np.concatenate(pieces), copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
-        return np.clip(samples, -1.0, 1.0, out=samples)
-
-    def _pulled(self) -> Iterator[Samples]:
+    def _pulled(self) -> Iterator[NDArray[np.float32]]:
         while True:
             try:
                 frame = self._sink.pull()
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
             assert isinstance(frame, av.AudioFrame)
-            yield frame.to_ndarray()[0].astype(np.float32, copy=False)
+            # packed, because PyAV reads planes beyond the eighth out of memory that is not theirs
+            yield frame.to_ndarray().reshape(-1, self._rows).T.astype(np.float32, copy=False)

@@ -13,11 +13,12 @@ from av.container import InputContainer
 
 from core.inputs import EndOfStream, SourceInput
 from core.media.audio_timeline import AudioTimeline
-from core.media.container import Kind, duration_s, open_container
+from core.media.container import Kind, best_stream, count_links, duration_s, open_container
 from core.media.decoder import MediaStream, StreamDecoder, read_packets
 from core.media.faults import FaultLog
 from core.media.frame_conversion import PictureMaker
 from core.media.timestamps import Stamp, StampRepair, TimestampPlan, stamp_of
+from core.media.truncation import has_unknown_length
 from core.media.video_timeline import VideoTimeline
 
 NOUNS: Final[dict[Kind, str]] = {"audio": "sound", "video": "pictures"}
@@ -76,12 +77,31 @@ def read_audio(
     timeline = AudioTimeline("audio", chunk_samples, log)
     with open_container(path) as container:
         stamps = StampRepair(plan, track.index, zero_s, NOUNS["audio"], log)
-        decoder = StreamDecoder(container, _stream(container, track.index), stamps)
+        open_ended = has_unknown_length(path)
+        decoder = StreamDecoder(container, _stream(container, track.index), stamps, open_ended=open_ended)
         for frame in decoder.frames():
             assert isinstance(frame, av.AudioFrame)
             t_s = _stream_s(decoder.presented_s(frame), zero_s, timeline.expected_s)
             yield from timeline.push(frame, t_s, damaged=decoder.take_damage())
+    for link in range(1, count_links(path)):
+        with open_container(path, link) as container:
+            index = best_stream(container, "audio")
+            if index is not None:
+                decoder = StreamDecoder(container, _stream(container, index))
+                yield from _link(decoder, timeline)
     yield from _ended(timeline, decoder, log, NOUNS["audio"])
+
+
+def _link(decoder: StreamDecoder, timeline: AudioTimeline) -> Iterator[SourceInput]:
+    """The sound of a later link of a chained file, which goes on where the one before ended."""
+    begin_s = timeline.expected_s
+    first_s: float | None = None
+    for frame in decoder.frames():
+        assert isinstance(frame, av.AudioFrame)
+        own_s = decoder.presented_s(frame)
+        first_s = own_s if first_s is None else first_s
+        t_s = timeline.expected_s if own_s is None or first_s is None else begin_s + own_s - first_s
+        yield from timeline.push(frame, t_s, damaged=decoder.take_damage())
 
 
 def read_video(

@@ -44,11 +44,19 @@ _RETURNS_WITHIN: Final = 8
 
 
 class Stamp(NamedTuple):
-    """What is known of one packet before it is decoded: its stream, time and duration in seconds."""
+    """What is known of one packet before it is decoded.
+
+    Attributes:
+        stream: its index.
+        t_s: its decoding time, or its presentation time if it has no other.
+        duration_s: 0 if unknown.
+        in_order: it is the decoding time, which never goes back in a sound file.
+    """
 
     stream: int
     t_s: float
     duration_s: float
+    in_order: bool = True
 
 
 class Move(NamedTuple):
@@ -148,6 +156,9 @@ class TimestampPlan:
             return False
         stamp = self._ahead.popleft()
         stream = self._streams.setdefault(stamp.stream, _Stream())
+        if not stamp.in_order:
+            self._keep(stamp, self._out_of_order(stamp, stream))
+            return True
         move = self._decide(stamp, stream)
         moved_s = stamp.t_s + move.shift_s
         if stream.expected_s is None:
@@ -156,10 +167,21 @@ class TimestampPlan:
             # one hole does not make a slow stream
             stream.interval_s = min(moved_s - stream.last_s, 2 * stream.interval_s or math.inf)
         stream.last_s = moved_s
-        stream.expected_s = moved_s + stamp.duration_s
+        stream.expected_s = moved_s + (stamp.duration_s or stream.interval_s)
+        self._keep(stamp, move)
+        return True
+
+    def _keep(self, stamp: Stamp, move: Move) -> None:
         if stamp.stream in self._moves:
             self._moves[stamp.stream].append(move)
-        return True
+
+    def _out_of_order(self, stamp: Stamp, stream: _Stream) -> Move:
+        """A packet without a decoding time goes where its neighbours go."""
+        if stream.expected_s is not None:
+            return Move(stamp.t_s, stream.shift_s)
+        judged = next(iter(self._following(stamp.stream, 1)), stamp)
+        note = self._first(judged, stream)
+        return Move(stamp.t_s, stream.shift_s, note.note, note.at_s)
 
     def _decide(self, stamp: Stamp, stream: _Stream) -> Move:
         if stream.expected_s is None:
@@ -235,7 +257,7 @@ class TimestampPlan:
         """Of another stream: where its part ends (moved), where it starts again, whether it goes on."""
         end_s, goes_on = other.expected_s or 0.0, False
         for stamp in self._ahead:
-            if stamp.stream != index:
+            if stamp.stream != index or not stamp.in_order:
                 continue
             step_s = stamp.t_s + other.shift_s - end_s
             if (step_s < -STEP_BACK_S or step_s > JUMP_S) and abs(stamp.t_s - near_s) <= NEAR_S:
@@ -266,7 +288,7 @@ class TimestampPlan:
         for index, other in self._streams.items():
             if index == stamp.stream or other.expected_s is None:
                 continue
-            soon = [s for s in islice(self._ahead, 200) if s.stream == index]
+            soon = [s for s in islice(self._ahead, 200) if s.stream == index and s.in_order]
             steps = zip([other.expected_s - other.shift_s, *(s.t_s for s in soon)], soon, strict=False)
             if any(s.t_s < before_s - JUMP_S and abs(s.t_s - stamp.t_s) <= NEAR_S for before_s, s in steps):
                 return True
@@ -329,7 +351,7 @@ class TimestampPlan:
         return False
 
     def _following(self, index: int, count: int) -> list[Stamp]:
-        return list(islice((s for s in self._ahead if s.stream == index), count))
+        return list(islice((s for s in self._ahead if s.stream == index and s.in_order), count))
 
     def _others(self, index: int) -> Sequence[_Stream]:
         return [s for i, s in self._streams.items() if i != index and s.expected_s is not None]
@@ -378,7 +400,7 @@ def stamp_of(packet: AnyPacket, stream: int) -> Stamp | None:
     if ticks is None or not packet.time_base:
         return None
     duration_s = float(packet.duration * packet.time_base) if packet.duration else 0.0
-    return Stamp(stream, float(ticks * packet.time_base), duration_s)
+    return Stamp(stream, float(ticks * packet.time_base), duration_s, packet.dts is not None)
 
 
 def _shift(packet: AnyPacket, shift_s: float) -> None:
@@ -389,5 +411,5 @@ def _shift(packet: AnyPacket, shift_s: float) -> None:
         packet.dts += ticks
     if packet.pts is not None and packet.dts is not None:
         apart_s = abs(packet.pts - packet.dts) * packet.time_base
-        if apart_s > NEAR_S:  # no coder reorders that far: one of the two is damaged
+        if apart_s > LONGEST_HOLE_S:  # not even across a hole: one of the two is damaged
             packet.pts = packet.dts

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
-_OGG_LAST_PAGE: Final = 0x04
-_OGG_LONGEST_PAGE: Final = 65_307
-_UNKNOWN_SIZES: Final = (0, 0xFFFFFFFF)  # what a recorder writes that could not go back to its header
+from core.media.ogg import ends_with_its_last_page
+
+_UNKNOWN_SIZES: Final = (0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+"""What recorders write into a RIFF header that they cannot go back to (SoX, others, ALSA, FFmpeg), or 0."""
+
+_HEADER_BYTES: Final = 4096
+"""Such a size may have been made smaller or larger by what stands in the header."""
 
 
 def cut_short(path: Path) -> str | None:
@@ -18,11 +21,26 @@ def cut_short(path: Path) -> str | None:
         head = file.read(8)
         if head.startswith(b"RIFF"):
             announced = int.from_bytes(head[4:8], "little")
-            if announced not in _UNKNOWN_SIZES and announced + 8 > size:
+            if not _is_unknown(announced) and announced + 8 > size:
                 return f"The file is cut short: it announces {announced + 8} bytes and has {size}."
-        if head.startswith(b"OggS") and not _ogg_is_complete(file, size):
-            return "The file is cut short: its last page is missing."
+    if head.startswith(b"OggS") and not ends_with_its_last_page(path):
+        return "The file is cut short: its last page is missing."
     return None
+
+
+def has_unknown_length(path: Path) -> bool:
+    """Whether a RIFF file (wav, avi) does not say how long it is, because it was written to a pipe."""
+    with path.open("rb") as file:
+        head = file.read(_HEADER_BYTES)
+    if not head.startswith(b"RIFF"):
+        return False
+    data = head.find(b"data")
+    sizes = [head[4:8], *([head[data + 4 : data + 8]] if data > 0 else [])]
+    return any(_is_unknown(int.from_bytes(size, "little")) for size in sizes)
+
+
+def _is_unknown(size: int) -> bool:
+    return size == 0 or any(abs(size - known) <= 128 for known in _UNKNOWN_SIZES)
 
 
 def lacks_index(path: Path) -> bool:
@@ -49,10 +67,3 @@ def looks_like_text(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(1_024)
     return bool(head) and all(byte >= 32 or byte in b"\t\n\r\f" for byte in head)
-
-
-def _ogg_is_complete(file: BinaryIO, size: int) -> bool:
-    file.seek(max(0, size - _OGG_LONGEST_PAGE), os.SEEK_SET)
-    tail = file.read()
-    page = tail.rfind(b"OggS")
-    return page >= 0 and page + 5 < len(tail) and bool(tail[page + 5] & _OGG_LAST_PAGE)

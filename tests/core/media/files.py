@@ -86,7 +86,7 @@ def make(
     audio_last: bool = False,
 ) -> Path:
     """Write a recording; the codecs follow from the suffix unless named, None leaves a stream out."""
-    usual = CODECS[path.suffix[1:]]
+    usual = CODECS.get(path.suffix[1:], (None, None))
     video, audio = (given if given != "" else by for given, by in zip((video, audio), usual, strict=True))
     with av.open(str(path), "w", format=MUXERS.get(path.suffix[1:]), options=options or {}) as container:
         packets: list[av.Packet] = []

@@ -126,7 +126,7 @@ def test_packets_without_a_time_pass() -> None:
 
 def test_a_presentation_time_far_from_the_decoding_time_is_damaged() -> None:
     (packet,) = packets(5_000)
-    packet.pts = 900_000
+    packet.pts = 9_000_000
     plan = TimestampPlan([Stamp(SOUND, 5.0, 0.04)], None, [SOUND])
     (found,) = StampRepair(plan, SOUND).repaired([packet])
     assert found.pts == found.dts == 5_000
