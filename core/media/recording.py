@@ -16,7 +16,7 @@ from core.media.container import Kind, probe
 from core.media.sound_tracks import speaking_track, tracks_sentence
 from core.media.source import available_s
 from core.media.stream_reader import NOUNS, Track, first_time_s, plan_times, read_audio, read_video
-from core.media.timestamps import TimestampPlan
+from core.media.timestamp_plan import TimestampPlan
 from core.media.truncation import cut_short
 
 _COUNT_FROM_ZERO: Final = ("matroska", "flv")

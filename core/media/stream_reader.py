@@ -17,7 +17,8 @@ from core.media.container import Kind, best_stream, count_links, duration_s, ope
 from core.media.decoder import MediaStream, StreamDecoder, read_packets
 from core.media.faults import FaultLog
 from core.media.frame_conversion import PictureMaker
-from core.media.timestamps import Stamp, StampRepair, TimestampPlan, stamp_of
+from core.media.timestamp_plan import Stamp, TimestampPlan
+from core.media.timestamps import StampRepair, stamp_of
 from core.media.truncation import has_unknown_length
 from core.media.video_timeline import VideoTimeline
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.media.faults import FaultLog
-from core.media.timestamps import Stamp, StampRepair, TimestampPlan, stamp_of
+from core.media.timestamp_plan import Stamp, TimestampPlan
+from core.media.timestamps import StampRepair, stamp_of
 
 SOUND, PICTURES = 1, 0
 
