@@ -118,7 +118,7 @@ def evaluate(
     html: Annotated[
         Path | None, typer.Option(help="Also write a page with pictures.", dir_okay=False)
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Only JSON; the last line is one object.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
     cache: Cache = None,
     split_rule: Annotated[
         str | None, typer.Option(help="official, or disjoint: ours without shared sources.")
@@ -182,7 +182,8 @@ def evaluate(
         from train.evaluation.page import page
 
         _written(html, page(report))
-    typer.echo(json.dumps(report.as_dict()))
+    if json_:
+        typer.echo(json.dumps(report.as_dict()))
 
 
 @app.command()
@@ -191,7 +192,7 @@ def matrix(
     data: Data,
     corpus: Annotated[list[str], typer.Option(help="Name of a corpus; give it several times.")],
     split: Annotated[str, typer.Option(help="train, validation, test, or all.")] = "test",
-    json_: Annotated[bool, typer.Option("--json", help="Only JSON; the last line is one object.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
     cache: Cache = None,
 ) -> None:
     """Judge checkpoints, at each operating point, on several corpora and the labels these have in common."""
@@ -211,7 +212,8 @@ def matrix(
         from rich.console import Console
 
         Console().print(table(found))
-    typer.echo(json.dumps(found.as_dict()))
+    if json_:
+        typer.echo(json.dumps(found.as_dict()))
 
 
 @app.command()
@@ -221,7 +223,7 @@ def sense(
     audio: Annotated[Path, typer.Option(help="Folder of a corpus of voices.", file_okay=False)],
     visual: Annotated[Path, typer.Option(help="Folder of a corpus of faces.", file_okay=False)],
     per_label: Annotated[int, typer.Option(min=5, help="Rows of each label in a situation.")] = 60,
-    json_: Annotated[bool, typer.Option("--json", help="Only JSON; the last line is one object.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
     cache: Cache = None,
 ) -> None:
     """Diagnose how a checkpoint combines words, voice and face that agree or do not; never a fusion score."""
@@ -241,7 +243,8 @@ def sense(
         console = Console()
         console.print(sense_table(found))
         console.print(found.diagnostic)
-    typer.echo(json.dumps(found.as_dict()))
+    if json_:
+        typer.echo(json.dumps(found.as_dict()))
 
 
 @app.command()
@@ -253,7 +256,7 @@ def people(
     out: Annotated[
         Path | None, typer.Option(help="Also write the fitted weights, which teach fusions.", dir_okay=False)
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Only JSON; the last line is one object.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Compare ways to combine voice and face with what people make of them, on actors left out of the fit."""
     import json
@@ -272,7 +275,8 @@ def people(
         from train.evaluation.sense_tables import people_table
 
         Console().print(people_table(found))
-    typer.echo(json.dumps(found.as_dict()))
+    if json_:
+        typer.echo(json.dumps(found.as_dict()))
 
 
 @app.command()
@@ -317,7 +321,7 @@ def ablate(
     into: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write the table between its markers there.")
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Only JSON; the last line is one object.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
     cache: Cache = None,
 ) -> None:
     """Train variants of a preset with several seeds each, and compare them on the test part."""
@@ -337,7 +341,8 @@ def ablate(
         from rich.console import Console
 
         Console().print(table(report))
-    typer.echo(json.dumps(report.as_dict()))
+    if json_:
+        typer.echo(json.dumps(report.as_dict()))
 
 
 @app.command()

@@ -34,7 +34,8 @@ def intervals(
 ) -> dict[str, tuple[float, float]]:
     """95 % bootstrap intervals of `train.metrics.headlines`; whole sources are resampled.
 
-    With fewer than `FEWEST_SOURCES`, single examples are: such intervals leave out how people differ.
+    With fewer than `FEWEST_SOURCES`, single examples are: such intervals leave out how people differ. With
+    fewer examples than that nothing can be told: there is no interval.
 
     Args:
         probabilities, targets, known, answers: (N, C) and (N,), as for `train.metrics.figures`.
@@ -48,6 +49,8 @@ def intervals(
     names, number = np.unique(np.array(sources), return_inverse=True)
     if len(names) < FEWEST_SOURCES:
         number = np.arange(len(number))
+    if len(number) < FEWEST_SOURCES:
+        return {}
     rows_of = np.split(np.argsort(number, kind="stable"), np.cumsum(np.bincount(number))[:-1])
     drawn: defaultdict[str, list[float]] = defaultdict(list)
     for _ in range(resamples):

@@ -60,3 +60,9 @@ def test_the_interval_of_the_calibration_error_does_not_lie_above_it():
     low, high = intervals(p, targets, known, HALF, [str(i) for i in range(80)], resamples=30)["ece"]
     measured = figures(p, targets, known, HALF)["ece"]
     assert 0 <= low <= measured == pytest.approx(high, abs=0.03)
+
+
+def test_a_handful_of_examples_has_no_interval():
+    targets, known = np.eye(3, dtype=np.float32), np.ones((3, 3), bool)
+    assert intervals(targets * 0.9, targets, known, HALF, ["a", "b", "c"], resamples=5) == {}
+    assert intervals(targets[:1], targets[:1], known[:1], HALF, ["a"], resamples=5) == {}
