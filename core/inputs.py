@@ -55,12 +55,21 @@ class VideoFrame:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stream has nothing to say between two times, and why (device lost, corrupt data, stall)."""
+    """A stream has nothing between two times.
+
+    Attributes:
+        stream: name of the stream.
+        t0_s, t1_s: stream time, t0_s <= t1_s.
+        reason: why, in a few words for people (device lost, corrupt data, stall).
+        still: only pictures: none was lost. The last one is shown until the next comes, as recordings of a
+            screen and of little motion have it. What was in it is still there.
+    """
 
     stream: str
     t0_s: float
     t1_s: float
     reason: str
+    still: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -287,20 +287,20 @@ class Engine:
                     utterance, work_id, outcome, state.scheduler, state.now_s, stamp_s
                 )
                 events += request_final(state, stream)
-            case VisionOwner(stream):
-                events += self._handle_vision(state.vision[stream], outcome)
+            case VisionOwner(stream, size):
+                events += self._handle_vision(state.vision[stream], outcome, size)
             case EstimationOwner(requests):
                 events += handle_result(state, requests, outcome, stamp_s)
         return events
 
-    def _handle_vision(self, vision: VisionStream, outcome: Outcome) -> list[Event]:
+    def _handle_vision(self, vision: VisionStream, outcome: Outcome, size: tuple[int, int]) -> list[Event]:
         state = self.state
         if isinstance(outcome, VisualTokens):
             for track, token in zip(outcome.tracks, outcome.tokens, strict=True):
                 state.faces.push(track, Tokens(token[None], np.asarray([outcome.t_s], np.float32)))
         if not isinstance(outcome, Faces):
             return []
-        update = vision.handle_faces(outcome, state.scheduler, state.now_s)
+        update = vision.handle_faces(outcome, size, state.scheduler, state.now_s)
         if vision.info.person is None:  # else nobody asks whose mouth it is
             for speech in state.speech.values():
                 for track, face in update.assigned:
@@ -338,7 +338,7 @@ class Engine:
         status = state.devices.hole(gap)
         events: list[Event] = [] if status is None else [status]
         if gap.stream in state.vision:
-            state.vision[gap.stream].interrupt(gap.t0_s)
+            state.vision[gap.stream].interrupt(gap.t0_s, still=gap.still)
             return events
         speech = state.speech[gap.stream]
         return events + self._emit_utterances(
@@ -351,6 +351,7 @@ class Engine:
         if len(state.ended) == len(state.timeline.reached_us):
             state.timeline.cancel_hops()
         if stream in state.vision:
+            state.vision[stream].interrupt(self.now_s)
             return []
         speech = state.speech[stream]
         return self._emit_utterances(speech, speech.finish(self.now_s, state.scheduler, state.opened + 1))

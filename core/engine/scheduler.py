@@ -23,9 +23,10 @@ class SpeechOwner:
 
 @dataclass(frozen=True, slots=True)
 class VisionOwner:
-    """A job of a video stream."""
+    """A job of a video stream, for a picture of `size` = (width, height) pixels."""
 
     stream: str
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +117,7 @@ class Scheduler:
         return any(
             known == kind
             and (
-                owner == VisionOwner(stream)
+                isinstance(owner, VisionOwner) and owner.stream == stream
                 if stream is not None
                 else isinstance(owner, EstimationOwner) and owner.rolling
             )

@@ -57,10 +57,19 @@ class VisionStream:
         previous = self._previous if same_size else None
         elapsed_s = frame.t_s - self._previous_s if previous is not None else 0.0
         payload = DetectFaces(frame.t_s, frame.image, previous, elapsed_s)
-        scheduler.submit("faces", payload, frame.t_s, VisionOwner(self.info.name))
+        owner = VisionOwner(self.info.name, (frame.image.shape[1], frame.image.shape[0]))
+        scheduler.submit("faces", payload, frame.t_s, owner)
 
-    def handle_faces(self, faces: Faces, scheduler: Scheduler, now_s: float) -> TrackingUpdate:
+    def handle_faces(
+        self, faces: Faces, size: tuple[int, int], scheduler: Scheduler, now_s: float
+    ) -> TrackingUpdate:
         """Take a detection's result in: tracks go on, their crops are sent to be encoded.
+
+        Args:
+            faces: what was found.
+            size: width and height of the picture in pixels.
+            scheduler: takes the jobs.
+            now_s: stream time.
 
         Returns:
             What changed, by the names that the persons have in the run.
@@ -68,7 +77,7 @@ class VisionStream:
         if self._hole_s is not None and faces.t_s >= self._hole_s:
             self.tracks.gap()
             self._hole_s = None
-        update = self.tracks.push(faces)
+        update = self.tracks.push(faces, size)
         left = self._named(update.left)
         self._find_owner(update)
         update = replace(
@@ -81,12 +90,12 @@ class VisionStream:
             names = tuple(person for person, _ in update.assigned)
             crops = np.stack([face.crop for _, face in update.assigned])
             payload = EncodeVisual(faces.t_s, names, crops)
-            scheduler.submit("encode_visual", payload, now_s, VisionOwner(self.info.name))
+            scheduler.submit("encode_visual", payload, now_s, VisionOwner(self.info.name, size))
         return update
 
     def advance(self, t_s: float) -> tuple[str, ...]:
         """Time has reached `t_s`: the persons who have been out of sight for too long."""
-        left = self.tracks.advance(t_s).left
+        left = self.tracks.advance(t_s, standing=self._hole_s is None).left
         names = self._named(left)
         self.main = None if self.main in left else self.main
         return names
@@ -108,6 +117,13 @@ class VisionStream:
     def _named(self, tracks: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(self._name(track) for track in tracks)
 
-    def interrupt(self, t_s: float) -> None:
-        """The stream has a hole from `t_s` on: the next frame does not continue the last one."""
-        self._previous, self._hole_s = None, t_s
+    def interrupt(self, t_s: float, *, still: bool = False) -> None:
+        """The stream has a hole from `t_s` on: the next frame does not continue the last one.
+
+        Args:
+            t_s: stream time.
+            still: no picture was lost: the last one stands until the next comes.
+        """
+        self._previous = None
+        if not still:
+            self._hole_s = t_s

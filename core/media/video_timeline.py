@@ -131,4 +131,4 @@ class VideoTimeline:
             yield from self._stands(t_s)
         else:
             self._faults.note(f"There are no pictures from {begin_s:.2f} s to {t_s:.2f} s.")
-            yield Gap(self._stream, begin_s, t_s, "the recording has no pictures here")
+            yield Gap(self._stream, begin_s, t_s, "the recording has no pictures here", still=True)

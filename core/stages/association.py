@@ -40,7 +40,7 @@ class FaceObservation:
     """A face where it is, or where a track expects it.
 
     Attributes:
-        box: x, y, width, height in pixels.
+        box: x, y, width, height, in any unit that all of them share.
         appearance: (k,) float32 unit vector.
         age_s: time since it was last seen; 0 for a detection.
     """

@@ -6,6 +6,9 @@ short absence; where two could have been exchanged, both ids end and new ones be
 except one that continues so clearly, in colours and in place, that it is the same picture of the same person.
 Who comes back within ten seconds and looks clearly like exactly one who left is the same person again; after
 a cut only if also in the same place, as when two cameras take turns.
+
+Places are relative to the picture: a call that changes its resolution changes nobody's. While no picture
+comes and none was lost, the last one stands, and so does who was in it, for ten seconds.
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ _SAME_SHOT: Final = 0.66
 clips: cuts .63 or less, fast cameras .68 and more. Taking a fast camera for a cut costs at most an id."""
 _CONFIRM: Final = 2
 _FORGET_S: Final = 10.0
+_STILL_S: Final = 10.0
+"""Without a new picture a face stays for so long where it was last seen."""
 _MAX_FORMER: Final = 16
 _FORESIGHT_S: Final = 0.4
 _INERTIA: Final = 0.5
@@ -49,7 +54,17 @@ class TrackingUpdate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceTrack:
-    """One face followed through time. `person` is None until it is confirmed."""
+    """One face followed through time.
+
+    Attributes:
+        person: None until it is confirmed.
+        box: where it was last seen; see `relative_box`.
+        appearance: (k,) float32 unit vector.
+        velocity: of the box's middle, in units of the box per second.
+        seen_s: stream time of its newest detection.
+        shot: number of the shot in which it was last seen.
+        hits: how often it was seen.
+    """
 
     person: str | None
     box: Box
@@ -101,28 +116,50 @@ class FaceTracker:
         self.config = config
         self.state = state if state is not None else FaceTrackerState()
 
-    def push(self, faces: Faces) -> TrackingUpdate:
-        """Take one picture's faces in. Pictures older than the newest are ignored."""
+    def push(self, faces: Faces, size: tuple[int, int] | None = None) -> TrackingUpdate:
+        """Take one picture's faces in. Pictures older than the newest are ignored.
+
+        Args:
+            faces: what was found in it.
+            size: its width and height in pixels; None where all pictures have the same.
+        """
         state = self.state
         if faces.t_s < state.picture_s:
             return TrackingUpdate()
-        state.picture_s = faces.t_s
         expired = self.advance(faces.t_s).left
+        state.picture_s = faces.t_s
         broken = state.unsure or self._is_cut(faces)
         state.shot += broken
         state.scene, state.unsure = faces.scene, False
         largest = sorted(faces.detections, key=lambda face: -face.box[2] * face.box[3])
         kept = set(largest[: self.config.max_faces])
         detections = [face for face in faces.detections if face in kept]
-        followed, lost = self._follow(detections, faces.t_s, broken=broken)
-        return self._name(detections, followed, expired + lost)
+        boxes = [relative_box(face.box, size) for face in detections]
+        followed, lost = self._follow(detections, boxes, faces.t_s, broken=broken)
+        late = self.advance(faces.t_s).left
+        return self._name(detections, followed, expired + lost + late)
 
-    def advance(self, t_s: float) -> TrackingUpdate:
+    def advance(self, t_s: float, *, standing: bool = True) -> TrackingUpdate:
         """Time has reached `t_s`: tracks out of sight for too long are over. When it is called changes
-        nothing but how early that is said."""
-        self.state.time_s = max(self.state.time_s, t_s)
-        over = [t for t in self.state.tracks if self.state.time_s - t.seen_s > self.config.lost_after_s]
-        self.state.former = [f for f in self.state.former if self.state.time_s - f.seen_s <= _FORGET_S]
+        nothing but how early that is said.
+
+        Args:
+            t_s: stream time.
+            standing: no picture since the newest was lost: who was in it counts as still there.
+        """
+        state = self.state
+        state.time_s = max(state.time_s, t_s)
+        over = [
+            track
+            for track in state.tracks
+            if state.time_s - track.seen_s
+            > (
+                max(_STILL_S, self.config.lost_after_s)
+                if standing and not state.unsure and track.seen_s == state.picture_s
+                else self.config.lost_after_s
+            )
+        ]
+        state.former = [f for f in state.former if state.time_s - f.seen_s <= _FORGET_S]
         return TrackingUpdate(left=self._end(over))
 
     def gap(self) -> None:
@@ -141,30 +178,38 @@ class FaceTracker:
         return faces.scene_change or changed
 
     def _follow(
-        self, detections: list[FaceDetection], t_s: float, *, broken: bool
+        self, detections: list[FaceDetection], boxes: list[Box], t_s: float, *, broken: bool
     ) -> tuple[list[FaceTrack], tuple[str, ...]]:
         """Tracks of the detections, one each in their order, and the persons who are lost by it."""
         old = self.state.tracks
-        seen = [FaceObservation(face.box, face.appearance) for face in detections]
+        seen = [FaceObservation(box, face.appearance) for face, box in zip(detections, boxes, strict=True)]
         if broken:
             expected = [FaceObservation(track.box, track.appearance) for track in old]
             matches = clearly_same(expected, seen, overlap=0.5, growth=1.3)
             gone = set(range(len(old))) - {i for i, _ in matches.pairs}
         else:
-            matches = within_shot([_expected(track, t_s) for track in old], seen)
+            matches = within_shot([self._expected(track, t_s) for track in old], seen)
             gone = set(matches.doubtful_tracks)
             gone |= {i for i, t in enumerate(old) if t.person is None} - {i for i, _ in matches.pairs}
         track_of = {j: old[i] for i, j in matches.pairs}
         lost = self._end([old[i] for i in sorted(gone)])
         shot = self.state.shot
         followed = [
-            _continued(track_of[j], face, t_s, shot) if j in track_of else _started(face, t_s, shot)
-            for j, face in enumerate(detections)
+            _continued(track_of[j], one, t_s, shot) if j in track_of else _started(one, t_s, shot)
+            for j, one in enumerate(seen)
         ]
         matched = {i for i, _ in matches.pairs}
         unseen = [track for i, track in enumerate(old) if i not in matched | gone]
         self.state.tracks = unseen + followed
         return followed, lost
+
+    def _expected(self, track: FaceTrack, t_s: float) -> FaceObservation:
+        """Where the track's face should be now: it goes on for a moment, then stays."""
+        age_s = t_s - track.seen_s
+        ahead_s = min(age_s, _FORESIGHT_S)
+        x, y, width, height = track.box
+        box = (x + track.velocity[0] * ahead_s, y + track.velocity[1] * ahead_s, width, height)
+        return FaceObservation(box, track.appearance, min(age_s, self.config.lost_after_s))
 
     def _end(self, tracks: list[FaceTrack]) -> tuple[str, ...]:
         self.state.tracks = [track for track in self.state.tracks if track not in tracks]
@@ -215,20 +260,25 @@ class FaceTracker:
         return back
 
 
-def _expected(track: FaceTrack, t_s: float) -> FaceObservation:
-    """Where the track's face should be now: it goes on for a moment, then stays."""
-    age_s = t_s - track.seen_s
-    ahead_s = min(age_s, _FORESIGHT_S)
-    x, y, width, height = track.box
-    box = (x + track.velocity[0] * ahead_s, y + track.velocity[1] * ahead_s, width, height)
-    return FaceObservation(box, track.appearance, age_s)
+def relative_box(box: Box, size: tuple[int, int] | None) -> Box:
+    """A box as seen from the picture's middle, in lengths of its longer side: x, y, width, height.
+
+    Args:
+        box: x, y, width, height in pixels.
+        size: the picture's width and height in pixels; None leaves the box as it is.
+    """
+    if size is None:
+        return box
+    unit = max(size)
+    x, y, width, height = box
+    return ((x - size[0] / 2) / unit, (y - size[1] / 2) / unit, width / unit, height / unit)
 
 
-def _started(face: FaceDetection, t_s: float, shot: int) -> FaceTrack:
+def _started(face: FaceObservation, t_s: float, shot: int) -> FaceTrack:
     return FaceTrack(None, face.box, face.appearance, (0.0, 0.0), t_s, shot)
 
 
-def _continued(track: FaceTrack, face: FaceDetection, t_s: float, shot: int) -> FaceTrack:
+def _continued(track: FaceTrack, face: FaceObservation, t_s: float, shot: int) -> FaceTrack:
     elapsed_s = t_s - track.seen_s
     velocity = (0.0, 0.0)
     if elapsed_s > 0 and shot == track.shot:

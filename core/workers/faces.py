@@ -26,6 +26,12 @@ MIN_SCORE: Final = 0.7
 MIN_HEIGHT: Final = 16.0
 """Faces less high than this, in pixels of the picture, show no expression and are left out."""
 
+SURE: Final = 0.91
+"""A face with less than this score may be upside down: measured on the faces of four clips, upright ones have
+.92 and more, those of the same pictures turned by 180 degrees at most .88."""
+TURNED_SIDE: Final = 160
+"""Longer side of the part of the picture in which that is looked up."""
+
 Box = tuple[float, float, float, float]
 
 
@@ -72,6 +78,7 @@ class FaceDetector:
             ModelError: the network failed on this picture.
         """
         rows = self._detect(order.image)
+        rows = rows[[row[14] >= SURE or not self._is_upside_down(row, order.image) for row in rows]]
         rows = rows[np.argsort(-rows[:, 2] * rows[:, 3], kind="stable")][: self._max_faces]
         rows = rows[np.argsort(rows[:, 0] + rows[:, 2] / 2, kind="stable")]
         scene = scene_signature(order.image)
@@ -89,6 +96,25 @@ class FaceDetector:
         if tiny and max(image.shape[:2]) > SIDE:
             rows = self._look(image, FINE_SIDE)
         return rows[(rows[:, 3] >= MIN_HEIGHT) & (rows[:, 2] > 0)]
+
+    def _is_upside_down(self, row: NDArray[np.float32], image: Image) -> bool:
+        """Whether a face is found better when its surroundings are turned by 180 degrees.
+
+        The network finds faces that are upside down, too, with the mouth where the eyes are. Their crops
+        would be of no expression, so nothing is said of them. On 23 of 24 such faces the turned look won, on
+        none of 38 upright ones.
+        """
+        x, y, width, height = (float(v) for v in row[:4])
+        reach = max(width, height)
+        left, top = max(0, round(x + width / 2 - reach)), max(0, round(y + height / 2 - reach))
+        part = image[top : round(y + height / 2 + reach), left : round(x + width / 2 + reach)]
+        if part.size == 0:
+            return False
+        return self._best_score(part[::-1, ::-1]) > self._best_score(part)
+
+    def _best_score(self, part: Image) -> float:
+        found = self._look(np.ascontiguousarray(part), TURNED_SIDE)
+        return float(found[:, 14].max(initial=0.0))
 
     def _look(self, image: Image, side: int) -> NDArray[np.float32]:
         height, width = image.shape[:2]

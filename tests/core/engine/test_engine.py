@@ -197,6 +197,21 @@ def test_the_picture_after_a_hole_is_not_compared_with_the_one_before_it():
     assert looks[1.8].elapsed_s == pytest.approx(FRAME_S)
 
 
+@pytest.mark.parametrize(("still", "left"), [(True, []), (False, ["p1"])])
+def test_a_still_picture_of_some_seconds_ends_nobody_and_pictures_that_are_lost_do(still, left):
+    hole = Gap("video", 2.0, 6.0, "no pictures", still=still)
+    events = play(engine((VIDEO,)), ended([*frames(0.0, 2.0, 1), hole, *frames(6.0, 8.0, 1)], "video", 8.0))
+    assert [s.person for s in of(events, Status) if s.code == "person_left"] == left
+    assert {e.person for e in of(events, EmotionEstimate)} == {"p1"}
+
+
+def test_a_person_leaves_when_the_pictures_have_ended():
+    inputs = merged(talk(8.0, []), watched(2.0))
+    left = [s for s in of(play(engine(), inputs), Status) if s.code == "person_left"]
+    assert [s.person for s in left] == ["p1"]
+    assert 2.0 < left[0].t_s <= 2.0 + CONFIG.faces.lost_after_s + 0.25
+
+
 def test_faces_are_looked_for_at_the_configured_rate():
     player = Player(engine((VIDEO,)))
     player.feed(watched(4.0))
@@ -229,7 +244,7 @@ def test_a_tick_lets_time_pass_on_a_silent_stream():
         run = Player(engine(BOTH, config))
         run.feed(frames(0.0, 1.0, 1))
         assert not [s for s in of(run.events, Status) if s.code == "person_left"]
-        run.push(Tick(5.0))
+        run.push(Tick(12.0))
         while run.pending:
             run.deliver()
         assert [s.code for s in of(run.events, Status)] == ["person_appeared", "person_left"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -107,10 +108,72 @@ def test_somebody_hidden_for_a_second_is_the_same_person_afterwards() -> None:
 
 def test_a_track_out_of_sight_for_too_long_is_over() -> None:
     tracks = FaceTracker(FaceConfig(lost_after_s=1.0))
-    run([faces(i, face(100)) for i in range(3)], tracks)
+    run([*(faces(i, face(100)) for i in range(3)), faces(3)], tracks)
     assert tracks.advance(1.3).left == ()
     assert tracks.advance(1.5).left == ("p1",)
     assert tracks.advance(9.0).left == ()
+
+
+def test_while_the_picture_stands_who_is_in_it_stays_for_ten_seconds() -> None:
+    tracks = FaceTracker(FaceConfig())
+    run([faces(i, face(100)) for i in range(3)], tracks)
+    assert tracks.advance(0.4 + 10.0).left == ()
+    assert tracks.advance(0.4 + 10.1).left == ("p1",)
+
+
+def test_while_pictures_are_lost_who_was_in_the_last_one_is_soon_over() -> None:
+    tracks = FaceTracker(FaceConfig(lost_after_s=1.0))
+    run([faces(i, face(100)) for i in range(3)], tracks)
+    assert tracks.advance(1.3, standing=False).left == ()
+    assert tracks.advance(1.5, standing=False).left == ("p1",)
+
+
+@pytest.mark.parametrize("still_steps", [10, 25, 49])
+def test_a_person_is_the_same_one_after_a_still_picture(still_steps: int) -> None:
+    before = [faces(i, face(100), face(300, BLUE)) for i in range(5)]
+    after = [faces(i + still_steps, face(110), face(295, BLUE)) for i in range(5, 8)]
+    updates = run(before + after)
+    assert by_colour(updates) == {0: {"p1"}, 1: {"p2"}}
+    assert all(update.left == () for update in updates)
+
+
+def test_who_is_gone_after_a_still_picture_leaves_at_once() -> None:
+    tracks = FaceTracker(FaceConfig())
+    run([faces(i, face(100)) for i in range(3)], tracks)
+    assert tracks.push(faces(20)).left == ("p1",)
+
+
+def test_half_a_picture_a_second_is_enough_to_follow_somebody() -> None:
+    updates = run([faces(10 * i, face(100 + 5 * i)) for i in range(8)])
+    assert [who(update) for update in updates] == [[]] + [["p1"]] * 7
+
+
+SIZES = [(640, 360), (320, 180), (1280, 720), (160, 90), (960, 540)]
+
+
+def scaled(one: Faces, size: tuple[int, int]) -> Faces:
+    """The same picture in another size."""
+    by = size[0] / 640
+    found = [
+        replace(d, box=(by * d.box[0], by * d.box[1], by * d.box[2], by * d.box[3])) for d in one.detections
+    ]
+    return replace(one, detections=tuple(found))
+
+
+@given(st.lists(st.sampled_from(SIZES), min_size=12, max_size=12))
+def test_pictures_that_change_their_size_change_nobody(sizes: list[tuple[int, int]]) -> None:
+    tracks = FaceTracker(FaceConfig())
+    shots = [faces(i, face(50 + 5 * i), face(300 - 3 * i, BLUE, size=50)) for i in range(12)]
+    updates = [tracks.push(scaled(one, size), size) for one, size in zip(shots, sizes, strict=True)]
+    assert by_colour(updates) == {0: {"p1"}, 1: {"p2"}}
+    assert all(update.left == () for update in updates)
+
+
+def test_a_picture_that_is_turned_keeps_its_middle() -> None:
+    tracks = FaceTracker(FaceConfig())
+    upright = [tracks.push(faces(i, face(290, y=140)), (640, 360)) for i in range(3)]
+    turned = [tracks.push(faces(i, face(150, y=280)), (360, 640)) for i in range(3, 6)]
+    assert [who(update) for update in upright + turned] == [[], *[["p1"]] * 5]
 
 
 def test_who_comes_back_soon_and_looks_the_same_is_the_same_person() -> None:

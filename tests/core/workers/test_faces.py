@@ -68,6 +68,16 @@ def test_a_talking_head_is_one_person_who_speaks(detector, demo_clips, clip) -> 
     assert pairing.decide(1.85, 5.0).person == "unknown"  # the words are over
 
 
+@pytest.mark.parametrize("clip", CLIPS)
+@pytest.mark.parametrize("turned", [(slice(None, None, -1),) * 2, (slice(None, None, -1), slice(None))])
+def test_nothing_is_said_of_a_face_that_is_upside_down(detector, demo_clips, clip, turned) -> None:
+    frames = [image for _, image in pictures(demo_clips / clip)][::6]
+    found = [
+        detector.run(DetectFaces(0.0, np.ascontiguousarray(image[turned]), None, 0.0)) for image in frames
+    ]
+    assert [len(faces.detections) for faces in found] == [0] * len(frames)
+
+
 def test_a_face_is_described_completely(detector, frame) -> None:
     found = detector.run(DetectFaces(0.0, frame, None, 0.0))
     (face,) = found.detections
