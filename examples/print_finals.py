@@ -10,25 +10,28 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from core.errors import FeedError
 from core.events import EmotionEstimate, End, Transcript
+from core.terminal_text import clean
 from realtime.feed.client import FeedClient, address_of
 from realtime.feed.client_messages import Subscription
 
 
 async def print_finals(page: str) -> None:
     """Follow the feed behind the address of a page until the run ends."""
-    wanted = Subscription(kinds=("transcript", "estimate"), rolling=False)
+    subscription = Subscription(kinds=("transcript", "estimate"), rolling=False)
     words: dict[str, str] = {}
-    async with FeedClient(*address_of(page), subscription=wanted, name="print_finals") as feed:
-        async for told in feed:
-            match told.event:
+    async with FeedClient(*address_of(page), subscription=subscription, name="print_finals") as feed:
+        async for received in feed:
+            match received.event:
                 case Transcript(final=True) as transcript:
                     words[transcript.utterance] = transcript.text
                 case EmotionEstimate(final=True) as estimate:
                     found = ", ".join(estimate.active) or "nothing above its threshold"
                     found = "too little to go by" if estimate.abstained else found
                     said = words.pop(estimate.id, "")
-                    print(f"{estimate.t1_s:7.1f} s  {estimate.person}: {found}  {said!r}", flush=True)
+                    line = f"{estimate.t1_s:7.1f} s  {estimate.person}: {found}  {said!r}"
+                    print(clean(line), flush=True)
                 case End():
                     return
 
@@ -36,4 +39,7 @@ async def print_finals(page: str) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    asyncio.run(print_finals(sys.argv[1]))
+    try:
+        asyncio.run(print_finals(sys.argv[1]))
+    except FeedError as error:
+        sys.exit(str(error))

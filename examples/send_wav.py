@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.errors import FeedError
 from core.events import EmotionEstimate
 from realtime.feed.client import address_of
 from realtime.feed.client_messages import INGEST_PATH, Ingest, IngestStream
@@ -45,13 +46,21 @@ async def send(page: str, path: Path) -> None:
     url, token = address_of(page, INGEST_PATH)
     async with IngestClient(url, token, Ingest(path.name, (stream,)), name="send_wav") as client:
         speaking = asyncio.create_task(speak(client, path))
-        async for told in client:
-            if isinstance(told.event, EmotionEstimate) and told.event.final:
-                print(f"{told.event.t1_s:6.1f} s: {', '.join(told.event.active) or '-'}", flush=True)
-        await speaking
+        try:
+            async for received in client:
+                event = received.event
+                if isinstance(event, EmotionEstimate) and event.final:
+                    print(f"{event.t1_s:6.1f} s: {', '.join(event.active) or '-'}", flush=True)
+        finally:
+            speaking.cancel()
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(__doc__)
-    asyncio.run(send(sys.argv[1], Path(sys.argv[2])))
+    try:
+        asyncio.run(send(sys.argv[1], Path(sys.argv[2])))
+    except (FeedError, OSError) as error:
+        sys.exit(str(error))
+    except (wave.Error, EOFError):
+        sys.exit(f"{sys.argv[2]}: is no WAV file.")

@@ -12,6 +12,7 @@ import os
 import sys
 from pathlib import Path
 
+from core.errors import FeedError
 from core.events import EmotionEstimate, End, Hello
 from realtime.feed.client import FeedClient, address_of
 from realtime.feed.client_messages import Subscription
@@ -21,7 +22,7 @@ SHOWN = 2
 
 
 def line(estimate: EmotionEstimate) -> str:
-    """One person's line."""
+    """What the file says of one person: the strongest labels with their probabilities."""
     if estimate.abstained:
         return f"{estimate.person}: -"
     strongest = sorted(estimate.probabilities.items(), key=lambda item: -item[1])[:SHOWN]
@@ -38,20 +39,23 @@ def replace(path: Path, text: str) -> None:
 async def write_file(page: str, path: Path) -> None:
     """Follow the feed behind the address of a page until the run ends; the file is empty afterwards."""
     lines: dict[str, str] = {}
-    wanted = Subscription(kinds=("estimate",), rate_hz=2.0)
-    async with FeedClient(*address_of(page), subscription=wanted, name="text_file") as feed:
-        async for told in feed:
-            match told.event:
+    subscription = Subscription(kinds=("estimate",), rate_hz=2.0)
+    async with FeedClient(*address_of(page), subscription=subscription, name="text_file") as feed:
+        async for received in feed:
+            match received.event:
                 case Hello() | End():
                     lines.clear()
                 case EmotionEstimate() as estimate:
                     lines[estimate.person] = line(estimate)
             replace(path, "".join(f"{text}\n" for text in lines.values()))
-            if isinstance(told.event, End):
+            if isinstance(received.event, End):
                 return
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(__doc__)
-    asyncio.run(write_file(sys.argv[1], Path(sys.argv[2])))
+    try:
+        asyncio.run(write_file(sys.argv[1], Path(sys.argv[2])))
+    except (FeedError, OSError) as error:
+        sys.exit(str(error))

@@ -57,9 +57,13 @@ def address_of(page: str, path: str = STREAM_PATH) -> tuple[str, str]:
     Raises:
         FeedError: it is no such address.
     """
-    parts = urlsplit(page)
-    tokens = parse_qs(parts.fragment).get("token", [])
-    if parts.scheme not in {"http", "https"} or len(tokens) != 1:
+    try:
+        parts = urlsplit(page)
+        tokens = parse_qs(parts.fragment).get("token", [])
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not match, or a port that is none
+        is_address, tokens = False, []
+    if not is_address or len(tokens) != 1:
         raise FeedError(
             "is no address of a page of the feed.",
             where=page.partition("#")[0],
@@ -138,7 +142,9 @@ async def _identified(socket: ClientConnection, identify: Identify) -> Identifie
         elif isinstance(message, Identified):
             return message
         elif isinstance(message, Error):
-            raise Refusal(_code(message.code), message.message, field=message.field)
+            code = _code(message.code)
+            fix = f"{code.advice[0].upper()}{code.advice[1:]}."
+            raise Refusal(code, message.message, field=message.field, fix=fix)
 
 
 async def receive(socket: ClientConnection) -> ServerMessage | tuple[Any, int] | None:

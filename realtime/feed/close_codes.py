@@ -88,10 +88,11 @@ class Refusal(FeedError):
         code: what it is closed with.
         what: the sentence that the client is told; never holds values that the client sent.
         field: path of the field that is at fault, such as "identify.resume.seq", if there is one.
+        fix: what to do, for people; for errors that a client raises.
     """
 
-    def __init__(self, code: CloseCode, what: str, *, field: str | None = None) -> None:
-        super().__init__(what, where=field)
+    def __init__(self, code: CloseCode, what: str, *, field: str | None = None, fix: str = "") -> None:
+        super().__init__(what, where=field, fix=fix)
         self.code = code
         self.field = field
 

@@ -142,9 +142,11 @@ class Entry {
   found(message) {
     if (message.abstained) return [element("li", "finding none", "not enough evidence")];
     if (message.active.length === 0) return [element("li", "finding none", "no label above its threshold")];
-    return message.active.map((label) => {
+    const { probabilities, active } = message;
+    const strongest = [...active].sort((a, b) => (probabilities[b] ?? 0) - (probabilities[a] ?? 0));
+    return strongest.map((label) => {
       const index = this.hello.labels.indexOf(label);
-      const share = message.final ? ` ${percent(message.probabilities[label] ?? 0)}` : "";
+      const share = message.final ? ` ${percent(probabilities[label] ?? 0)}` : "";
       const node = element("li", "finding");
       node.append(glyph(label, index), document.createTextNode(`${label}${share}`));
       node.dataset.hue = hue(label, index);

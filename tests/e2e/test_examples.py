@@ -35,10 +35,54 @@ def example(name, *words):
     )
 
 
+@pytest.fixture
+def sent_wav(tmp_path):
+    """A short file of sound as `send_wav` takes it."""
+    path = tmp_path / "sent.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(3_200))
+    return path
+
+
 def output(process):
     text, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     return text
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("{page}#token=wrong", "token"),
+        ("{page}", "is no address of a page of the feed. Give the whole address"),
+        ("{page}#code=abc", "is no address of a page of the feed."),
+        ("http://[::1#token=x", "is no address of a page of the feed."),
+        ("http://127.0.0.1:99999/#token=x", "is no address of a page of the feed."),
+        ("pasted", "is no address of a page of the feed."),
+    ],
+)
+@pytest.mark.parametrize("name", ["print_finals", "text_file", "send_wav"])
+def test_a_wrong_token_or_a_pasted_address_is_one_clear_sentence(name, address, said, tmp_path, sent_wav):
+    words = {"print_finals": [], "text_file": [tmp_path / "out.txt"], "send_wav": [sent_wav]}[name]
+    with closing(FeedSink(port=0)) as feed:
+        page = feed.page_url.partition("#")[0]
+        process = example(name, address.format(page=page), *words)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert said in errors or (name == "send_wav" and "404" in errors)  # there is no ingest path here
+    assert "Traceback" not in errors
+    assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"no WAV at all"])
+def test_send_wav_says_what_is_no_wav_file(tmp_path, content):
+    path = tmp_path / "speech.wav"
+    path.write_bytes(content)
+    process = example("send_wav", "http://127.0.0.1:9/#token=x", path)
+    assert process.communicate(timeout=60)[1] == f"{path}: is no WAV file.\n"
 
 
 def test_print_finals_prints_one_line_for_each_utterance(conversation):

@@ -99,6 +99,18 @@ def test_pending_words_are_shown_apart_from_committed_ones(shown, conversation):
     assert "end" in page.hidden
 
 
+def test_labels_of_an_utterance_stand_in_the_order_of_their_figures(shown, conversation):
+    last = max(i for i, e in enumerate(conversation) if isinstance(e, EmotionEstimate) and e.final)
+    changed = {"neutral": 0.42, "sadness": 0.43, "anger": 0.91}
+    final = conversation[last]
+    final = replace(
+        final, probabilities=final.probabilities | changed, active=tuple(changed), abstained=False
+    )
+    page = shown([*conversation[:last], final, *conversation[last + 1 :]])
+    chips = [text for text in page.texts("transcript") if text in {"anger 91%", "sadness 43%", "neutral 42%"}]
+    assert chips[-3:] == ["anger 91%", "sadness 43%", "neutral 42%"]
+
+
 def test_markup_in_words_names_and_notices_is_shown_as_text_and_never_becomes_an_element(shown, conversation):
     def hostile(event):
         names = [n for n in ("text", "pending", "person", "source", "message") if getattr(event, n, "")]
