@@ -90,11 +90,12 @@ def build(
 
 
 def _as_the_checkpoint_combines(config: TrainingConfig, paths: Paths) -> TrainingConfig:
-    """A preset that starts from a checkpoint combines the peers as that checkpoint does."""
+    """A preset that starts from a checkpoint reads and combines its peers as that checkpoint does."""
     if config.peers != "checkpoint":
         return config
-    combination = read_spec(paths.encoders).fusion.combination
-    return config.model_copy(update={"sizes": config.sizes.model_copy(update={"combination": combination})})
+    fusion = read_spec(paths.encoders).fusion
+    own = {"combination": fusion.combination, "statistics": fusion.statistics}
+    return config.model_copy(update={"sizes": config.sizes.model_copy(update=own)})
 
 
 def _begin(config: TrainingConfig, paths: Paths, run: Path, *, resume: bool, fresh: bool) -> None:

@@ -34,8 +34,8 @@ FAILURES: Final[tuple[tuple[frozenset[str], str], ...]] = (
         "quiet, mixed and spontaneous speech is harder.",
     ),
     (
-        frozenset({"goemotions", "xed", "brighter"}),
-        "The words were learned from written English comments and subtitles; "
+        frozenset({"goemotions", "xed", "brighter", "emotionlines", "meld"}),
+        "The words were learned from written English: comments, subtitles, scripts of a comedy; "
         "irony, dialect, other languages and recognition errors mislead it.",
     ),
     (
@@ -58,9 +58,9 @@ FAILURES: Final[tuple[tuple[frozenset[str], str], ...]] = (
 
 RARE: Final = "Fear and disgust are rare in all data: their probabilities are the least certain."
 UNPAIRED: Final = (
-    "No recording with words, voice and face together was in the training data. The fusion learned from the "
-    "peers on label-blind joined windows, so it can weigh their opinions but knows no interplay, "
-    "such as sarcasm."
+    "No recording with words, voice and face together was in the training data. The fusion learned on "
+    "label-blind joined windows to add up what the peers say, voice and face as raters of acted clips do. "
+    "It knows no interplay, such as sarcasm, and no figure of all three together on people was measured."
 )
 
 
