@@ -78,6 +78,8 @@ def train_network(
     teacher = make_teacher(train, peer_reliability, people_of(config))
     if net.combination is not None and config.peers != "checkpoint":  # a checkpoint brings its own
         net.combination.set_evidence(teacher.temperature, teacher.bias, teacher.base_logits, teacher.base)
+        if teacher.people is not None:  # the student begins with what the teacher knows of people
+            net.combination.set_weights(teacher.people)
     agreement = teacher_agreement(config, validation, shapes, teacher)
     return fit(
         net,

@@ -9,7 +9,7 @@ from people's votes, and the network, which learns weights of its own from the t
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +17,13 @@ from torch.nn.functional import softplus
 
 from core.labels import MODALITIES, Modality
 
-PAIR: tuple[Modality, Modality] = ("audio", "visual")
+PAIR: Final[tuple[Modality, Modality]] = ("audio", "visual")
 """The two modalities whose evidence for one label also bears on the others: people see and hear them as one
 expression."""
+
+
+LEAST: Final = 1e-3
+"""Smallest weight or margin that a combination can begin with."""
 
 
 class EvidenceWeights(NamedTuple):
@@ -110,6 +114,15 @@ class EvidenceCombination(nn.Module):
         self.slope.copy_(1.0 / temperature)
         self.offset.copy_(bias - base_logits)
         self.base.copy_(base)
+
+    @torch.no_grad()
+    def set_weights(self, weights: EvidenceWeights) -> None:
+        """Begin with these weights; what is 0 of those that cannot be becomes `LEAST`."""
+        for name in ("positive", "negative", "margin"):
+            value = getattr(weights, name).clamp(min=LEAST)
+            getattr(self, name).copy_(value.expm1().log())
+        self.cross.copy_(weights.cross)
+        self.pair_bias.copy_(weights.pair_bias)
 
     def evidence(self, peer_logits: Tensor) -> Tensor:
         """(B, M, C) logits -> (B, M, C) evidence."""

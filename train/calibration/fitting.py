@@ -21,7 +21,12 @@ LEAST_HITS, MOST_ABSTAINED = 0.4, 0.1
 
 
 def fit_branch(
-    logits: Floats, targets: Floats, known: Bools, weights: NDArray[np.floating] | None = None
+    logits: Floats,
+    targets: Floats,
+    known: Bools,
+    weights: NDArray[np.floating] | None = None,
+    *,
+    sharpen: bool = True,
 ) -> BranchCalibration:
     """Per-label temperature and bias by maximum likelihood, shrunk to a common one.
 
@@ -30,12 +35,16 @@ def fit_branch(
         targets: (N, C) in [0, 1]; fractions are fine.
         known: (N, C) bool. A label that is never known gets the common calibration.
         weights: (N,) of the examples, or None.
+        sharpen: whether temperatures may be below 1.
     """
     count, labels = logits.shape
     weight = known * (np.ones(count) if weights is None else weights)[:, None]
     start = np.array([0.0, 0.0])
-    common = _fit(logits.ravel(), targets.ravel(), weight.ravel(), start, 1.0)
-    own = [_fit(logits[:, c], targets[:, c], weight[:, c], common, SHRINKAGE) for c in range(labels)]
+    steepest = 2.3 if sharpen else 0.0
+    common = _fit(logits.ravel(), targets.ravel(), weight.ravel(), start, 1.0, steepest)
+    own = [
+        _fit(logits[:, c], targets[:, c], weight[:, c], common, SHRINKAGE, steepest) for c in range(labels)
+    ]
     return BranchCalibration(
         temperature=tuple(round(float(np.exp(-slope)), 5) for slope, _ in own),
         bias=tuple(round(float(bias), 5) for _, bias in own),
@@ -104,8 +113,9 @@ def reliability(logits: Floats, targets: Floats, known: Bools, calibration: Bran
     return result
 
 
-def _fit(z: Floats, y: Floats, weight: Floats, centre: Floats, pull: float) -> Floats:
-    """Logarithm of the slope, and bias, that minimise the cross entropy plus a pull towards `centre`."""
+def _fit(z: Floats, y: Floats, weight: Floats, centre: Floats, pull: float, steepest: float = 2.3) -> Floats:
+    """Logarithm of the slope, at most `steepest`, and bias, of least cross entropy plus a pull towards
+    `centre`."""
     used = weight > 0
     z, y, weight = z[used].astype(np.float64), y[used].astype(np.float64), weight[used].astype(np.float64)
     if len(z) == 0:
@@ -119,7 +129,7 @@ def _fit(z: Floats, y: Floats, weight: Floats, centre: Floats, pull: float) -> F
         gradient = np.array([error @ (slope * z), error.sum()]) + pull * (x - centre)
         return float(value), gradient
 
-    bounds = [(-2.3, 2.3), (-6.0, 6.0)]
+    bounds = [(-2.3, steepest), (-6.0, 6.0)]
     found = minimize(loss, np.asarray(centre), jac=True, method="L-BFGS-B", bounds=bounds)
     return np.asarray(found.x)
 

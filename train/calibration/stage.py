@@ -34,8 +34,8 @@ from train.calibration.teacher import (
     ValidationOutputs,
     identity_calibration,
     make_teacher,
+    may_sharpen,
     measure_reliability,
-    unsharpened,
     validation_outputs,
 )
 from train.data.token_set import TokenSet
@@ -79,8 +79,14 @@ def calibrate(
     alone = [(m, validation_outputs(net, validation, shapes, m, weights)) for m in MODALITIES]
     single_modality = [(m, outputs) for m, outputs in alone if outputs is not None]
     for modality, outputs in single_modality:
-        branch = fit_branch(outputs.logits, outputs.targets, outputs.known, outputs.weights)
-        fusion[modality] = _with_thresholds(unsharpened(branch, outputs.sources), outputs.logits, outputs)
+        branch = fit_branch(
+            outputs.logits,
+            outputs.targets,
+            outputs.known,
+            outputs.weights,
+            sharpen=may_sharpen(outputs.sources),
+        )
+        fusion[modality] = _with_thresholds(branch, outputs.logits, outputs)
         peers[modality] = _with_thresholds(peers[modality], outputs.peer, outputs)
     teacher = make_teacher(validation, peer_reliability, people)
     together: list[tuple[BranchCalibration, _Seen]] = []

@@ -32,15 +32,13 @@ def identity_calibration(labels: int) -> BranchCalibration:
     return BranchCalibration(temperature=(1.0,) * labels, bias=(0.0,) * labels)
 
 
-def unsharpened(branch: BranchCalibration, sources: int) -> BranchCalibration:
-    """The calibration, with no temperature below 1 where it was fitted on fewer than `FEW_SOURCES`.
+def may_sharpen(sources: int) -> bool:
+    """Whether so many speakers or recordings can show that a temperature below 1 is right.
 
     A few speakers of the training's own corpora may all be easy; on others a sharpened peer is sure and
     wrong.
     """
-    if sources >= FEW_SOURCES:
-        return branch
-    return branch.model_copy(update={"temperature": tuple(max(1.0, t) for t in branch.temperature)})
+    return sources >= FEW_SOURCES
 
 
 class ValidationOutputs:
@@ -126,8 +124,13 @@ def measure_reliability(
     for i, modality in enumerate(MODALITIES):
         outputs = validation_outputs(net, validation, shapes, modality, weights)
         if outputs is not None:
-            branch = fit_branch(outputs.peer, outputs.targets, outputs.known, outputs.weights)
-            branches[modality] = unsharpened(branch, outputs.sources)
+            branches[modality] = fit_branch(
+                outputs.peer,
+                outputs.targets,
+                outputs.known,
+                outputs.weights,
+                sharpen=may_sharpen(outputs.sources),
+            )
             trust[i] = reliability(outputs.peer, outputs.targets, outputs.known, branches[modality])
             base[i] = _log_odds(outputs.targets, outputs.known, outputs.weights)
     return PeerReliability(branches, trust, base)

@@ -7,12 +7,12 @@ import torch
 
 from core.labels import EMOTIONS
 from core.models.fusion import EmotionNet
-from core.spec import BranchCalibration
 from train.calibration.agreement import teacher_agreement
+from train.calibration.fitting import fit_branch
 from train.calibration.joined import joined_windows, truly_paired
 from train.calibration.people import teacher_weights
 from train.calibration.stage import calibrate
-from train.calibration.teacher import make_teacher, measure_reliability, unsharpened
+from train.calibration.teacher import make_teacher, may_sharpen, measure_reliability
 from train.config import CorpusConfig, SizesConfig, TrainingConfig
 from train.data.window_augmentation import WindowAugmentation
 from train.fusion.batches import BatchConfig, BatchMaker
@@ -110,7 +110,13 @@ def test_patterns_that_no_corpus_has_get_thresholds_of_their_own():
 
 
 def test_peers_that_few_speakers_were_heard_of_are_not_sharpened():
-    sharp = BranchCalibration(temperature=(0.5, 1.5), bias=(0.1, 0.2))
-    assert unsharpened(sharp, 3).temperature == (1.0, 1.5)
-    assert unsharpened(sharp, 3).bias == sharp.bias
-    assert unsharpened(sharp, 1000) == sharp
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(400, 2)).astype(np.float32)
+    targets = (rng.random((400, 2)) < 1 / (1 + np.exp(-3 * logits - 1))).astype(np.float32)
+    known = np.ones_like(targets, np.bool_)
+    assert may_sharpen(1000)
+    assert not may_sharpen(3)
+    assert all(t < 0.7 for t in fit_branch(logits, targets, known).temperature)
+    blunt = fit_branch(logits, targets, known, sharpen=False)
+    assert all(t == 1.0 for t in blunt.temperature)
+    assert all(b > 0.3 for b in blunt.bias)  # the bias is fitted to the temperature that there is
