@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from train.diagnostic_verbs import Cache, cache_folder, people, sense, steadiness
+
 if TYPE_CHECKING:
-    from core.labels import Modality
     from train.encoding.corpus import RecordingWork
     from train.evaluation.prepared_split import PreparedSplit
 
@@ -16,7 +17,6 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 Data = Annotated[Path, typer.Option("--data", help="Folder with the corpora.", file_okay=False)]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="Set one key; repeatable.")]
-Cache = Annotated[Path | None, typer.Option(help="Folder for cached tokens; else the cache of emotrack.")]
 
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Begin anew where a run left something.")]
@@ -71,7 +71,7 @@ def fit(
     started = resolved.peers == "checkpoint"
     usual = shipped("checkpoints/default") if started else out / "run" / "encoders"
     work = _recording_work(context, workers=workers, ray=ray, skip_unreadable=skip_unreadable)
-    paths = Paths(data, encoders or usual, out, _cache(cache), fetch, work)
+    paths = Paths(data, encoders or usual, out, cache_folder(cache), fetch, work)
     spec = build(resolved, paths, resume=resume, fresh=fresh, quiet=False, tensorboard=tensorboard)
     if spec is not None:
         typer.echo(f"Wrote {out} ({spec.name}, spec {spec.sha256[:12]}).")
@@ -154,7 +154,7 @@ def evaluate(
         corpus,
         data,
         split,
-        cache=_cache(cache),
+        cache=cache_folder(cache),
         locate=fetch,
         branch=branch,
         operating_point=operating_point,
@@ -204,7 +204,7 @@ def matrix(
     from train.evaluation.prepared_split import prepare_split
 
     def prepared(folder: Path, name: str) -> PreparedSplit:
-        context = EncodingContext(folder, _cache(cache), fetch, lambda: folder)
+        context = EncodingContext(folder, cache_folder(cache), fetch, lambda: folder)
         return prepare_split(folder, name, data, split, context, quiet=json_)
 
     found = cross_corpus(checkpoints, corpus, split, prepared)
@@ -214,81 +214,6 @@ def matrix(
         Console().print(table(found))
     if json_:
         typer.echo(json.dumps(found.as_dict()))
-
-
-@app.command()
-def sense(
-    checkpoint: Annotated[Path, typer.Argument(help="Folder of a checkpoint.")],
-    text: Annotated[Path, typer.Option(help="Folder of a corpus of texts.", file_okay=False)],
-    audio: Annotated[Path, typer.Option(help="Folder of a corpus of voices.", file_okay=False)],
-    visual: Annotated[Path, typer.Option(help="Folder of a corpus of faces.", file_okay=False)],
-    per_label: Annotated[int, typer.Option(min=5, help="Rows of each label in a situation.")] = 60,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
-    cache: Cache = None,
-) -> None:
-    """Diagnose how a checkpoint combines words, voice and face that agree or do not; never a fusion score."""
-    import json
-
-    from core.weights import fetch
-    from train.encoding.corpus import EncodingContext
-    from train.evaluation.sense import make_sense
-    from train.evaluation.sense_tables import sense_table
-
-    context = EncodingContext(checkpoint, _cache(cache), fetch, lambda: checkpoint)
-    folders: dict[Modality, Path] = {"text": text, "audio": audio, "visual": visual}
-    found = make_sense(checkpoint, folders, context, per_label=per_label, quiet=json_)
-    if not json_:
-        from rich.console import Console
-
-        console = Console()
-        console.print(sense_table(found))
-        console.print(found.diagnostic)
-    if json_:
-        typer.echo(json.dumps(found.as_dict()))
-
-
-@app.command()
-def people(
-    votes: Annotated[Path, typer.Argument(help="CREMA-D's votes: votes.csv.gz, or the folder they lie in.")],
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="Whose fusion is compared; else the default checkpoint's.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Also write the fitted weights, which teach fusions.", dir_okay=False)
-    ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
-) -> None:
-    """Compare ways to combine voice and face with what people make of them, on actors left out of the fit."""
-    import json
-
-    from core.resources import shipped
-    from train.calibration.people import fit_people, judge_people, own_weights, table_of, write_weights
-    from train.corpora.cremad_votes import votes_below
-
-    rows = votes_below(votes)
-    found = judge_people(rows, own_weights(checkpoint or shipped("checkpoints/default")))
-    if out is not None:
-        write_weights(fit_people(table_of(rows)), out)
-    if not json_:
-        from rich.console import Console
-
-        from train.evaluation.sense_tables import people_table
-
-        Console().print(people_table(found))
-    if json_:
-        typer.echo(json.dumps(found.as_dict()))
-
-
-@app.command()
-def steadiness(
-    events: Annotated[list[Path], typer.Argument(help="Run folders, or their files of events.")],
-) -> None:
-    """Count how steady the estimates of runs are: changes a minute, share of each label, abstentions."""
-    import json
-
-    from train.evaluation.steadiness import steadiness_of
-
-    typer.echo(json.dumps(steadiness_of(events).as_dict()))
 
 
 @app.command()
@@ -304,7 +229,7 @@ def admit(
     from train.evaluation.backend_accuracy import admit as measure
     from train.evaluation.backend_accuracy import verdict
 
-    found = measure(checkpoint, backend, corpus, data, cache=_cache(cache), locate=fetch, quiet=False)
+    found = measure(checkpoint, backend, corpus, data, cache=cache_folder(cache), locate=fetch, quiet=False)
     for name, eager in found.eager.items():
         typer.echo(f"{name}: macro-F1 {eager:.2f} by eager, {found.compiled[name]:.2f} by {backend}.")
     typer.echo(verdict(backend, found))
@@ -333,7 +258,7 @@ def ablate(
     from train.ablation.report import markdown, table, write_into
     from train.data.training_data import Paths
 
-    paths = Paths(data, encoders or shipped("checkpoints/default"), out, _cache(cache), fetch)
+    paths = Paths(data, encoders or shipped("checkpoints/default"), out, cache_folder(cache), fetch)
     report = run(config, paths, quiet=json_)
     if into is not None:
         write_into(into, report.name, markdown(report))
@@ -361,7 +286,7 @@ def card(
 
     names = tuple(read_config(config, []).corpora)
     reports = [
-        evaluate_corpus(checkpoint, name, data, "test", cache=_cache(cache), locate=fetch, quiet=False)
+        evaluate_corpus(checkpoint, name, data, "test", cache=cache_folder(cache), locate=fetch, quiet=False)
         for name in names
     ]
     text = model_card(read_spec(checkpoint), names, reports)
@@ -394,7 +319,5 @@ def _written(path: Path, text: str) -> None:
         raise SinkError(f"cannot be written ({error.strerror}).", where=str(path)) from error
 
 
-def _cache(folder: Path | None) -> Path:
-    from core.weights import cache_root
-
-    return folder or cache_root() / "tokens"
+for verb in (sense, people, steadiness):
+    app.command()(verb)
