@@ -29,6 +29,7 @@ Consent = Annotated[
     str | None, typer.Option(metavar="NAME", help="Who agrees to be captured; else it is asked.")
 ]
 Out = Annotated[Path | None, typer.Option(help="Folder for the run's files; else nothing is written.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a run that is in a named folder already.")]
 Host = Annotated[str | None, typer.Option(help="Address of feed and page (default 127.0.0.1).")]
 Port = Annotated[int | None, typer.Option(help="Port of feed and page (default 8765; 0 takes a free one).")]
 TokenFile = Annotated[
@@ -44,6 +45,7 @@ Backend = Annotated[
 Feed = Annotated[bool | None, typer.Option("--feed/--no-feed", help="Serve websocket feed and page.")]
 Console = Annotated[bool, typer.Option("--console/--no-console", help="Show the run in the terminal.")]
 
+DEMO_FOLDER = Path("runs/demo")
 
 _DEVICE = '"default", a name or a part of it, or a number.'
 _NO = "Leave out a source, such as camera; repeatable."
@@ -77,6 +79,7 @@ def replay(
     feed_token_file: TokenFile = None,
     linger: Linger = None,
     console: Console = True,
+    force: Force = False,
     set_: Set = None,
 ) -> None:
     """Track a recording: terminal view, web page, websocket feed, and a run folder if asked for.
@@ -102,17 +105,18 @@ def replay(
     resolved = resolve(config, options, set_ or [])
     from realtime.runs.replay import run_replay
 
-    raise typer.Exit(run_replay(file, resolved, console=console))
+    raise typer.Exit(run_replay(file, resolved, console=console, force=force))
 
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the run's files.")] = Path("runs/demo"),
+    out: Annotated[Path, typer.Option(help="Folder for the run's files.")] = DEMO_FOLDER,
     pace: Pace = None,
     whisper: Whisper = None,
     port: Port = None,
     linger: Linger = None,
     console: Console = True,
+    force: Force = False,
 ) -> None:
     """Fetch the demo recording (six real clips of a talking person) and replay it in real time."""
     from core.weights import find, is_ready
@@ -133,7 +137,8 @@ def demo(
     if not is_ready(find("demo-clips")):
         pull(["demo-clips"])
     recording = build_demo()
-    raise typer.Exit(run_replay(recording, config, console=console))
+    own = out == DEMO_FOLDER  # holds nothing but an earlier demo, which is made again
+    raise typer.Exit(run_replay(recording, config, console=console, force=force or own))
 
 
 class Mutable(StrEnum):
@@ -181,6 +186,7 @@ def live(
     supervised: Annotated[
         bool, typer.Option("--supervised", help="For programs: where the feed is, on standard output.")
     ] = False,
+    force: Force = False,
     set_: Set = None,
 ) -> None:
     """Track a conversation as it happens: my microphone and camera, and the other side's sound and picture.
@@ -217,7 +223,13 @@ def live(
     muted: list[Literal["audio", "visual"]] = [modality.value for modality in mute or []]
     raise typer.Exit(
         run_live(
-            resolved, play=play, console=console, consent=consent, muted=tuple(muted), supervised=supervised
+            resolved,
+            play=play,
+            console=console,
+            consent=consent,
+            muted=tuple(muted),
+            supervised=supervised,
+            force=force,
         )
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -22,7 +23,8 @@ from core.inputs import AudioChunk, VideoFrame
 from core.wire import encode
 from core.work import WorkResult
 from realtime.recording.codec import pack
-from realtime.sinks.base import unwritable
+from realtime.sinks.base import as_sink_error
+from realtime.sinks.files import create, make_folder, unwritable
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +45,7 @@ class Recorder:
     Args:
         folder: where; made if absent. An earlier recording in it is replaced.
         header: what is needed to have the run again, as text: configuration, specification, streams.
-        on_fault: told once, on the recorder's thread, when nothing more can be written.
+        on_fault: told once, on the recorder's thread, when nothing more can be written, for whatever reason.
         jpeg_quality: of pictures, 1 to 100.
 
     Raises:
@@ -66,14 +68,17 @@ class Recorder:
         self._channels: dict[str, int] = {}
         self._count = 0
         self._end: str | None = None
+        self._discarded = False
+        self.failure: EmotrackError | None = None
+        """Why nothing more could be written."""
         self.lost_pictures = 0
         """Pictures that the disk was too slow for: they were tracked and are not in the recording."""
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("wb")
+            make_folder(folder)
+            self._file = os.fdopen(create(self._path), "wb")
+            self._writer = self._begin(header)
         except OSError as error:
             raise unwritable(self._path, error) from error
-        self._writer = self._begin(header)
         self._thread: threading.Thread | None = threading.Thread(
             target=self._write_all, name="recorder", daemon=True
         )
@@ -100,6 +105,11 @@ class Recorder:
             self._thread.join()
             self._thread = None
 
+    def discard(self) -> None:
+        """Stop at once, without writing what waits: the file is about to be deleted."""
+        self._discarded = True
+        self.close()
+
     def _begin(self, header: dict[str, str]) -> Any:  # noqa: ANN401  (mcap is imported late)
         from mcap.writer import CompressionType, IndexType, Writer
 
@@ -118,19 +128,27 @@ class Recorder:
 
     def _write_all(self) -> None:
         """Runs on the recorder's thread."""
+        entry: tuple[float, Input] | None = None
         try:
-            while (entry := self._queue.get()) is not None:
+            while (entry := self._queue.get()) is not None and not self._discarded:
                 self._write(*entry)
-            if self._end is not None:
-                self._writer.add_metadata(TRAILER, {"end": self._end})
-            self._writer.finish()
+            if self._discarded:
+                self._file.truncate(0)  # the pages that wait for the disk go, too: the file is gone sooner
+            else:
+                if self._end is not None:
+                    self._writer.add_metadata(TRAILER, {"end": self._end})
+                self._writer.finish()
             self._file.close()
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is, the run goes on and is told)
             with contextlib.suppress(OSError):  # it flushes, and fails again
                 self._file.close()
-            self._on_fault(unwritable(self._path, error))
-            while self._queue.get() is not None:  # nothing may pile up
-                pass
+            if isinstance(error, OSError):
+                self.failure = unwritable(self._path, error)
+            else:
+                self.failure = as_sink_error("recorder", error)
+            self._on_fault(self.failure)
+            while entry is not None:  # nothing may pile up
+                entry = self._queue.get()
 
     def _write(self, at_s: float, item: Input) -> None:
         topic = _topic(item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,7 +40,7 @@ def report(
         typer.echo(json.dumps(figures(found), ensure_ascii=False, allow_nan=False))
     else:
         for path in written:
-            typer.echo(str(path))
+            typer.echo(os.fsencode(path))  # as bytes: a name need not be text
 
 
 def write(found: Report, folder: Path) -> tuple[Path, Path]:
@@ -50,16 +51,16 @@ def write(found: Report, folder: Path) -> tuple[Path, Path]:
     """
     from realtime.report.page import page, shown_people
     from realtime.report.picture import png
-    from realtime.sinks.base import unwritable
+    from realtime.sinks.files import make_folder, replace_file, unwritable
 
     files = {
         folder / PAGE: page(found).encode("utf-8", "replace"),
         folder / PICTURE: png(found, shown_people(found)[0]),
     }
+    try:
+        make_folder(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
     for path, content in files.items():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        except OSError as error:
-            raise unwritable(path, error) from error
+        replace_file(path, content)
     return folder / PAGE, folder / PICTURE

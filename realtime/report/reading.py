@@ -25,6 +25,7 @@ from realtime.report.delays import Delays
 from realtime.report.lines import Lines, find_events
 from realtime.report.person import Person
 from realtime.report.speech import Speech
+from realtime.sinks.files import printable
 
 MAX_STATUSES: Final = 500
 """Of each code; more are counted only."""
@@ -131,7 +132,7 @@ def read_run(folder: Path) -> Report:
             where=str(path),
             fix="Name a folder that was written with --out, and leave its files as they are.",
         )
-    report = Report(folder.resolve().name, first[0])
+    report = Report(printable(folder.resolve().name), first[0])
     told(report, events)
     report.notes = [*_notes(lines, report), *report.notes]
     return report

@@ -28,6 +28,7 @@ from core.workers.whisper import Whisper
 from realtime.config import TrackingConfig, WhisperConfig
 from realtime.runs.export import checkpoint_folder
 from realtime.session.worker_threads import Worker, WorkerThreads
+from realtime.sinks.files import printable
 
 VOICE_FILE: Final = "silero_vad_16k_op15.onnx"
 FACE_FILE: Final = "face_detection_yunet_2023mar.onnx"
@@ -117,7 +118,7 @@ def hello(spec: ModelSpec, config: TrackingConfig, source: Source) -> Hello:
         protocol=PROTOCOL_VERSION,
         version=VERSION,
         started_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        source=source.name,
+        source=printable(source.name),
         labels=spec.labels,
         thresholds=dict(zip(spec.labels, spec.calibration.thresholds, strict=True)),
         hop_s=config.engine.estimates.hop_s,

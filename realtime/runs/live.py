@@ -7,14 +7,15 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from core.errors import ConfigError, EmotrackError
 from core.events import End, Status, StreamInfo
 from core.policy import policy_of
+from core.spec import ModelSpec
 from core.work import WorkKind, WorkResult
 from realtime.config import WhisperConfig
 from realtime.consent.gate import ConsentGate
@@ -35,12 +36,21 @@ from realtime.runs.build import (
 from realtime.runs.control import LiveControl
 from realtime.runs.export import checkpoint_folder, prepare
 from realtime.runs.malloc import limit_malloc_arenas
-from realtime.runs.sinks import delete_session_files, interruptible, open_sinks, tell
+from realtime.runs.sinks import (
+    check_feed,
+    claimed,
+    delete_session_files,
+    exit_code,
+    interruptible,
+    open_sinks,
+    tell,
+)
 from realtime.runs.supervision import Supervision
 from realtime.runs.whisper_fallback import WhisperFallback, fallback_config
 from realtime.session.live import LiveSession, TimedSource
 from realtime.session.worker_threads import Worker, WorkerThreads
 from realtime.sinks.base import FanOut
+from realtime.sinks.run_folder import launch_stamp, unused
 from realtime.sources.pacing import PacedSource
 
 if TYPE_CHECKING:
@@ -48,7 +58,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FAILED_EXIT_CODE = 4
+EXIT_CODES: Final = {"finished": 0, "failed": 4, "interrupted": 0}
 CLOSE_S = 2.0
 """How long a computation that hangs is waited for at the end."""
 
@@ -64,6 +74,7 @@ def run_live(
     consent: str | None = None,
     muted: tuple[Muted, ...] = (),
     supervised: bool = False,
+    force: bool = False,
 ) -> int:
     """Track devices until Ctrl-C.
 
@@ -77,11 +88,13 @@ def run_live(
         consent: who agrees to be captured; None = ask in the terminal. A recording captures nobody.
         muted: what is left out until somebody with the right to it takes it in.
         supervised: another program has started this one, has asked for consent in a window, and ends it;
-            see `realtime.runs.supervision`.
+            see `realtime.runs.supervision`. Such a program names the same folders every time: each run gets
+            one of its own in them.
+        force: whether an older run in the folders that are named may be replaced.
 
     Returns:
         The process's exit code: 0 when it was ended by the user, after the configured time or at the
-        recording's end; 4 when no device could be used.
+        recording's end; 4 when no device could be used; 9 when something could not be written.
 
     Raises:
         EmotrackError: the run cannot begin.
@@ -96,45 +109,111 @@ def run_live(
             stack.callback(_delete_if_withdrawn, gate)  # last of all: files are closed by then
         interrupted = threading.Event()
         announce = _supervision(interrupted, gate, config) if supervised else None
+        config = _with_folders_of_its_own(config) if supervised else config
+        control = LiveControl(interrupted)
+        control.gate = gate
+        folders = claimed(stack, config, config.record, force=force, warn=partial(_warn_of_room, control))
+        check_feed(config.feed)
         source = stack.enter_context(_open(config, play, gate))
         fallback = fallback_config(config)
         spec, export = prepare(checkpoint_folder(config.checkpoint), tell, needed_weights(config))
         spec = spec.at(config.operating_point)
-        loaded = load_workers(spec, export, config)
-        control = LiveControl(interrupted)
-        control.gate = gate
+        workers = _workers(load_workers(spec, export, config), fallback)
+        setup = _Setup(config, source, spec, workers, fallback is not None, control, interrupted, gate)
         traces = None if gate is None else gate.traces
-        sinks = open_sinks(config, control, console=console, pace=1.0, traces=traces, announce=announce)
+        sinks = open_sinks(
+            config,
+            control,
+            console=console,
+            pace=1.0,
+            folders=folders,
+            traces=traces,
+            announce=announce,
+            report=partial(_report_failure, control),
+        )
         stack.callback(sinks.close)
         stack.enter_context(interruptible(interrupted))
-        streams = with_person(source.streams)
-        greeting = replace(hello(spec, config, source), streams=streams, capturing=gate is not None)
-        header = header_of(config.engine, spec, greeting, smaller_whisper=fallback is not None)
-        recorder = _open_recorder(config, header, control, traces)
-        if recorder is not None:
-            stack.callback(recorder.close)
-        session = LiveSession(
-            build_engine(config.engine, spec, source, streams, smaller_whisper=fallback is not None),
-            _thread_starter(_workers(loaded, fallback)),
-            control.before(sinks),
-            interrupted,
-            tape=recorder,
-            seconds=config.seconds,
-            muted=["audio" if modality == "audio" else "video" for modality in muted],
-            purge=lambda: _delete_files(sinks, recorder, traces),
-        )
-        stack.callback(session.threads.close, CLOSE_S)
-        control.session = session
-        if gate is not None:
-            gate.on_withdrawal(session.withdraw)
-            stack.enter_context(withdrawable(gate))
-            tell(capture_notice(source.streams, gate))
-        end = session.run(source, greeting)
-        if recorder is not None:
-            recorder.finish(end)
+        end, failures = _track(stack, setup, sinks, muted)
         if gate is None or gate.state == "given":
             interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)
-    return _exit_code(end)
+    if end.reason == "failed":
+        for fault in end.faults:
+            tell(f"emotrack: {fault}")
+    return exit_code(end, EXIT_CODES, [*sinks.failures.values(), *failures])
+
+
+@dataclass(frozen=True, slots=True)
+class _Setup:
+    """What a run is made of, once everything is loaded."""
+
+    config: LiveConfig
+    source: TimedSource
+    spec: ModelSpec
+    workers: dict[WorkKind, Worker]
+    smaller_whisper: bool
+    control: LiveControl
+    interrupted: threading.Event
+    gate: ConsentGate | None
+
+
+def _track(
+    stack: ExitStack, setup: _Setup, sinks: FanOut, muted: tuple[Muted, ...]
+) -> tuple[End, list[EmotrackError]]:
+    """Run the session to its end; returns the last message, and why the recording is not whole, if so."""
+    config, source, control, gate = setup.config, setup.source, setup.control, setup.gate
+    traces = None if gate is None else gate.traces
+    streams = with_person(source.streams)
+    greeting = replace(hello(setup.spec, config, source), streams=streams, capturing=gate is not None)
+    header = header_of(config.engine, setup.spec, greeting, smaller_whisper=setup.smaller_whisper)
+    recorder = _open_recorder(config, header, control, traces)
+    if recorder is not None:
+        stack.callback(recorder.close)
+    session = LiveSession(
+        build_engine(config.engine, setup.spec, source, streams, smaller_whisper=setup.smaller_whisper),
+        _thread_starter(setup.workers),
+        control.before(sinks),
+        setup.interrupted,
+        tape=recorder,
+        seconds=config.seconds,
+        muted=["audio" if modality == "audio" else "video" for modality in muted],
+        purge=lambda: _delete_files(sinks, recorder, traces),
+    )
+    stack.callback(session.threads.close, CLOSE_S)
+    control.session = session
+    if gate is not None:
+        gate.on_withdrawal(session.withdraw)
+        stack.enter_context(withdrawable(gate))
+        tell(capture_notice(source.streams, gate))
+    end = session.run(source, greeting)
+    if recorder is not None:
+        recorder.finish(end)
+    return end, [] if recorder is None or recorder.failure is None else [recorder.failure]
+
+
+def _with_folders_of_its_own(config: LiveConfig) -> LiveConfig:
+    """The configuration with a new folder for this run within each that it names."""
+    stamp = launch_stamp()
+    out = None if config.run.out is None else unused(config.run.out, stamp)
+    record = None if config.record is None else unused(config.record, stamp)
+    run = config.run.model_copy(update={"out": out})
+    return config.model_copy(update={"run": run, "record": record})
+
+
+def _warn_of_room(control: LiveControl, sentence: str) -> None:
+    log.warning("%s", sentence)
+    _say(control, "disk_low", "warning", sentence)
+
+
+def _report_failure(control: LiveControl, name: str, error: EmotrackError) -> None:
+    """Tell of an output that failed: in the log, and to everybody who follows the run."""
+    log.error("%s: %s", name, error)
+    _say(control, "output_failed", "error", f"{name}: {error.what}")
+
+
+def _say(control: LiveControl, code: str, level: Literal["warning", "error"], message: str) -> None:
+    session = control.session
+    if session is not None:
+        session.say(Status(session.now_s(), code, level, message))
 
 
 def _supervision(
@@ -169,7 +248,7 @@ def _delete_files(sinks: FanOut, recorder: Recorder | None, traces: SessionFiles
     """Deletes what the run has written while the feed is still there to say so."""
     assert traces is not None, "only a run with consent can be withdrawn"
     if recorder is not None:
-        recorder.close()
+        recorder.discard()
     return delete_session_files(traces, sinks)
 
 
@@ -220,16 +299,6 @@ def _open_recorder(
 
     def report(error: EmotrackError) -> None:
         log.error("recorder: %s", error)
-        if control.session is not None:
-            t_s = control.session.now_s()
-            control.session.say(Status(t_s, "record_failed", "error", "the recording cannot be written"))
+        _say(control, "record_failed", "error", "the recording cannot be written")
 
     return Recorder(config.record, header, report)
-
-
-def _exit_code(end: End) -> int:
-    if end.reason != "failed":
-        return 0
-    for fault in end.faults:
-        tell(f"emotrack: {fault}")
-    return FAILED_EXIT_CODE

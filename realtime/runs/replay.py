@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 from core.engine.engine import Engine
-from core.events import End
 from core.media.recording import RecordingSource
 from core.media.source import Source
 from core.policy import Policy, policy_of, settled
@@ -17,15 +18,14 @@ from realtime.recording.recorded_inputs import RecordedRun, RecordedSource, is_r
 from realtime.recording.recorder import FILE_NAME
 from realtime.runs.build import build_engine, hello, load_voice, load_worker_threads, needed_weights
 from realtime.runs.export import checkpoint_folder, prepare
-from realtime.runs.sinks import interruptible, open_sinks, tell
+from realtime.runs.sinks import check_feed, claimed, exit_code, interruptible, open_sinks, tell
 from realtime.session.replay import ReplaySession
 from realtime.sources.pacing import Pace
 
-FAILED_EXIT_CODE = 4
-INTERRUPTED_EXIT_CODE = 130
+EXIT_CODES: Final = {"finished": 0, "failed": 4, "interrupted": 130}
 
 
-def run_replay(path: Path, config: ReplayConfig, *, console: bool) -> int:
+def run_replay(path: Path, config: ReplayConfig, *, console: bool, force: bool = False) -> int:
     """Replay a recording.
 
     Args:
@@ -34,10 +34,12 @@ def run_replay(path: Path, config: ReplayConfig, *, console: bool) -> int:
             other, and is tracked anew; so is the folder for a purpose that withholds something.
         config: everything else.
         console: whether to show the run in the terminal.
+        force: whether an older run in the run folder may be replaced.
 
     Returns:
         The process's exit code: 0 when the recording was played to its end, 4 when it could not be read
-        any further (what was read is kept and said), 130 when interrupted.
+        any further (what was read is kept and said), 9 when something could not be written, 130 when
+        interrupted.
 
     Raises:
         EmotrackError: the run cannot begin.
@@ -46,25 +48,26 @@ def run_replay(path: Path, config: ReplayConfig, *, console: bool) -> int:
     config = _with_purpose(config, recorded)
     policy = policy_of(config.engine.purpose)
     if is_recorded_run(path) and recorded is not None and recorded.withheld == policy.withheld:
-        return _exit_code(_rerun(RecordedRun(path), config, console=console))
-    with _open(path, policy) as source:
+        return _rerun(RecordedRun(path), config, console=console, force=force)
+    with ExitStack() as stack:
+        source = stack.enter_context(_open(path, policy))
+        folders = claimed(stack, config, force=force)
+        check_feed(config.feed)
         spec, export = prepare(checkpoint_folder(config.checkpoint), tell, needed_weights(config))
         spec = spec.at(config.operating_point)  # after the export, which is the same for every point
         threads = load_worker_threads(spec, export, config)
+        stack.callback(threads.close)
         interrupted = threading.Event()
         control = RunControl(interrupted)
         pace = Pace.parse(config.source.pace)
-        sinks = open_sinks(config, control, console=console, pace=pace.factor)
-        try:
-            with interruptible(interrupted):
-                engine = build_engine(config.engine, spec, source)
-                session = ReplaySession(engine, threads, control.before(sinks), pace, interrupted)
-                end = session.run(source, hello(spec, config, source))
-                interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)
-        finally:
-            sinks.close()
-            threads.close()
-    return _exit_code(end)
+        sinks = open_sinks(config, control, console=console, pace=pace.factor, folders=folders)
+        stack.callback(sinks.close)
+        with interruptible(interrupted):
+            engine = build_engine(config.engine, spec, source)
+            session = ReplaySession(engine, threads, control.before(sinks), pace, interrupted)
+            end = session.run(source, hello(spec, config, source))
+            interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)
+    return exit_code(end, EXIT_CODES, tuple(sinks.failures.values()))
 
 
 def _open(path: Path, policy: Policy) -> Source:
@@ -96,8 +99,8 @@ def _with_purpose(config: ReplayConfig, recorded: Policy | None) -> ReplayConfig
     return config.model_copy(update={"engine": engine})
 
 
-def _rerun(recorded: RecordedRun, config: ReplayConfig, *, console: bool) -> End:
-    """A live run once more; no network is needed but the one for voices."""
+def _rerun(recorded: RecordedRun, config: ReplayConfig, *, console: bool, force: bool) -> int:
+    """A live run once more; no network is needed but the one for voice activity."""
     from realtime.recording.header import engine_from, hello_from, smaller_whisper_from
     from realtime.session.rerun import Rerun
 
@@ -106,8 +109,10 @@ def _rerun(recorded: RecordedRun, config: ReplayConfig, *, console: bool) -> End
     interrupted = threading.Event()
     control = RunControl(interrupted)
     pace = Pace.parse(config.source.pace)
-    sinks = open_sinks(config, control, console=console, pace=pace.factor)
-    try:
+    with ExitStack() as stack:
+        folders = claimed(stack, config, force=force)
+        sinks = open_sinks(config, control, console=console, pace=pace.factor, folders=folders)
+        stack.callback(sinks.close)
         with interruptible(interrupted):
             engine = Engine(
                 engine_config,
@@ -118,10 +123,4 @@ def _rerun(recorded: RecordedRun, config: ReplayConfig, *, console: bool) -> End
             )
             end = Rerun(engine, control.before(sinks), pace, interrupted).run(recorded, greeting)
             interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)
-    finally:
-        sinks.close()
-    return end
-
-
-def _exit_code(end: End) -> int:
-    return {"finished": 0, "failed": FAILED_EXIT_CODE, "interrupted": INTERRUPTED_EXIT_CODE}[end.reason]
+    return exit_code(end, EXIT_CODES, tuple(sinks.failures.values()))

@@ -25,6 +25,7 @@ from realtime.serve_config import ServeConfig
 from realtime.session.live import LiveSession
 from realtime.session.worker_threads import WorkerThreads
 from realtime.sinks.base import FanOut, Sink
+from realtime.sinks.files import printable
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +131,7 @@ class ServedSession:
             sinks: name -> sink for its events.
             over: called once at the end, whatever happened, on the session's thread.
         """
-        greeting = replace(greeting, source=self.source, streams=self.streams)
+        greeting = replace(greeting, source=printable(self.source), streams=self.streams)
         arguments = (networks, greeting, FanOut(sinks, self._report), over)
         self._thread = threading.Thread(
             target=self._run, args=arguments, name=f"session-{self._name}", daemon=True

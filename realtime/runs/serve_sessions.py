@@ -18,9 +18,10 @@ from realtime.feed.server import Feed
 from realtime.feed.server_messages import Ack
 from realtime.runs.serve_networks import SessionNetworks
 from realtime.runs.serve_session import ChannelSink, ServedSession
-from realtime.runs.sinks import open_run_folder
+from realtime.runs.sinks import run_folder_sinks
 from realtime.serve_config import ServeConfig
 from realtime.sinks.base import Sink
+from realtime.sinks.run_folder import RunFolder, launch_stamp, unused
 
 END_S = 20.0
 """How long sessions may take to end when the program does."""
@@ -52,6 +53,7 @@ class Sessions:
         self._greeting = greeting
         self._running: dict[str, ServedSession] = {}
         self._names = itertools.count(1)
+        self._launch = launch_stamp()
 
     @property
     def running(self) -> tuple[str, ...]:
@@ -113,8 +115,13 @@ class Sessions:
         out = self._config.run.out
         if out is not None:
             try:
-                sinks.update(open_run_folder(out / session.name, self._config, traces))
+                # A session's name is unique within one launch alone.
+                folder = unused(out, f"{self._launch}-{session.name}")
+                sinks["folder"] = RunFolder(folder)
+                sinks.update(run_folder_sinks(folder, self._config, traces))
             except SinkError as error:
+                for sink in sinks.values():
+                    sink.close()
                 raise Refusal(CloseCode.INTERNAL_ERROR, "the session's files cannot be written.") from error
         return sinks
 

@@ -1,23 +1,27 @@
-"""What surrounds every run of the command: feed, terminal, run folder, and an end in order."""
+"""What surrounds every run of the command: feed, terminal, run folder, an end in order, an exit code."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from core.errors import EmotrackError
+from core.errors import EmotrackError, SinkError
+from core.events import End
 from core.terminal_text import clean_lines
-from realtime.config import TrackingConfig
+from realtime.config import FeedConfig, TrackingConfig
 from realtime.consent.session_files import SessionFiles
 from realtime.feed.targets import ControlTarget
-from realtime.sinks.base import FanOut, Sink, unwritable
-from realtime.sinks.registry import RUN_FILES, RUN_FOLDER, open_sink
+from realtime.sinks.base import FanOut, Sink
+from realtime.sinks.files import printable, replace_file
+from realtime.sinks.registry import RUN_FOLDER, open_sink
+from realtime.sinks.run_folder import RUN_FILES, RunFolder, claim
 
 if TYPE_CHECKING:
     from realtime.feed.sink import FeedSink
@@ -26,6 +30,37 @@ log = logging.getLogger(__name__)
 
 DISPLAY_SINKS: Final = ("feed", "console")
 """Sinks that keep nothing on the disk."""
+_PROBE_BYTES: Final = 65_536
+
+
+def claimed(
+    stack: ExitStack,
+    config: TrackingConfig,
+    record: Path | None = None,
+    *,
+    force: bool,
+    warn: Callable[[str], None] = log.warning,
+) -> list[RunFolder]:
+    """The folders that a run writes into, its own until `stack` is closed. Raises SinkError; see `claim`."""
+    folders = claim(config.run.out, record, force=force, warn=warn)
+    for folder in folders:
+        stack.callback(folder.close)
+    return folders
+
+
+def check_feed(config: FeedConfig) -> None:
+    """Find out before networks are loaded whether the feed can be served.
+
+    Raises:
+        FeedError: the port is taken, or the certificate or an address is no good.
+    """
+    if config.enabled:
+        from realtime.feed.endpoint import Endpoint
+        from realtime.feed.sink import tls_of
+
+        endpoint = Endpoint(config.host, config.port, tls_of(config), config.origins)
+        endpoint.ssl_context()
+        endpoint.listen(_PROBE_BYTES).close()
 
 
 def open_sinks(
@@ -34,29 +69,53 @@ def open_sinks(
     *,
     console: bool,
     pace: float | None,
+    folders: Sequence[RunFolder] = (),
     traces: SessionFiles | None = None,
     announce: Callable[[FeedSink], None] | None = None,
+    report: Callable[[str, EmotrackError], None] | None = None,
 ) -> FanOut:
     """Every sink that the configuration asks for.
 
-    The feed first: a port that is taken must not cost an older run its files.
+    The feed first: a port that is taken must not cost an older run its files. When one cannot be opened,
+    the others are closed again.
 
     Args:
         config: of the run.
         control: carries out what clients of the feed ask for.
         console: whether to show the run in the terminal.
         pace: stream seconds per second that are aimed at, for terminal and page; None = as fast as possible.
+        folders: those that the run writes into, claimed before; an older run in them goes now.
         traces: is told of everything that would have to be deleted.
         announce: says where the feed is; None = the page's address stands in the terminal.
+        report: told of each sink that fails; by default it stands in the log.
 
     Raises:
         FeedError, SinkError: one of them cannot be opened.
     """
-    sinks: dict[str, Sink] = {}
+    sinks: dict[str, Sink] = {f"folder {number}": folder for number, folder in enumerate(folders)}
+    opened = FanOut(sinks, report if report is not None else _report)
+    try:
+        opened.add_all(_opened(config, control, console, pace, folders, traces, announce))
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _opened(
+    config: TrackingConfig,
+    control: ControlTarget,
+    console: bool,
+    pace: float | None,
+    folders: Sequence[RunFolder],
+    traces: SessionFiles | None,
+    announce: Callable[[FeedSink], None] | None,
+) -> Iterator[tuple[str, Sink]]:
     if config.feed.enabled:
         from realtime.feed.sink import FeedSink
 
-        sinks["feed"] = feed = FeedSink.configured(config.feed, control, pace)
+        feed = FeedSink.configured(config.feed, control, pace)
+        yield "feed", feed
         if announce is not None:
             announce(feed)
         else:
@@ -66,28 +125,28 @@ def open_sinks(
     if console:
         from realtime.sinks.console import ConsoleSink
 
-        sinks["console"] = ConsoleSink(pace=pace)
+        yield "console", ConsoleSink(pace=pace)
+    for folder in folders:
+        folder.clear()
     if config.run.out is not None:
-        sinks.update(open_run_folder(config.run.out, config, traces))
-    return FanOut(sinks, _report)
+        yield from run_folder_sinks(config.run.out, config, traces)
 
 
-def open_run_folder(out: Path, config: TrackingConfig, traces: SessionFiles | None = None) -> dict[str, Sink]:
-    """Every sink that writes into a run's folder, and the configuration beside. Raises SinkError."""
+def run_folder_sinks(
+    out: Path, config: TrackingConfig, traces: SessionFiles | None = None
+) -> Iterator[tuple[str, Sink]]:
+    """Every sink that writes into a run's folder, by name, and the configuration beside. Raises SinkError."""
     if traces is not None:
-        for name in (*RUN_FILES, "config.yaml"):
+        for name in RUN_FILES:
             traces.file(out / name)
-    sinks = {name: open_sink(name, out) for name in RUN_FOLDER}
-    try:
-        (out / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
-    except OSError as error:
-        raise unwritable(out / "config.yaml", error) from error
-    return sinks
+    for name in RUN_FOLDER:
+        yield name, open_sink(name, out)
+    replace_file(out / "config.yaml", printable(config.to_yaml()).encode())
 
 
 def delete_session_files(traces: SessionFiles, sinks: FanOut) -> str:
-    """Close the files of a session, delete them, and say so in one clause; feed and terminal stay open."""
-    sinks.keep_only(DISPLAY_SINKS)
+    """Give up the files of a session, delete them, and say so in one clause; feed and terminal stay open."""
+    sinks.discard_all_but(DISPLAY_SINKS)
     left = traces.purge()
     many = traces.deleted != 1
     files = f"{traces.deleted} files of this session were" if many else "1 file of this session was"
@@ -97,7 +156,10 @@ def delete_session_files(traces: SessionFiles, sinks: FanOut) -> str:
 
 @contextmanager
 def interruptible(interrupted: threading.Event) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the run in order; a second one ends the process at once."""
+    """Ctrl-C, SIGTERM and a terminal that is closed end the run in order; a second one ends the process.
+
+    A run that was started to outlive its terminal (`nohup`) goes on when that is closed.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -106,7 +168,7 @@ def interruptible(interrupted: threading.Event) -> Iterator[None]:
         interrupted.set()
         signal.signal(number, signal.default_int_handler)
 
-    before = {number: signal.signal(number, end_in_order) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, end_in_order) for number in ending_signals()}
     try:
         yield
     finally:
@@ -114,9 +176,33 @@ def interruptible(interrupted: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def ending_signals() -> list[signal.Signals]:
+    """Signals that end a run in order, of those that this platform has."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    hangup: signal.Signals | None = getattr(signal, "SIGHUP", None)  # the terminal was closed
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
+        numbers.append(hangup)
+    return numbers
+
+
 def tell(sentence: str) -> None:
     """Say something to the person at the terminal, beside the run's own output."""
-    sys.stderr.write(clean_lines(sentence) + "\n")
+    with contextlib.suppress(OSError):  # the terminal was closed, or its disk is full: nobody can be told
+        sys.stderr.write(clean_lines(sentence) + "\n")
+        sys.stderr.flush()
+
+
+def exit_code(end: End, codes: dict[str, int], failures: Sequence[EmotrackError]) -> int:
+    """The process's exit code.
+
+    Args:
+        end: the run's last message.
+        codes: reason of the end -> exit code.
+        failures: of outputs. What could not be kept counts for more than how the run ended.
+    """
+    if failures and end.reason != "failed":
+        return SinkError.exit_code
+    return codes[end.reason]
 
 
 def _report(name: str, error: EmotrackError) -> None:

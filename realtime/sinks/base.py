@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Callable, Container, Mapping
-from pathlib import Path
+import logging
+import traceback
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Protocol
 
 from core.errors import EmotrackError, SinkError
 from core.events import Event, Hello
+
+log = logging.getLogger(__name__)
 
 
 class Sink(Protocol):
@@ -39,107 +40,79 @@ def purpose_text(hello: Hello) -> str:
 
 
 class FanOut:
-    """A sink that feeds several. One that fails is closed and left out, and the others go on.
+    """A sink that feeds several. One that fails, however, is closed and left out, and the others go on.
 
     Args:
-        sinks: name -> sink.
+        sinks: name -> sink; closed from the last to the first.
         on_fault: told the name and the error of each sink that fails, once.
+
+    Attributes:
+        failures: name -> error of the sinks that failed so far.
     """
 
     def __init__(self, sinks: Mapping[str, Sink], on_fault: Callable[[str, EmotrackError], None]) -> None:
         self._sinks = dict(sinks)
         self._on_fault = on_fault
+        self.failures: dict[str, EmotrackError] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
         """The sinks that still work."""
         return tuple(self._sinks)
 
+    def add_all(self, sinks: Iterable[tuple[str, Sink]]) -> None:
+        """Feed more sinks, as they are opened. Raises what opening them raises; earlier ones stay."""
+        for name, sink in sinks:
+            self._sinks[name] = sink
+
     def write(self, event: Event, seq: int) -> None:
         """Hand the event to every sink that still works."""
         for name, sink in list(self._sinks.items()):
             try:
                 sink.write(event, seq)
-            except EmotrackError as error:
+            except Exception as error:  # noqa: BLE001  (whatever it is: one output must not end the run)
                 del self._sinks[name]
-                self._on_fault(name, error)
-                self._close(name, sink, known=True)
+                self._failed(name, error)
+                self._close(name, sink)
 
-    def keep_only(self, names: Container[str]) -> None:
-        """Close all others: nothing more is written there."""
+    def discard_all_but(self, names: Container[str]) -> None:
+        """Give up all others without finishing what they write: it is about to be deleted."""
         for name in [name for name in self._sinks if name not in names]:
-            self._close(name, self._sinks.pop(name), known=False)
+            sink = self._sinks.pop(name)
+            discard = getattr(sink, "discard", sink.close)
+            try:
+                discard()
+            except Exception as error:  # noqa: BLE001  (as above)
+                self._failed(name, error)
 
     def close(self) -> None:
         """Close every sink that still works."""
         while self._sinks:
-            name, sink = self._sinks.popitem()
-            self._close(name, sink, known=False)
+            self._close(*self._sinks.popitem())
 
-    def _close(self, name: str, sink: Sink, *, known: bool) -> None:
+    def _close(self, name: str, sink: Sink) -> None:
         try:
             sink.close()
-        except EmotrackError as error:
-            if not known:  # a sink that failed before says nothing new
-                self._on_fault(name, error)
+        except Exception as error:  # noqa: BLE001  (as above)
+            self._failed(name, error)
+
+    def _failed(self, name: str, error: Exception) -> None:
+        if name in self.failures:  # a sink that failed before says nothing new
+            return
+        self.failures[name] = told = as_sink_error(name, error)
+        self._on_fault(name, told)
 
 
-class TextFile:
-    """A text file that grows by whole pieces, each handed to the operating system at once.
-
-    What was written stays when the program is killed, and a piece that does not fit on the disk is an error
-    where it happens, not when the file is closed.
+def as_sink_error(name: str, error: Exception) -> EmotrackError:
+    """The failure of an output as an error for people: what was to be written is never in it.
 
     Args:
-        path: where; an existing file is replaced.
-
-    Raises:
-        SinkError: the file cannot be created.
+        name: of the output.
+        error: what was raised. Of a foreign one only the type is told, since its text may hold words.
     """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("wb", buffering=0)
-        except OSError as error:
-            raise unwritable(path, error) from error
-
-    def append(self, text: str) -> None:
-        """Write `text` at the end.
-
-        Raises:
-            SinkError: not all of it could be written.
-        """
-        data = text.encode("utf-8")
-        try:
-            written = self._file.write(data)
-            if written != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        except OSError as error:
-            raise unwritable(self._path, error) from error
-
-    def clear(self) -> None:
-        """Empty the file.
-
-        Raises:
-            SinkError: the file cannot be changed.
-        """
-        try:
-            self._file.seek(0)
-            self._file.truncate()
-        except OSError as error:
-            raise unwritable(self._path, error) from error
-
-    def close(self) -> None:
-        """Close the file. Closing again does nothing."""
-        self._file.close()
-
-
-def unwritable(path: Path, error: OSError) -> SinkError:
-    """The error for a file of the run folder that the operating system refuses to write."""
-    return SinkError(
-        f"cannot be written ({error.strerror}).",
-        where=str(path),
-        fix="Name a folder with --out that can be written and has room.",
-    )
+    if isinstance(error, EmotrackError):
+        return error
+    if isinstance(error, OSError):
+        return SinkError(f"cannot be written ({error.strerror or type(error).__name__}).")
+    log.debug("%s: %s\n%s", name, type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
+    return SinkError(f"failed ({type(error).__name__}).")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.events import Event
 from core.wire import encode
-from realtime.sinks.base import TextFile
+from realtime.sinks.files import TextFile
 
 
 class JsonlSink:

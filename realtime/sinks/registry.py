@@ -20,10 +20,6 @@ RUN_FOLDER: Final = ("jsonl", "webvtt", "timeline")
 """What `--out` writes."""
 
 
-RUN_FILES: Final = ("events.jsonl", "transcript.vtt", "timeline.png")
-"""Their files."""
-
-
 def open_sink(name: str, folder: Path) -> Sink:
     """Open the sink called `name` on the run folder `folder`, which is created.
 

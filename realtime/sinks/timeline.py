@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.errors import SinkError
 from core.events import Event, Hello
-from realtime.sinks.base import unwritable
+from realtime.sinks.files import make_folder, replace_file, unwritable
 from realtime.sinks.timeline_data import TimelineData
 
 
@@ -25,8 +25,7 @@ class TimelineSink:
         self._data: TimelineData | None = None
         self._closed = False
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._path.write_bytes(b"")  # better to fail now than after an hour
+            make_folder(folder)
         except OSError as error:
             raise unwritable(self._path, error) from error
 
@@ -46,18 +45,19 @@ class TimelineSink:
         if self._closed:
             return
         self._closed = True
+        if self._data is None:  # the run never began
+            return
         try:
-            if self._data is None:
-                self._path.unlink(missing_ok=True)  # the run never began
-                return
             from realtime.sinks.timeline_figure import png
 
-            self._path.write_bytes(png(self._data))
-        except OSError as error:
-            raise unwritable(self._path, error) from error
+            replace_file(self._path, png(self._data))
         except ImportError as error:
             raise SinkError(
                 "cannot be drawn: matplotlib is not installed.",
                 where=str(self._path),
                 fix="Install it, or leave the timeline out.",
             ) from error
+
+    def discard(self) -> None:
+        """Draw nothing."""
+        self._closed = True

@@ -9,7 +9,8 @@ from typing import Final
 
 from core.events import Event, Hello, Transcript
 from core.terminal_text import clean
-from realtime.sinks.base import TextFile, purpose_text
+from realtime.sinks.base import purpose_text
+from realtime.sinks.files import TextFile
 
 HEADER: Final = "WEBVTT\n"
 
@@ -51,8 +52,7 @@ class WebVttSink:
         if position == len(self._cues) - 1:
             self._file.append(cue)
         else:
-            self._file.clear()
-            self._file.append(self._head + "".join(text for _, text in self._cues))
+            self._file.rewrite(self._head + "".join(text for _, text in self._cues))
 
     def close(self) -> None:
         """Close the file. Closing again does nothing."""

@@ -137,12 +137,12 @@ def session(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_the_options_reach_the_session(session: ModuleType) -> None:
     seen = []
-    session.run_replay = lambda path, config, *, console: seen.append((path, config, console)) or 0  # type: ignore[attr-defined]
+    session.run_replay = lambda path, config, **options: seen.append((path, config, options)) or 0  # type: ignore[attr-defined]
     words = "replay a.mp4 --pace 2 --whisper tiny.en --language en --out run --checkpoint c --host localhost"
-    options = " --port 0 --linger 1.5 --no-feed --no-console --set engine.faces.rate_hz=2"
+    options = " --port 0 --linger 1.5 --no-feed --no-console --force --set engine.faces.rate_hz=2"
     assert emotrack.main((words + options).split()) == 0
-    [(path, config, console)] = seen
-    assert (path, console) == (Path("a.mp4"), False)
+    [(path, config, given)] = seen
+    assert (path, given) == (Path("a.mp4"), {"console": False, "force": True})
     assert (config.source.pace, config.whisper.size, config.whisper.language) == ("2", "tiny.en", "en")
     assert (config.run.out, config.checkpoint) == (Path("run"), Path("c"))
     feed = {"enabled": False, "host": "localhost", "port": 0, "linger_s": 1.5}
@@ -151,7 +151,7 @@ def test_the_options_reach_the_session(session: ModuleType) -> None:
 
 
 def test_the_session_decides_the_exit_code(session: ModuleType) -> None:
-    session.run_replay = lambda path, config, *, console: 4  # type: ignore[attr-defined]
+    session.run_replay = lambda path, config, **options: 4  # type: ignore[attr-defined]
     assert emotrack.main(["replay", "a.mp4"]) == 4
 
 
@@ -159,7 +159,7 @@ def test_the_session_decides_the_exit_code(session: ModuleType) -> None:
 def test_an_error_of_ours_is_one_message_unless_debugging(
     debug: bool, session: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(path: Path, config: object, *, console: bool) -> int:
+    def fail(path: Path, config: object, **options: bool) -> int:
         raise SourceError("holds neither sound nor pictures.", where=str(path), fix="Name a recording.")
 
     session.run_replay = fail  # type: ignore[attr-defined]
@@ -172,7 +172,7 @@ def test_an_error_of_ours_is_one_message_unless_debugging(
 
 
 def test_an_interruption_is_exit_code_130(session: ModuleType) -> None:
-    def interrupted(path: Path, config: object, *, console: bool) -> int:
+    def interrupted(path: Path, config: object, **options: bool) -> int:
         raise KeyboardInterrupt
 
     session.run_replay = interrupted  # type: ignore[attr-defined]

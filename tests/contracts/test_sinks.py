@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,3 +91,41 @@ def test_an_unknown_sink_is_refused_with_the_names_that_exist(tmp_path):
 def test_every_sink_of_the_run_folder_is_in_the_table_and_has_a_file():
     assert set(RUN_FOLDER) == set(WRITERS)
     assert set(FILES) == set(SINKS)
+
+
+class Broken:
+    """Fails with whatever it is given, when it is written to or when it is closed."""
+
+    def __init__(self, error: Exception, *, late: bool) -> None:
+        self.error, self.late = error, late
+
+    def write(self, event, seq):
+        if not self.late:
+            raise self.error
+
+    def close(self):
+        raise self.error
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "cannot be written (No space left on device)."),
+        (OSError(errno.EIO, os.strerror(errno.EIO)), "cannot be written (Input/output error)."),
+        (ValueError("the words that were said"), "failed (ValueError)."),
+        (SinkError("is gone."), "is gone."),
+    ],
+)
+def test_any_failure_of_one_output_is_told_once_without_content_and_the_others_get_all(
+    error, said, late, conversation
+):
+    told, other = [], MemorySink()
+    both = FanOut({"broken": Broken(error, late=late), "memory": other}, lambda *each: told.append(each))
+    for seq, event in enumerate(conversation):
+        both.write(event, seq)
+    both.close()
+    assert [(name, str(failure)) for name, failure in told] == [("broken", said)]
+    assert [str(failure) for failure in both.failures.values()] == [said]
+    assert [event for event, _ in other.events] == conversation
+    assert other.closed
