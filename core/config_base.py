@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from core.errors import ConfigError
 
-_BOOLEAN = "tag:yaml.org,2002:bool"
+_BOOLEAN: Final = "tag:yaml.org,2002:bool"
+_TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
+_MOST_CHARACTERS: Final = 1_000_000
+_MOST_NODES: Final = 100_000
+"""Values of a document once its aliases and merges are written out. The largest preset has two hundred."""
+_MOST_LEVELS: Final = 50
 
 
 class Strict(BaseModel):
@@ -39,7 +46,7 @@ class Strict(BaseModel):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML whose only booleans are true and false, as in YAML 1.2.
+    """YAML whose only booleans are true and false, and in which a date is text, as in YAML 1.2.
 
     PyYAML reads `on`, `off`, `yes` and `no` as booleans too, so `language: no` was not Norwegian, and a key
     called `on` was True.
@@ -47,15 +54,67 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOLEAN]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in {_BOOLEAN, _TIMESTAMP}]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(_BOOLEAN, re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 
 
 def read_yaml(text: str) -> Any:  # noqa: ANN401  (whatever the text says)
-    """Read one YAML document; only true and false are booleans. Raises yaml.YAMLError."""
-    return yaml.load(text, _Loader)  # a safe loader
+    """Read one YAML document; only true and false are booleans.
+
+    Raises:
+        yaml.YAMLError: it is not YAML, a value is none of its type, or the document is larger or deeper than
+            a configuration can be. A few lines of aliases can stand for millions of values.
+    """
+    if len(text) > _MOST_CHARACTERS:
+        raise yaml.YAMLError(f"the document is longer than {_MOST_CHARACTERS} characters.")
+    try:
+        loader = _Loader(text)
+        try:
+            root = loader.get_single_node()
+            if root is None:
+                return None
+            _check_size(root)
+            return loader.construct_document(root)
+        finally:
+            loader.dispose()
+    except RecursionError as error:
+        raise yaml.YAMLError("values are nested too deeply.") from error
+    except ValueError as error:  # a number of thousands of digits, a date that there is not
+        raise yaml.YAMLError(f"a value cannot be read ({error}).") from error
+
+
+def _check_size(root: yaml.Node) -> None:
+    """Refuse what would become too large or too deep, before aliases and merges are written out.
+
+    Raises:
+        yaml.YAMLError: it would.
+    """
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+
+    def size(node: yaml.Node, level: int) -> int:
+        if level > _MOST_LEVELS or id(node) in open_nodes:
+            raise yaml.YAMLError("values are nested too deeply.")
+        if id(node) not in sizes:
+            open_nodes.add(id(node))
+            sizes[id(node)] = 1 + sum(size(part, level + 1) for part in _parts(node))
+            open_nodes.remove(id(node))
+        if sizes[id(node)] > _MOST_NODES:
+            raise yaml.YAMLError(f"there are more than {_MOST_NODES} values.")
+        return sizes[id(node)]
+
+    size(root, 0)
+
+
+def _parts(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield key
+            yield value
+    elif isinstance(node, yaml.SequenceNode):
+        yield from node.value
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -116,8 +175,15 @@ def _explain(cls: type[BaseModel], error: ValidationError) -> str:
             hint = f" Did you mean {near[0]}?" if near else ""
             lines.append(f"unknown key {key}.{hint}")
         else:
-            lines.append(f"{key}: {problem['msg']}.")
+            lines.append(f"{key}: {_said(problem)}.")
     return " ".join(lines)
+
+
+def _said(problem: ErrorDetails) -> str:
+    """What is wrong with a value, for people: no regular expression, no class of Python."""
+    if problem["type"] == "string_pattern_mismatch":
+        return f"{problem['input']!r} is no value for this key"
+    return problem["msg"].removeprefix("Value error, ")
 
 
 def _known_keys(cls: type[BaseModel]) -> list[str]:

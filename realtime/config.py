@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 import yaml
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from core.backends.base import Precision
 from core.config import EngineConfig
@@ -17,6 +18,8 @@ from core.spec import DEFAULT_POINT
 from realtime.sources.pacing import Pace
 
 PURPOSE: Final = "engine.purpose"
+LONGEST_S: Final = 1e9
+"""Of anything that is waited for: 31 years. What is longer than the platform can wait for is a mistake."""
 
 
 def _pace(value: object) -> str:
@@ -25,6 +28,15 @@ def _pace(value: object) -> str:
     except ConfigError as error:
         # Pydantic collects ValueErrors only, and adds the key.
         raise ValueError(f"{error.what} {error.fix}".rstrip(".")) from error
+
+
+def _language(value: str) -> str:
+    if re.fullmatch("[a-z]{2,3}", value) is None:
+        raise ValueError(
+            f'{value!r} is no code of a language; write two or three letters such as "en", or leave it out: '
+            "then it is recognised"
+        )
+    return value
 
 
 class WhisperConfig(Strict):
@@ -38,7 +50,7 @@ class WhisperConfig(Strict):
     """
 
     size: str = Field("base", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
+    language: Annotated[str, AfterValidator(_language)] | None = None
     threads: int = Field(0, ge=0, le=256)
     hot_words: tuple[str, ...] = ()
 
@@ -72,7 +84,7 @@ class FeedConfig(Strict):
     enabled: bool = True
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8765, ge=0, le=65535)
-    linger_s: float = Field(0.0, ge=0)
+    linger_s: float = Field(0.0, ge=0, le=LONGEST_S)
     page: Literal["view", "control"] = "view"
     max_viewers: int = Field(64, ge=1, le=100_000)
     certificate: Path | None = None

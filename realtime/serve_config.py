@@ -7,6 +7,7 @@ import os
 from pydantic import Field
 
 from core.config_base import Strict
+from realtime.config import LONGEST_S
 from realtime.live_config import LiveTrackingConfig
 
 CORES_PER_SESSION = 2
@@ -22,8 +23,8 @@ class SessionsConfig(Strict):
     """
 
     capacity: int | None = Field(None, ge=1, le=1000)
-    idle_s: float = Field(30.0, gt=0)
-    linger_s: float = Field(60.0, ge=0)
+    idle_s: float = Field(30.0, gt=0, le=LONGEST_S)
+    linger_s: float = Field(60.0, ge=0, le=LONGEST_S)
 
     @property
     def places(self) -> int:

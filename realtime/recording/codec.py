@@ -11,7 +11,9 @@ import json
 import math
 import struct
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, Final
+from functools import cache
+from types import UnionType
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,7 +165,11 @@ class _Reader:
         if "map" in plain:
             return {key: self.value(part) for key, part in plain["map"].items()}
         cls = _TYPES[plain.pop("")]
-        return cls(**{name: self.value(part) for name, part in plain.items()})
+        value = cls(**{name: self.value(part) for name, part in plain.items()})
+        for name, hint in _hints(cls).items():
+            if not _fits(getattr(value, name), hint):
+                raise ValueError(f"{cls.__name__}.{name} holds something else")
+        return value
 
     def array(self, dtype: str, shape: list[int]) -> NDArray[Any]:
         """The next array."""
@@ -187,6 +193,30 @@ class _Reader:
         if image is None:
             raise ValueError("a picture is damaged")
         return np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
+def _fits(value: Any, hint: Any) -> bool:  # noqa: ANN401
+    """Whether a field's value is of the type that its class says; of arrays, whether it is one."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(_fits(value, each) for each in arguments)
+    if origin is Literal:
+        return value in arguments
+    if origin is np.ndarray:
+        return isinstance(value, np.ndarray)
+    if origin is tuple and isinstance(value, tuple):
+        each = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
+        return len(each) == len(value) and all(map(_fits, value, each))
+    if origin is dict and isinstance(value, dict):
+        return all(_fits(part, arguments[1]) for part in value.values())
+    if hint is float:
+        return isinstance(value, float | int) and not isinstance(value, bool)
+    return isinstance(value, hint if origin is None else origin) and (hint is not int or value is not True)
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
+from pydantic import TypeAdapter
+
 from core.config import EngineConfig
-from core.errors import SourceError
+from core.errors import FeedError, SourceError
 from core.events import Hello, StreamInfo
 from core.spec import ModelSpec
 from core.wire import decode, encode
@@ -29,8 +31,8 @@ def header_of(
 def streams_from(header: dict[str, str]) -> tuple[StreamInfo, ...]:
     """The run's streams. Raises SourceError when they are not there."""
     try:
-        return tuple(StreamInfo(**stream) for stream in json.loads(header["streams"]))
-    except (KeyError, TypeError, ValueError) as error:
+        return TypeAdapter(tuple[StreamInfo, ...]).validate_json(header["streams"])
+    except (KeyError, ValueError) as error:
         raise SourceError(f"the recording's header is damaged ({error}).") from error
 
 
@@ -38,7 +40,7 @@ def purpose_from(header: dict[str, str]) -> str:
     """What the run was for; runs of before there were purposes were personal. Raises SourceError."""
     try:
         return str(json.loads(header["engine"]).get("purpose", "personal"))
-    except (KeyError, AttributeError, ValueError) as error:
+    except (KeyError, AttributeError, ValueError, RecursionError) as error:
         raise SourceError(f"the recording's header is damaged ({error}).") from error
 
 
@@ -49,7 +51,7 @@ def engine_from(header: dict[str, str]) -> tuple[EngineConfig, ModelSpec]:
         engine.get("load", {}).pop("small_whisper", None)  # where it stood before it had its own entry
         config = EngineConfig.model_validate_json(json.dumps(engine))
         return config, ModelSpec.model_validate_json(header["spec"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise SourceError(f"the recording's header is damaged, or of another version ({error}).") from error
 
 
@@ -59,13 +61,16 @@ def smaller_whisper_from(header: dict[str, str]) -> bool:
         if "smaller_whisper" in header:
             return bool(json.loads(header["smaller_whisper"]))
         return bool(json.loads(header["engine"]).get("load", {}).get("small_whisper", False))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise SourceError(f"the recording's header is damaged ({error}).") from error
 
 
 def hello_from(header: dict[str, str]) -> Hello:
     """The run's first message. Raises SourceError when it is not there."""
-    event = decode(header.get("hello", "{}"))[0]
+    try:
+        event = decode(header.get("hello", "{}"))[0]
+    except FeedError as error:
+        raise SourceError(f"the recording's header is damaged ({error}).") from error
     if not isinstance(event, Hello):
         raise SourceError("the recording's header is damaged.")
     return event

@@ -11,11 +11,12 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from core.engine.engine import Input
-from core.errors import SourceError
+from core.errors import FeedError, SourceError
 from core.events import End, StreamInfo
 from core.inputs import EndOfStream, SourceInput
 from core.media.source import available_s
 from core.wire import decode
+from realtime.recording.checks import InputChecks
 from realtime.recording.codec import unpack
 from realtime.recording.header import streams_from
 from realtime.recording.recorder import FILE_NAME, HEADER, TRAILER
@@ -67,15 +68,20 @@ class RecordedRun:
         """All inputs in the order in which the engine was given them.
 
         A file that ends in the middle (the run was killed) is read up to its last whole chunk.
+
+        Raises:
+            SourceError: an input is damaged, or speaks of a stream or a time that cannot be.
         """
         self.end = None
+        checks = InputChecks([stream.name for stream in streams_from(self.header)])
         for record in self._records():
             name = type(record).__name__
             if name == "Message":
-                yield RecordedInput(record.log_time / _NANOSECONDS, unpack(record.data))
+                at_s, item = record.log_time / _NANOSECONDS, unpack(record.data)
+                checks.check(at_s, item)
+                yield RecordedInput(at_s, item)
             elif name == "Metadata" and record.name == TRAILER:
-                event, _ = decode(record.metadata["end"])
-                self.end = event if isinstance(event, End) else None
+                self.end = _end_of(record.metadata)
 
     def length_s(self) -> float:
         """Stream second of the last whole chunk's end, found without unpacking anything."""
@@ -100,6 +106,14 @@ class RecordedRun:
             raise SourceError(f"cannot be read ({error.strerror}).", where=str(self._path)) from error
         except (McapError, CRCValidationError, EOFError, ValueError, struct.error):
             return  # the end of what can be read: nothing behind it can be trusted
+
+
+def _end_of(metadata: dict[str, str]) -> End | None:
+    try:
+        event, _ = decode(metadata["end"])
+    except (FeedError, KeyError, RecursionError):  # damaged: the run counts as one that was killed
+        return None
+    return event if isinstance(event, End) else None
 
 
 def _is_chunk(record: object) -> bool:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 
 from core.engine.engine import Engine, Input
+from core.errors import SourceError
 from core.events import End, Event, Hello
 from core.inputs import EndOfStream, SourceInput
 from core.media.source import available_s
 from core.work import Failed, Work, WorkResult
 from realtime.recording.recorded_inputs import BREAKS_OFF, RecordedRun
 from realtime.session.live import stamped
-from realtime.session.run_summary import EndReason, RunSummary
+from realtime.session.run_summary import RunSummary
 from realtime.sinks.base import Sink
 from realtime.sources.pacing import Pace, Pacer
+
+log = logging.getLogger(__name__)
 
 
 class Rerun:
@@ -43,15 +47,29 @@ class Rerun:
         """Play the run to its end; one that was killed is ended in order where it breaks off."""
         self._open = {stream.name: 0.0 for stream in hello.streams}
         self._emit(hello)
-        for at_s, item in self._inputs(recorded):
-            self._push(at_s, item)
+        fault = self._play(recorded)
         end = recorded.end
-        if end is None or self._interrupted.is_set():
-            broken = not self._interrupted.is_set()
-            reason: EndReason = "failed" if broken else "interrupted"
-            end = self._summary.end(self._engine.now_s, reason, [BREAKS_OFF] if broken else [])
+        if fault is not None:
+            end = self._summary.end(self._engine.now_s, "failed", [fault])
+        elif self._interrupted.is_set():
+            end = self._summary.end(self._engine.now_s, "interrupted", [])
+        elif end is None:
+            end = self._summary.end(self._engine.now_s, "failed", [BREAKS_OFF])
         self._emit(end)
         return end
+
+    def _play(self, recorded: RecordedRun) -> str | None:
+        """Feed the engine; returns why that could not go on, if so. What was said until then is kept."""
+        try:
+            for at_s, item in self._inputs(recorded):
+                self._push(at_s, item)
+        except SourceError as error:
+            return str(error)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # The engine trusts its inputs; these come from a file. What fails names code, never content.
+            log.debug("the engine failed on a recorded input", exc_info=True)
+            return f"the recording does not fit its own header ({type(error).__name__})."
+        return None
 
     def _inputs(self, recorded: RecordedRun) -> Iterator[tuple[float, Input]]:
         at_s = 0.0

@@ -235,3 +235,35 @@ def test_a_package_that_is_missing_stops_the_command(tmp_path: Path) -> None:
 
 def test_the_own_packages_pass() -> None:
     assert emotrack.foreign_packages() is None
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_a_network_that_is_still_at_work_does_not_abort_the_process_at_its_end(attempt: int, weights) -> None:
+    """A daemon thread within a network comes back while Python shuts down: that was SIGABRT, every time."""
+    model = weights("silero-vad") / "silero_vad_16k_op15.onnx"
+    program = f"""
+import atexit, sys, threading
+import numpy as np, onnxruntime
+import emotrack
+network = onnxruntime.InferenceSession({str(model)!r})
+shapes = {{"input": (1, 576), "state": (2, 1, 128)}}
+inputs = {{name: np.zeros(shape, np.float32) for name, shape in shapes.items()}}
+if any(each.name == "sr" for each in network.get_inputs()):
+    inputs["sr"] = np.array(16000, np.int64)
+begun = threading.Event()
+def compute():
+    while True:
+        network.run(None, inputs)
+        begun.set()
+threading.Thread(target=compute, daemon=True).start()
+threading.Thread(target=lambda: (begun.wait(), print("waited for"))).start()
+atexit.register(lambda: print("cleaned up"))
+begun.wait()
+emotrack._main = lambda words: 4
+sys.argv = ["emotrack"]
+sys.exit(emotrack.main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (done.returncode, done.stdout.splitlines()) == (4, ["waited for", "cleaned up"]), done.stderr

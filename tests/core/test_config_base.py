@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from core.config import EngineConfig
-from core.config_base import Strict, read_yaml, with_overrides
+from core.config_base import Strict, read_mapping, read_yaml, with_overrides
 from core.errors import ConfigError
 
 
@@ -100,3 +100,46 @@ def test_an_override_that_cannot_be_is_refused(assignment, problem):
 def test_values_out_of_range_are_refused(values):
     with pytest.raises(ConfigError):
         EngineConfig.from_mapping(values, where="test")
+
+
+BOMB = "a0: &a0 {x: 1, y: 2}\n" + "".join(
+    f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}], k{n}: 1}}\n" for n in range(1, 9)
+)
+"""Eight levels of merges of nine each: 43 million pairs."""
+LAUGHS = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (BOMB, "more than 100000 values"),
+        (LAUGHS, "more than 100000 values"),
+        ("a: &a [*a]", "nested too deeply"),
+        ("[" * 5000 + "]" * 5000, "nested too deeply"),
+        ("{a: " * 60 + "1" + "}" * 60, "nested too deeply"),
+        ("a: " + "9" * 5000, "cannot be read"),
+        ("a: !!timestamp 2024-13-45", "cannot be read"),
+        ("a: !!int x", "cannot be read"),
+        ("a: \0", "not allowed"),
+        ("# " + "x" * 1_000_001, "longer than 1000000 characters"),
+    ],
+    ids=["merges", "aliases", "circle", "brackets", "levels", "digits", "date", "integer", "nul", "length"],
+)
+def test_a_hostile_document_is_one_message_at_once(text, said, tmp_path):
+    path = tmp_path / "hostile.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=said) as refused:
+        read_mapping(path)
+    assert (refused.value.exit_code, str(path) in str(refused.value)) == (2, True)
+    with pytest.raises(ConfigError, match=said):
+        with_overrides({}, [f"key={text}"])
+
+
+def test_a_date_is_text_and_moderate_aliases_are_written_out():
+    assert read_yaml("2024-13-45") == "2024-13-45"
+    assert read_yaml("2024-01-31") == "2024-01-31"
+    assert read_yaml("{a: &a {x: 1}, b: {<<: *a, y: 2}, c: [*a, *a]}") == {
+        "a": {"x": 1},
+        "b": {"x": 1, "y": 2},
+        "c": [{"x": 1}, {"x": 1}],
+    }

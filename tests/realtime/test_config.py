@@ -90,3 +90,20 @@ def test_words_that_old_yaml_took_for_booleans_are_words() -> None:
 def test_a_value_that_is_no_yaml_is_refused() -> None:
     with pytest.raises(ConfigError, match="the value is not YAML"):
         resolve(None, {}, ["run.out=[1"])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"whisper.language": "klingon"}, "whisper.language: 'klingon' is no code of a language"),
+        ({"whisper.size": "../x"}, "whisper.size: '../x' is no value for this key."),
+        ({"networks.backend": "ONNX;"}, "networks.backend: 'ONNX;' is no value for this key."),
+        ({"feed.linger_s": 1e300}, "feed.linger_s: Input should be less than or equal to 1000000000"),
+    ],
+)
+def test_a_wrong_value_is_told_without_a_regular_expression(options, said):
+    with pytest.raises(ConfigError) as refused:
+        resolve(None, options, [])
+    assert said in str(refused.value)
+    assert "[" not in str(refused.value)
+    assert resolve(None, {"whisper.language": "en", "feed.linger_s": 1e9}, []).whisper.language == "en"
