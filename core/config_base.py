@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
 
 from core.errors import ConfigError
 
@@ -179,11 +178,11 @@ def _explain(cls: type[BaseModel], error: ValidationError) -> str:
     return " ".join(lines)
 
 
-def _said(problem: ErrorDetails) -> str:
+def _said(problem: Mapping[str, object]) -> str:
     """What is wrong with a value, for people: no regular expression, no class of Python."""
     if problem["type"] == "string_pattern_mismatch":
         return f"{problem['input']!r} is no value for this key"
-    return problem["msg"].removeprefix("Value error, ")
+    return str(problem["msg"]).removeprefix("Value error, ")
 
 
 def _known_keys(cls: type[BaseModel]) -> list[str]:

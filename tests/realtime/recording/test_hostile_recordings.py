@@ -81,7 +81,7 @@ def test_a_field_that_holds_something_else_is_refused(text):
 
 def test_what_a_run_records_fits():
     for item in (Tick(1.0), Tick(1), WorkResult(1, Failed("x")), Gap("audio", 0.0, 1.0, "muted")):
-        assert unpack(pack(item)) == item
+        assert repr(unpack(pack(item))) == repr(item)
 
 
 @pytest.mark.parametrize("read", [streams_from, purpose_from, engine_from, hello_from])
@@ -89,8 +89,8 @@ def test_what_a_run_records_fits():
 def test_a_header_that_is_no_header_is_refused(read, text, hello):
     header = header_of(LIVE, fakes.spec(), hello)
     damaged = dict.fromkeys(header, text)
-    if read is purpose_from and text == "{}":
-        assert read(damaged) == "personal"  # as runs of before there were purposes
+    if (read, text) in ((purpose_from, "{}"), (streams_from, "[]")):
+        assert read(damaged) in ("personal", ())  # runs of before there were purposes; a run without streams
         return
     with pytest.raises(SourceError, match="header is damaged"):
         read(damaged)

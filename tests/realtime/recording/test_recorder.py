@@ -1,4 +1,4 @@
-"""RecordedInput runs: exact, readable after a crash, and the same when they are had again."""
+"""Recorded runs: exact, readable after a crash, and the same when they are had again."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ from tests.core.fakes import chunks, frames, lines, merged, voice
 from tests.realtime.live import ListSink, ScriptedSource, session_of
 
 ROOT = Path(__file__).resolve().parents[3]
+STREAMS = [{"name": "me", "kind": "audio"}, {"name": "camera", "kind": "video"}]
+HEADER = {"streams": json.dumps(STREAMS), "engine": "", "spec": "", "hello": ""}
 SPANS = [(0.5, 2.0), (3.0, 4.5)]
 
 
@@ -205,8 +207,7 @@ def test_it_is_also_a_recording_like_any_other(hello, tmp_path):
 def whole(tmp_path_factory):
     """A recording's bytes."""
     folder = tmp_path_factory.mktemp("whole")
-    header = {"streams": "[]", "engine": "", "spec": "", "hello": ""}
-    tape = Recorder(folder, header, lambda error: None)
+    tape = Recorder(folder, HEADER, lambda error: None)
     for k in range(200):
         tape.write(k / 10, AudioChunk("me", 1_600 * k, np.full(1_600, k / 256, np.float32)))
     tape.finish(End(20.0, "finished", 0, 0, 0))
@@ -248,13 +249,13 @@ def test_something_else_is_no_recorded_run(tmp_path):
 
 
 KILLED = """
+import json
 import os, sys, time
 import numpy as np
 from core.inputs import AudioChunk
 from pathlib import Path
 from realtime.recording.recorder import Recorder
-header = {"streams": "[]", "engine": "", "spec": "", "hello": ""}
-tape = Recorder(Path(sys.argv[1]), header, print)
+tape = Recorder(Path(sys.argv[1]), json.loads(sys.argv[2]), print)
 rng = np.random.default_rng(0)
 for k in range(300):
     samples = (rng.integers(-9000, 9000, 1600) / 32768).astype(np.float32)
@@ -268,7 +269,10 @@ time.sleep(60)
 
 def test_a_run_that_is_killed_can_be_read_to_within_a_second_of_its_end(tmp_path):
     process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", KILLED, str(tmp_path), json.dumps(HEADER)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout.readline() == "written\n"
     os.kill(process.pid, signal.SIGKILL)
@@ -316,8 +320,7 @@ def test_a_folder_that_cannot_be_made_is_said_at_once(tmp_path):
 
 
 def test_when_the_disk_is_slow_pictures_are_left_out_and_sound_is_not(tmp_path):
-    header = {"streams": "[]", "engine": "", "spec": "", "hello": ""}
-    tape = Recorder(tmp_path, header, lambda error: None)
+    tape = Recorder(tmp_path, HEADER, lambda error: None)
     image = np.zeros((600, 800, 3), np.uint8)
     for k in range(400):
         tape.write(k / 10, VideoFrame("camera", k / 10, image))
