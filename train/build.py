@@ -18,13 +18,13 @@ from train.calibration.stage import calibrate
 from train.config import TrainingConfig
 from train.cross_fitting import cross_fit
 from train.data.token_set import TokenSet
-from train.data.training_data import Paths, TrainingData, read_training_data
 from train.encoder_plan import wants_encoders
 from train.fusion.fit import Fitted
 from train.parallel import join_world, leave_world
 from train.progress import RunLog
 from train.run_folder import check_folder, remove, told_to_resume
 from train.stages import calibration_weights, first_stage, people_of, train_network
+from train.training_data import Paths, TrainingData, read_training_data
 
 logger = logging.getLogger(__name__)
 

@@ -65,7 +65,7 @@ def fit(
     from core.weights import fetch
     from train.build import build
     from train.config import read_config
-    from train.data.training_data import Paths
+    from train.training_data import Paths
 
     resolved = read_config(config, set_ or [])
     started = resolved.peers == "checkpoint"
@@ -256,7 +256,7 @@ def ablate(
     from core.weights import fetch
     from train.ablation.command import ablate as run
     from train.ablation.report import markdown, table, write_into
-    from train.data.training_data import Paths
+    from train.training_data import Paths
 
     paths = Paths(data, encoders or shipped("checkpoints/default"), out, cache_folder(cache), fetch)
     report = run(config, paths, quiet=json_)

@@ -27,13 +27,13 @@ from train.calibration.stage import calibrate
 from train.config import TrainingConfig
 from train.corpora.base import bucket
 from train.data.token_set import TokenSet
-from train.data.training_data import Paths, TrainingData
 from train.fusion.fit import Fitted
 from train.fusion.learner import Figures
 from train.parallel import World
 from train.progress import RunLog
 from train.run_folder import GO_ON
 from train.stages import calibration_weights, people_of, train_network, validator
+from train.training_data import Paths, TrainingData
 
 Name = TypeVar("Name", bound=str)
 

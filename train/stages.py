@@ -14,17 +14,17 @@ from train.calibration.people import teacher_weights
 from train.calibration.teacher import equal_reliability, make_teacher, measure_reliability
 from train.config import TrainingConfig
 from train.data.token_set import TokenSet
-from train.data.training_data import Paths, TrainingData
 from train.encoders.command import Recipe, train_one
 from train.encoding.features import ENCODER_FILES, Locate
-from train.evaluation.inference import evaluation_windows, outputs_of
 from train.fusion.batches import BatchMaker
 from train.fusion.fit import Fitted, fit
-from train.fusion.initialisation import new_network
 from train.fusion.learner import Figures, Validate
+from train.inference import evaluation_windows, outputs_of
+from train.initialisation import new_network
 from train.metrics import presence, ranking
 from train.parallel import World
 from train.progress import RunLog
+from train.training_data import Paths, TrainingData
 
 
 def first_stage(config: TrainingConfig, data: Path, folder: Path, locate: Locate) -> None:

@@ -18,9 +18,9 @@ from train.ablation.figures import compare, draws, figure_of, resampled
 from train.ablation.report import markdown, table, write_into
 from train.ablation.runs import AblationData, calibrated_predictions, load_run, run_once, save_run
 from train.config import TrainingConfig, read_config
-from train.data.training_data import Paths, TrainingData
 from train.metrics import figures
 from train.testing import SHAPES, corpus, network
+from train.training_data import Paths, TrainingData
 
 FOLDER = Path(__file__).parents[2] / "configs" / "train"
 VARIANTS = {

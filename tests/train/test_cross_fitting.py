@@ -17,12 +17,12 @@ from train.calibration.stage import PATTERNS
 from train.calibration.teacher import identity_calibration
 from train.config import TrainingConfig
 from train.cross_fitting import cross_fit, fold_of, left_out, mean_calibration
-from train.data.training_data import Paths, TrainingData
-from train.evaluation.inference import evaluation_windows, outputs_of
-from train.fusion.initialisation import new_network
+from train.inference import evaluation_windows, outputs_of
+from train.initialisation import new_network
 from train.parallel import World
 from train.progress import RunLog
 from train.testing import SHAPES, SIZES, WIDTHS, corpus
+from train.training_data import Paths, TrainingData
 
 HERE = World(0, 1, torch.device("cpu"))
 

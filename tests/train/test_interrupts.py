@@ -13,7 +13,6 @@ from tests.train.tiny_corpora import write_faces
 from train.build import build
 from train.calibration.teacher import equal_reliability, make_teacher
 from train.config import read_config
-from train.data.training_data import Paths
 from train.data.window_augmentation import WindowAugmentation
 from train.encoders.command import train_encoder
 from train.encoders.epoch_trainer import Draws, EpochPlan, train_epochs
@@ -25,6 +24,7 @@ from train.fusion.run_state import load_state
 from train.parallel import World
 from train.progress import JsonLog, RunLog
 from train.testing import SHAPES, network, singles
+from train.training_data import Paths
 
 PRESET = Path(__file__).parents[2] / "configs" / "train" / "default.yaml"
 STEPS = OptimisationConfig(steps=8, batch=6, validate_every=2, save_every=1000, device="cpu")

@@ -20,7 +20,7 @@ from core.models.raw.audio_patches import audio_patches
 from core.models.raw.tubelets import TubeletEmbedding, tubelets
 from core.models.raw.word_pieces import PieceEmbedding
 from core.spec import BranchCalibration, CalibrationSpec, EncoderSpec, FusionSpec, ModelSpec
-from train.fusion.initialisation import set_input_statistics
+from train.initialisation import set_input_statistics
 from train.testing import WIDTHS, corpus, network
 
 ROOT = Path(__file__).parents[2]

@@ -15,8 +15,8 @@ from train.ablation.config import AblationConfig, preset_of, read_ablation
 from train.ablation.figures import compare, draws, figure_of, resampled
 from train.ablation.report import AblationReport
 from train.ablation.runs import AblationData, Run, TestPredictions, read_ablation_data, run_once
-from train.data.training_data import Paths
 from train.metrics import presence
+from train.training_data import Paths
 
 Runs = dict[tuple[tuple[str, ...], int], Run]
 

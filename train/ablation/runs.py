@@ -28,13 +28,13 @@ from train.corpora.base import bucket
 from train.corpora.label_space import LabelSpace
 from train.corpora.registry import ReadOptions, read_corpus
 from train.data.token_set import TokenSet
-from train.data.training_data import Paths, TrainingData, read_training_data
 from train.encoding.corpus import EncodingContext, tokens_of
-from train.evaluation.inference import evaluation_windows, outputs_of
+from train.inference import evaluation_windows, outputs_of
 from train.parallel import World
 from train.progress import RunLog
 from train.stages import train_network
 from train.thresholds import fit_thresholds
+from train.training_data import Paths, TrainingData, read_training_data
 
 
 @dataclass(frozen=True, slots=True, eq=False)

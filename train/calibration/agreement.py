@@ -14,8 +14,8 @@ from train.calibration.joined import joined_windows, truly_paired
 from train.calibration.stage import PATTERNS
 from train.config import TrainingConfig
 from train.data.token_set import TokenSet
-from train.evaluation.inference import outputs_of
 from train.fusion.objective import DistillationKind, Teacher
+from train.inference import outputs_of
 
 JOINED_WINDOWS: Final = 300
 """Joined windows on which each pattern of several modalities is judged in a validation."""

@@ -24,7 +24,7 @@ from core.spec import BranchCalibration, CalibrationSpec, OperatingPoint, patter
 from core.window import TokenShape
 from train.calibration.fitting import cross_entropy, fit_abstention, refit_branch
 from train.data.token_set import TokenSet
-from train.evaluation.inference import evaluation_windows, outputs_of
+from train.inference import evaluation_windows, outputs_of
 from train.thresholds import fit_thresholds
 
 PULLS: Final = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 10_000.0)

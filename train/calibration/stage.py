@@ -40,8 +40,8 @@ from train.calibration.teacher import (
 )
 from train.data.token_set import TokenSet
 from train.data.window_augmentation import WindowAugmentation
-from train.evaluation.inference import Outputs, evaluation_windows, outputs_of
 from train.fusion.objective import DistillationKind, Teacher
+from train.inference import Outputs, evaluation_windows, outputs_of
 from train.thresholds import fit_thresholds
 
 PATTERNS: Final[tuple[tuple[Modality, ...], ...]] = tuple(

@@ -20,8 +20,8 @@ from core.spec import BranchCalibration
 from core.window import TokenShape
 from train.calibration.fitting import fit_branch, reliability
 from train.data.token_set import TokenSet
-from train.evaluation.inference import Outputs, evaluation_windows, outputs_of
 from train.fusion.objective import Teacher
+from train.inference import Outputs, evaluation_windows, outputs_of
 
 FEW_SOURCES: Final = 100
 """Speakers or recordings below which validation data cannot show that a peer may be sharpened."""

@@ -34,8 +34,8 @@ from train.corpora.registry import corpus
 from train.data.token_set import TokenSet
 from train.encoding.corpus import EncodingContext
 from train.encoding.features import EncodeClips, EncodeFaces, EncodeTexts, Locate, encode_examples
-from train.evaluation.inference import evaluation_windows
 from train.evaluation.prepared_split import prepare_split
+from train.inference import evaluation_windows
 from train.metrics import figures
 
 

@@ -17,7 +17,7 @@ from core.models.calibration import fusion_probabilities, fusion_thresholds, pro
 from core.models.fusion import EmotionNet
 from core.spec import CalibrationSpec, ModelSpec, pattern
 from train.data.token_set import TokenSet
-from train.evaluation.inference import Outputs, evaluation_windows, outputs_of
+from train.inference import Outputs, evaluation_windows, outputs_of
 
 FUSION: Final = "fusion"
 """The branch that runs live: the fusion of whatever an example has."""

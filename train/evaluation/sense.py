@@ -29,8 +29,8 @@ from core.window import Window
 from train.calibration.people import teacher_weights
 from train.data.token_set import TokenSet
 from train.encoding.corpus import EncodingContext
-from train.evaluation.inference import evaluation_windows, outputs_of
 from train.evaluation.sense_data import read_examples
+from train.inference import evaluation_windows, outputs_of
 from train.metrics import single_answers
 
 DIAGNOSTIC: Final = (

@@ -13,8 +13,8 @@ from train.config import CorpusConfig
 from train.corpora.base import TextExample, labels_of
 from train.corpora.registry import CORPORA, read_corpus
 from train.data.token_set import load_tokens, save_tokens
-from train.data.training_data import limited
 from train.encoding.features import CHUNK, encode_examples
+from train.training_data import limited
 
 
 def texts(count: int) -> list[TextExample]:

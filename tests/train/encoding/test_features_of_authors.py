@@ -14,9 +14,9 @@ from core.window import Tokens
 from train.build import build
 from train.config import TrainingConfig
 from train.data.token_set import Ragged
-from train.data.training_data import Paths
 from train.encoding.corpus import FEATURES, NO_ENCODER
 from train.evaluation.evaluate import evaluate_corpus
+from train.training_data import Paths
 
 FAR = 2e5
 """Beyond half precision, whose largest number is 65504."""

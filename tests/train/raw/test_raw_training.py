@@ -16,9 +16,9 @@ from emotrack import LiveStages
 from tests.train.raw.recordings import write_corpus
 from train.build import build
 from train.config import read_config
-from train.data.training_data import Paths, read_training_data
 from train.encoding.corpus import RecordingWork
-from train.fusion.initialisation import new_network
+from train.initialisation import new_network
+from train.training_data import Paths, read_training_data
 
 PRESET = Path(__file__).parents[3] / "configs" / "train" / "semul_pcd.yaml"
 SMALL = [
