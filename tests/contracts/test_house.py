@@ -1,4 +1,4 @@
-"""No rooms of a package lead back to each other, also not by imports within functions; and how that is found."""
+"""No rooms of a package lead back to each other, also not by imports within functions."""
 
 from __future__ import annotations
 
