@@ -10,10 +10,11 @@ packages are not emotrack's own, 130 interrupted.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +44,34 @@ VERBS = {
     "schema": ("realtime.cli.app", "print the JSON Schema of the feed's messages"),
 }
 """Verb -> module whose `app` serves it, what it does. `realtime.cli.app` serves several verbs."""
+
+
+def command() -> NoReturn:
+    """The process: run one verb, then end with its exit code, whatever other threads are doing.
+
+    A call into a library that hangs, or computes for long, cannot be ended from outside, so a session leaves
+    its thread behind after a time limit. When Python ends, such a thread cannot have the interpreter back,
+    and libraries in C++ (CTranslate2, ONNX Runtime, OpenCV) abort the whole process. So when everything else
+    has been done and such threads are left, the process ends without waiting for Python's own end.
+    """
+    code = 1
+    atexit.register(lambda: _end_beside_threads(code))  # the first to be registered runs as the last
+    code = main()
+    sys.exit(code)
+
+
+def _end_beside_threads(code: int) -> None:
+    import threading
+
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if not others:
+        return
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):  # there is none, nobody reads it, or it is closed
+            code = code or 1
+    os._exit(code)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -264,4 +293,4 @@ def _matches(home: str, path: str, recorded: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()
