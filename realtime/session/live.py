@@ -40,6 +40,8 @@ HUNG_S: Final = 5.0
 """A worker that is at one order for longer than this when the run ends is not waited for."""
 STOP_S: Final = 3.0
 """How long devices may take to give what they still hold."""
+PUMP_S: Final = 1.0
+"""How long the thread that reads the source may take to end once the source is closed."""
 
 _LEVELS: Final = 32_768.0
 
@@ -255,6 +257,7 @@ class LiveSession:
         while pump.is_alive() and self._clock() < limit_s and not self._withdrawn.is_set():
             self._turn(TICK_S)
         source.close()
+        pump.join(PUMP_S)  # else it would outlive the run; one that hangs in a source is left behind
         for item in self._mailbox.take(0.0):
             self._take(item)
         end_s = max(self._open.values(), default=0.0)
