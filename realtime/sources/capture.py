@@ -1,8 +1,9 @@
-"""One device behind one stream: its driver, its ring and its track, put together."""
+"""One device behind one stream: its driver, a ring buffer, and the track that makes inputs of its items."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from core.events import StreamInfo
@@ -35,37 +36,51 @@ class CaptureTrack(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
 class Capture:
-    """A device that is kept open and read.
+    """A device and the stream that is made of it; nothing is open yet.
 
-    Args:
+    Attributes:
         info: the stream.
         driver: opens and reads the device.
-        track: makes inputs of it.
+        track: makes inputs of what the device says.
         capacity: items that may wait for the reader: 30 s of sound, or a few pictures.
     """
 
-    def __init__(self, info: StreamInfo, driver: Driver, track: CaptureTrack, capacity: int) -> None:
-        self.info = info
-        self.label = driver.label
-        self._driver = driver
-        self._track = track
-        self._capacity = capacity
-        self._ring: RingBuffer | None = None
-        self._supervisor: DeviceSupervisor | None = None
+    info: StreamInfo
+    driver: Driver
+    track: CaptureTrack
+    capacity: int
+
+    @property
+    def label(self) -> str:
+        """What the device is called before it was opened."""
+        return self.driver.label
+
+
+class DeviceReader:
+    """Keeps the device of a capture open, once it is started, and gives what it says as inputs.
+
+    Args:
+        capture: device and stream.
+        clock: seconds of stream time.
+        notify: called from the device's thread when something has come; must not block.
+    """
+
+    def __init__(self, capture: Capture, clock: Callable[[], float], notify: Callable[[], None]) -> None:
+        self.info = capture.info
+        self._track = capture.track
+        self._ring = RingBuffer(capture.capacity, notify)
+        self._supervisor = DeviceSupervisor(capture.driver, clock, self._ring.put)
         self._restarted_s = 0.0
         self._dropped = 0
 
-    def start(self, clock: Callable[[], float], notify: Callable[[], None]) -> None:
-        """Open the device, in a thread of its own; `clock` gives seconds of stream time."""
-        self._ring = RingBuffer(self._capacity, notify)
-        self._supervisor = DeviceSupervisor(self._driver, clock, self._ring.put)
+    def start(self) -> None:
+        """Open the device, in a thread of its own."""
         self._supervisor.start()
 
     def advance(self, now_s: float, *, silent_s: float = 0.0) -> list[SourceInput]:
         """What has come, and what the time makes of it. `silent_s`: see `ClockJump`."""
-        assert self._ring is not None
-        assert self._supervisor is not None
         items = self._ring.drain()
         # A full ring keeps the newest only; that it had to drop some shows that the machine was awake, too.
         dropped, self._dropped = self._ring.dropped - self._dropped, self._ring.dropped
@@ -85,27 +100,26 @@ class Capture:
 
     def request_stop(self) -> None:
         """Tell the device's thread to end, without waiting for it."""
-        if self._supervisor is not None:
-            self._supervisor.stop(join_s=0.0)
+        self._supervisor.stop(join_s=0.0)
 
     def stop(self) -> None:
         """Close the device."""
-        if self._supervisor is not None:
-            self._supervisor.stop()
+        self._supervisor.stop()
 
     def finish(self, now_s: float) -> list[SourceInput]:
         """After `stop`: what is left, and the stream's end."""
         out: list[SourceInput] = []
-        if self._ring is not None:
-            for item in self._ring.drain():
-                out += self._track.take(item)
+        for item in self._ring.drain():
+            out += self._track.take(item)
         return [*out, *self._track.finish(now_s)]
 
     def counters(self) -> dict[str, int]:
         """What was dropped, came too late, and how often the device was opened again."""
-        dropped = self._ring.dropped if self._ring is not None else 0
-        reopened = self._supervisor.reopened if self._supervisor is not None else 0
-        return {**self._track.counters, "dropped_items": dropped, "reopened": reopened}
+        return {
+            **self._track.counters,
+            "dropped_items": self._ring.dropped,
+            "reopened": self._supervisor.reopened,
+        }
 
     @property
     def behind_s(self) -> float:
@@ -113,7 +127,6 @@ class Capture:
         return self._track.behind_s
 
     def _look_after(self, now_s: float) -> None:
-        assert self._supervisor is not None
         self._supervisor.check(now_s)
         frozen = isinstance(self._track, VideoTrack) and self._track.frozen_for_s > REOPEN_FROZEN_S
         if frozen and now_s - self._restarted_s > 2 * REOPEN_FROZEN_S:

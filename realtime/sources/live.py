@@ -12,7 +12,7 @@ from typing import Final, Self
 from core.events import StreamInfo
 from core.inputs import SourceInput
 from core.media.source import available_s
-from realtime.sources.capture import Capture
+from realtime.sources.capture import Capture, DeviceReader
 from realtime.sources.clock_jumps import ClockJumpDetector
 from realtime.sources.echo_stage import EchoStage
 
@@ -52,7 +52,6 @@ class LiveSource:
         self.duration_s: float | None = None
         self.faults: list[str] = []
         self.zero_s = 0.0
-        self._captures = tuple(captures)
         self._echo = echo
         self._clock = clock
         self._wall = wall
@@ -60,6 +59,7 @@ class LiveSource:
         self._news = threading.Event()
         self._stopping = threading.Event()
         self._closed = threading.Event()
+        self._readers = tuple(DeviceReader(capture, self.now_s, self._news.set) for capture in captures)
 
     def now_s(self) -> float:
         """The present stream time."""
@@ -67,7 +67,7 @@ class LiveSource:
 
     def behind_s(self) -> float:
         """How long the newest sound had waited before it was taken: what a busy machine owes its devices."""
-        return max((capture.behind_s for capture in self._captures), default=0.0)
+        return max((reader.behind_s for reader in self._readers), default=0.0)
 
     def inputs(self) -> Iterator[SourceInput]:
         """Open the devices and give what they say until `stop` or `close`; see `Source.inputs`.
@@ -81,8 +81,8 @@ class LiveSource:
             return
         self.zero_s = self._clock()
         watch = ClockJumpDetector()
-        for capture in self._captures:
-            capture.start(self.now_s, self._news.set)
+        for reader in self._readers:
+            reader.start()
         try:
             while not self._stopping.is_set() and not self._closed.is_set():
                 self._news.wait(_LOOK_S)
@@ -106,7 +106,7 @@ class LiveSource:
 
     def counters(self) -> dict[str, dict[str, int]]:
         """Stream -> what was dropped, came too late, and how often the device was opened again."""
-        counted = {capture.info.name: capture.counters() for capture in self._captures}
+        counted = {reader.info.name: reader.counters() for reader in self._readers}
         if self._echo is not None:
             counted["echo"] = self._echo.counters()
         return counted
@@ -127,11 +127,11 @@ class LiveSource:
         if jump is not None and jump.set_s:
             log.warning("the wall clock moved by %.1f s; stream time goes on", jump.set_s)
         silent_s = jump.silent_s if jump is not None else 0.0
-        batches = [capture.advance(now_s, silent_s=silent_s) for capture in self._captures]
+        batches = [reader.advance(now_s, silent_s=silent_s) for reader in self._readers]
         return self._merged(batches, now_s)
 
     def _ended(self) -> list[SourceInput]:
-        batches = [capture.finish(self.now_s()) for capture in self._captures]
+        batches = [reader.finish(self.now_s()) for reader in self._readers]
         self._tell_losses()
         return self._merged(batches, None)
 
@@ -148,7 +148,7 @@ class LiveSource:
                     self.faults.append(f"{stream}: {count / 16_000:.2f} s of sound were lost ({what[:-8]}).")
 
     def _release(self) -> None:
-        for capture in self._captures:
-            capture.request_stop()
-        for capture in self._captures:
-            capture.stop()
+        for reader in self._readers:
+            reader.request_stop()
+        for reader in self._readers:
+            reader.stop()

@@ -15,7 +15,7 @@ from core.inputs import AudioChunk, EndOfStream, Gap, SourceInput
 from core.media.source import Source
 from core.testing import FakeClock
 from realtime.sources.audio_track import AudioTrack
-from realtime.sources.capture import Capture
+from realtime.sources.capture import Capture, DeviceReader
 from realtime.sources.clock_jumps import ClockJumpDetector
 from realtime.sources.config import SourcesConfig
 from realtime.sources.device_items import REASONS, AudioBlock, DeviceItem, DeviceLost, Lost, Opened
@@ -289,7 +289,7 @@ def test_nothing_configured_and_keys_that_do_not_exist_are_errors() -> None:
 # --- sleep -------------------------------------------------------------------------------------------
 
 
-def steered(clock: FakeClock, capacity: int = 1500) -> tuple[Capture, Callable[[float], None]]:
+def steered(clock: FakeClock, capacity: int = 1500) -> tuple[DeviceReader, Callable[[float], None]]:
     """A capture whose device delivers what the test asks for, at the fake clock's time."""
     given: list[DriverHandle] = []
 
@@ -299,7 +299,8 @@ def steered(clock: FakeClock, capacity: int = 1500) -> tuple[Capture, Callable[[
         handle.closing.wait()
 
     capture = Capture(StreamInfo("me", "audio"), Script(hold), AudioTrack("me", "scripted"), capacity)
-    capture.start(clock, lambda: None)
+    reader = DeviceReader(capture, clock, lambda: None)
+    reader.start()
     until(lambda: bool(given))
     frames = 0
 
@@ -310,25 +311,25 @@ def steered(clock: FakeClock, capacity: int = 1500) -> tuple[Capture, Callable[[
             given[0].put(AudioBlock(clock(), frames, np.full((800, 1), 0.1, np.float32)))
             frames += 800
 
-    return capture, say
+    return reader, say
 
 
 @pytest.mark.parametrize("asleep", [True, False])
 def test_a_machine_that_slept_has_a_gap_and_a_reader_that_was_held_up_has_none(asleep: bool) -> None:
     clock = FakeClock()
-    capture, say = steered(clock)
+    reader, say = steered(clock)
     say(1.0)
-    out = capture.advance(clock())
+    out = reader.advance(clock())
     if asleep:
         clock.advance(600.0)
     else:
         say(600.0 / 40)  # the reader comes back after 15 s; the ring has kept them
     silent_s = 600.0 if asleep else 15.0
-    out += capture.advance(clock(), silent_s=silent_s)
+    out += reader.advance(clock(), silent_s=silent_s)
     say(2.0)
-    out += capture.advance(clock())
-    capture.stop()
-    out += capture.finish(clock())
+    out += reader.advance(clock())
+    reader.stop()
+    out += reader.finish(clock())
     check_contract(out)
     gaps = [item for item in out if isinstance(item, Gap)]
     reasons = {gap.reason for gap in gaps if gap.t1_s - gap.t0_s > 1}
@@ -338,14 +339,14 @@ def test_a_machine_that_slept_has_a_gap_and_a_reader_that_was_held_up_has_none(a
 
 def test_a_ring_that_overflows_while_the_reader_is_held_up_is_no_sleep() -> None:
     clock = FakeClock()
-    capture, say = steered(clock, capacity=8)
+    reader, say = steered(clock, capacity=8)
     say(1.0)
-    out = capture.advance(clock())
+    out = reader.advance(clock())
     say(5.0)  # the ring keeps the last 0.4 s of it
-    out += capture.advance(clock(), silent_s=5.0)
+    out += reader.advance(clock(), silent_s=5.0)
     say(1.0)
-    out += capture.advance(clock())
-    capture.stop()
-    out += capture.finish(clock())
+    out += reader.advance(clock())
+    reader.stop()
+    out += reader.finish(clock())
     assert REASONS["suspended"] not in {gap.reason for gap in out if isinstance(gap, Gap)}
-    assert capture.counters()["dropped_items"] > 50
+    assert reader.counters()["dropped_items"] > 50
