@@ -207,7 +207,24 @@ def _show(figures: dict[str, Any]) -> None:
     console = Console()
     console.print(table)
     for size, run in figures["runs"].items():
-        trends = f"lag {run['lag_slope_ms_per_min']} ms/min, memory {run['memory_growth_mb_per_h']} MB/h"
+        trends = "; ".join(
+            trend_text(run, name, unit)
+            for name, unit in (("lag_slope", "ms_per_min"), ("memory_growth", "mb_per_h"))
+        )
+        warm = f"the first {run['warm_up_s']:.0f} s are warm-up ({run['warm_up_mb']} MB)"
         steps = run["load_steps"] or "none"
         load = f"peak {run['peak_rss_mb']} MB, {run['cpu_s_per_s']} cores, load steps {steps}"
-        console.print(f"{size}: hang-over {run['hang_over_ms']} ms before the decision; {trends}; {load}")
+        console.print(
+            f"{size}: hang-over {run['hang_over_ms']} ms before the decision; {trends}; {warm}; {load}"
+        )
+
+
+def trend_text(run: dict[str, Any], name: str, unit: str) -> str:
+    """A trend with its interval in words; whether the run was long enough to tell it from its target."""
+    label, unit_text = name.replace("_", " "), unit.replace("_per_", "/").replace("mb", "MB")
+    key, limits = f"{name}_{unit}", run[f"{name}_interval"]
+    if limits is None:
+        return f"{label}: the run is too short to tell"
+    low, high = limits
+    unsure = " (too short to tell)" if low <= _TARGETS[key] < high else ""
+    return f"{label} {run[key]} {unit_text}, 95 % within {low} to {high}{unsure}"

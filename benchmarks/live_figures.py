@@ -10,8 +10,14 @@ from typing import Any, Final
 
 import numpy as np
 
-STEADY_S: Final = 15.0
-"""What came in the first seconds is the start; trends are taken from what followed."""
+WARM_UP_S: Final = (15.0, 120.0)
+"""Least and most that counts as warm-up, in between a quarter of the run: caches fill, a language is found."""
+
+BLOCK_S: Final = 5.0
+"""Trends are taken from medians of so long: values within it depend on each other."""
+
+MIN_BLOCKS: Final = 6
+_CONFIDENCE: Final = 0.95
 
 
 @dataclass(slots=True)
@@ -53,14 +59,18 @@ def figures(observed: Observed, pause_s: float) -> dict[str, Any]:
 
     Returns:
         `speech_end_to_final_ms`, `estimate_age_ms` and `first_partial_ms` as percentiles,
-        `lag_slope_ms_per_min`, `drops`, `peak_rss_mb`, and what explains them. Of nothing, a percentile is
-        None.
+        `lag_slope_ms_per_min` and `memory_growth_mb_per_h` after the warm-up, each with its 95 % interval
+        (`..._interval`) and how much memory the warm-up took (`warm_up_mb`), `drops`, `peak_rss_mb`, and what
+        explains them. Of nothing, a percentile is None; of a run that is too short, a trend is None.
     """
     zero_s = observed.zero_s
     estimates = observed.of("estimate")
     rolling = [(at_s, e) for at_s, e in estimates if not e["final"]]
     finals = [(at_s, e) for at_s, e in estimates if e["final"]]
     ages = [(at_s, 1000 * (at_s - zero_s - e["t1_s"])) for at_s, e in rolling]
+    warm_up_s = warm_up_of(observed)
+    lag = trend([point for point in ages if point[0] - zero_s >= warm_up_s], per_s=60.0)
+    memory = trend([point for point in observed.memory if point[0] - zero_s >= warm_up_s], per_s=3600.0)
     return {
         "speech_end_to_final_ms": percentiles(
             1000 * (at_s - zero_s - e["stages"]["voice_s"]) for at_s, e in finals if e["stages"]["voice_s"]
@@ -68,7 +78,10 @@ def figures(observed: Observed, pause_s: float) -> dict[str, Any]:
         "hang_over_ms": round(1000 * pause_s),
         "estimate_age_ms": percentiles(age for _, age in ages),
         "first_partial_ms": percentiles(_first_partials(observed)),
-        "lag_slope_ms_per_min": slope(_steady(ages), per_s=60.0),
+        "warm_up_s": round(warm_up_s, 1),
+        "warm_up_mb": _grown(observed, warm_up_s),
+        "lag_slope_ms_per_min": None if lag is None else lag.slope,
+        "lag_slope_interval": None if lag is None else [lag.low, lag.high],
         "rolling_hz": _rate(rolling),
         "drops": _drops(observed),
         "load_steps": [e["value"] for _, e in observed.of("status") if e["code"] == "load_step"],
@@ -76,7 +89,8 @@ def figures(observed: Observed, pause_s: float) -> dict[str, Any]:
         "finals_abstained": sum(e["abstained"] for _, e in finals),
         "start_ms": _start(observed),
         "peak_rss_mb": round(observed.peak_rss_mb, 1),
-        "memory_growth_mb_per_h": slope(_steady(observed.memory), per_s=3600.0),
+        "memory_growth_mb_per_h": None if memory is None else memory.slope,
+        "memory_growth_interval": None if memory is None else [memory.low, memory.high],
         "cpu_s_per_s": _cpu(observed),
     }
 
@@ -90,15 +104,48 @@ def percentiles(values: Iterable[float]) -> dict[str, float | None]:
     return {"p50": p50, "p95": p95, "p99": p99, "count": len(found)}
 
 
-def slope(points: Sequence[tuple[float, float]], *, per_s: float) -> float | None:
-    """How fast a value grows, per `per_s` seconds: the median of slopes (Theil, Sen), deaf to outliers."""
-    if len(points) < 10:
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """How fast a value grows, with the bounds of its 95 % interval."""
+
+    slope: float
+    low: float
+    high: float
+
+
+def trend(points: Sequence[tuple[float, float]], *, per_s: float) -> Trend | None:
+    """How fast a value grows: median of slopes (Theil, Sen) between the medians of blocks of `BLOCK_S`.
+
+    Args:
+        points: (second, value), in order.
+        per_s: the slope is of so long.
+
+    Returns:
+        None when there are fewer than `MIN_BLOCKS` blocks: no slope can be told from chance then.
+    """
+    from scipy.stats import theilslopes
+
+    blocks: dict[int, list[tuple[float, float]]] = {}
+    for at_s, value in points:
+        blocks.setdefault(int((at_s - points[0][0]) // BLOCK_S), []).append((at_s, value))
+    if len(blocks) < MIN_BLOCKS:
         return None
-    chosen = np.asarray(points)[np.linspace(0, len(points) - 1, min(len(points), 400)).astype(int)]
-    i, j = np.triu_indices(len(chosen), 1)
-    apart_s = chosen[j, 0] - chosen[i, 0]
-    slopes = (chosen[j, 1] - chosen[i, 1])[apart_s > 0] / apart_s[apart_s > 0]
-    return round(float(np.median(slopes)) * per_s, 3) if len(slopes) else None
+    medians = np.array([np.median(block, axis=0) for block in blocks.values()])
+    found = theilslopes(medians[:, 1], medians[:, 0], alpha=_CONFIDENCE)
+    slope, low, high = (round(float(value) * per_s, 3) for value in (found[0], found[2], found[3]))
+    return Trend(slope, low, high)
+
+
+def warm_up_of(observed: Observed) -> float:
+    """Seconds of stream time that count as warm-up: a quarter of the run, within `WARM_UP_S`."""
+    length_s = observed.messages[-1][0] - observed.zero_s
+    return min(max(length_s / 4, WARM_UP_S[0]), WARM_UP_S[1])
+
+
+def _grown(observed: Observed, warm_up_s: float) -> float | None:
+    """How much memory the warm-up took, in MiB."""
+    warm = [mb for at_s, mb in observed.memory if 0 <= at_s - observed.zero_s <= warm_up_s]
+    return round(warm[-1] - warm[0], 1) if warm else None
 
 
 def words_apart(a: Sequence[str], b: Sequence[str]) -> float:
@@ -119,10 +166,6 @@ def _first_partials(observed: Observed) -> Iterable[float]:
         if event["utterance"] not in seen and (event["text"] or event["pending"]):
             seen.add(event["utterance"])
             yield 1000 * (at_s - observed.zero_s - event["t0_s"])
-
-
-def _steady(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    return [point for point in points if points and point[0] - points[0][0] >= STEADY_S]
 
 
 def _rate(rolling: Sequence[tuple[float, dict[str, Any]]]) -> float | None:
