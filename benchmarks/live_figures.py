@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 WARM_UP_S: Final = (15.0, 120.0)
-"""Least and most that counts as warm-up, in between a quarter of the run: caches fill, a language is found."""
+"""Least and most that counts as warm-up, in between a quarter of the run: caches fill."""
 
 BLOCK_S: Final = 5.0
 """Trends are taken from medians of so long: values within it depend on each other."""
