@@ -163,7 +163,7 @@ class EmotionEstimate:
         probabilities: label -> probability, fused, calibrated, smoothed; labels are independent.
         active: labels present, after hysteresis, most probable first.
         peers: modality -> label -> that peer's calibrated probability.
-        attribution: modality -> share of the fusion's attention; sums to 1 over `modalities`.
+        attribution: modality -> its share of what decided the estimate; sums to 1 over `modalities`.
         modalities: what was used, a subset of text, audio, visual.
         missing: modality -> why it was not used.
         valence, arousal: in [-1, 1], None where not trained.

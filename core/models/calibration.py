@@ -131,7 +131,7 @@ def fusion_output(
     Args:
         logits: (C,) of the fusion.
         peer_logits: (M, C); rows of absent modalities are ignored.
-        attribution: (M,) shares of attention.
+        attribution: (M,) shares of what decided the estimate, see `core.models.fusion.NetDetails`.
         available: (M,) bool.
         spec: of the checkpoint.
         tokens: (M,) number of tokens of each modality; None counts the evidence as full.
