@@ -200,7 +200,7 @@ class FusionOutput:
     Attributes:
         probabilities: (C,) float32, fusion branch, calibrated for the window's availability pattern.
         peers: modality -> (C,) float32 calibrated probabilities; only the modalities present.
-        attribution: modality -> its share, in [0, 1], of what decided the estimate; sums to 1 over those present.
+        attribution: modality -> its share, in [0, 1], of what decided the estimate; sums to 1.
         valence, arousal: in [-1, 1], None where the checkpoint was not trained for them.
         confidence: [0, 1].
         abstained: the evidence is too thin to be shown as an estimate (rule in the spec).
