@@ -14,13 +14,7 @@ import atexit
 import os
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, NoReturn
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from core.media.recording import RecordingSource
-    from realtime.runs.offline import OfflineStages
+from typing import NoReturn
 
 HOME = os.path.dirname(os.path.realpath(__file__))
 PACKAGES = ("core", "realtime", "train")
@@ -187,33 +181,7 @@ def _dispatch(verb: str, words: list[str]) -> None:
     app = import_module(module).app
     shared = module == "realtime.cli.app"
     name = "emotrack" if shared else f"emotrack {verb}"
-    lent = LiveStages() if verb == "train" else None
-    get_command(app).main(args=[verb, *words] if shared else words, prog_name=name, obj=lent)
-
-
-class LiveStages:
-    """What training borrows of the live loop. The two packages do not know each other: this file does both.
-
-    Loads nothing until it is asked to, and can be pickled: other processes load stages of their own.
-    """
-
-    def open_recording(self, path: Path) -> RecordingSource:
-        """Open a recording as `replay` does."""
-        from core.media.recording import RecordingSource
-
-        return RecordingSource(path)
-
-    def prepare(self, checkpoint: Path, whisper: str) -> None:
-        """See `realtime.runs.offline.prepare_stages`."""
-        from realtime.runs.offline import prepare_stages
-
-        prepare_stages(checkpoint, whisper)
-
-    def load(self, checkpoint: Path, whisper: str, language: str | None) -> OfflineStages:
-        """See `realtime.runs.offline.load_stages`."""
-        from realtime.runs.offline import load_stages
-
-        return load_stages(checkpoint, whisper, language)
+    get_command(app).main(args=[verb, *words] if shared else words, prog_name=name)
 
 
 _TRY_HELP = "`emotrack --help` lists what there is."

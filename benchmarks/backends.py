@@ -38,8 +38,8 @@ def compare_backends(
         "machine", "commit", "rounds".
     """
     from benchmarks.machine import commit, machine
+    from core.backends.preparation import checkpoint_folder, prepare
     from core.backends.registry import BACKENDS
-    from realtime.runs.export import checkpoint_folder, prepare
 
     folder = checkpoint_folder(checkpoint).resolve()
     prepare(folder, report_progress)
@@ -112,7 +112,7 @@ def under_contention(
     checkpoint: Path | None, names: Iterable[str], seconds: float, report_progress: Callable[[str], None]
 ) -> list[dict[str, Any]]:
     """One hop beside Whisper, for wait policies and numbers of threads."""
-    from realtime.runs.export import checkpoint_folder
+    from core.backends.preparation import checkpoint_folder
 
     folder = checkpoint_folder(checkpoint).resolve()
     cores = os.cpu_count() or 2

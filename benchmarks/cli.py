@@ -111,7 +111,7 @@ def _recording(file: Path | None, seconds: float) -> tuple[Path, int]:
 
 def _prepare(checkpoint: Path | None) -> None:
     """Export the networks beforehand: it happens once per machine and is no part of a run."""
-    from realtime.runs.export import checkpoint_folder, prepare
+    from core.backends.preparation import checkpoint_folder, prepare
 
     prepare(checkpoint_folder(checkpoint), lambda sentence: typer.echo(sentence, err=True))
 

@@ -75,10 +75,10 @@ def measure(path: Path, rounds: int, config_path: Path) -> dict[str, Any]:
     """
     from benchmarks.looping_source import LoopingSource
     from benchmarks.machine import cpu_s, peak_rss_mb
+    from core.backends.preparation import checkpoint_folder, prepare
     from core.media.recording import RecordingSource
     from realtime.config import ReplayConfig
     from realtime.runs.build import build_engine, hello, load_worker_threads
-    from realtime.runs.export import checkpoint_folder, prepare
     from realtime.session.replay import ReplaySession
     from realtime.sources.pacing import Pace
 

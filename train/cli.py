@@ -303,10 +303,12 @@ def _recording_work(
     whisper: str = "base",
     language: str | None = None,
 ) -> RecordingWork:
-    """The stages of the live loop are what `emotrack` put into the context; see `emotrack.LiveStages`."""
+    """How recordings are worked off; a context's object may be another `StageLoader`, for tests."""
     from train.encoding.corpus import RecordingWork
+    from train.recordings.stages import StageLoader
 
-    return RecordingWork(context.obj, whisper, language, workers, ray, skip_unreadable)
+    stages = context.obj if isinstance(context.obj, StageLoader) else StageLoader()
+    return RecordingWork(stages, whisper, language, workers, ray, skip_unreadable)
 
 
 def _written(path: Path, text: str) -> None:

@@ -137,8 +137,7 @@ def _raw(
 ) -> TrainingData:
     everything = [example for examples in parts.values() for example in examples]
     vocabulary = vocabulary_of(everything, config.vocabulary, paths.cache)
-    live = paths.recordings.live
-    opened = None if live is None else live.open_recording
+    opened = paths.recordings.stages.open_recording
     sets = [
         raw_set(name, examples, vocabulary, paths.cache, opened, quiet=quiet)
         for name, examples in parts.items()

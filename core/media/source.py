@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
 from core.events import StreamInfo
 from core.inputs import SAMPLE_RATE, AudioChunk, Gap, SourceInput
+
+
+class Recording(Protocol):
+    """What can be read once through from its beginning: an opened file, or what stands for one."""
+
+    @property
+    def streams(self) -> tuple[StreamInfo, ...]:
+        """The streams that `inputs` speaks of."""
+        ...
+
+    @property
+    def duration_s(self) -> float | None:
+        """In seconds; None where it is not known beforehand."""
+        ...
+
+    def inputs(self) -> Iterator[SourceInput]:
+        """Everything, merged in order of time; every stream ends with one `EndOfStream`."""
+        ...
+
+
+OpenRecording = Callable[[Path], AbstractContextManager[Recording]]
+"""Opens a recording and closes it at the end of the block. Raises SourceError."""
 
 
 @runtime_checkable

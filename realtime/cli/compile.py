@@ -36,8 +36,8 @@ def compile_(
     import time
 
     from core.backends.compiling import compile_networks
+    from core.backends.preparation import checkpoint_folder, prepare
     from core.backends.source import Source
-    from realtime.runs.export import checkpoint_folder, prepare
 
     precision = _precision(dtype)
     chosen = _named(backend) if backend != "auto" else _best(precision)

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from core.backends.artifacts import export_folder, is_exported
+from core.backends.preparation import checkpoint_folder
 from core.errors import EmotrackError
 from core.policy import policy_of
 from core.spec import insist_on_live, read_spec
@@ -16,7 +17,6 @@ from core.weights.manifest import HubSource, WebSource
 from realtime.desktop.settings import Settings, proposed_purpose
 from realtime.doctor import Check, examine_devices
 from realtime.live_config import LiveConfig
-from realtime.runs.export import checkpoint_folder
 from realtime.sources.live import LiveSource
 from realtime.sources.open import admitted
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from core.backends.loading import Place, load_networks
 from core.backends.networks import Networks
+from core.backends.preparation import checkpoint_folder
 from core.config import EngineConfig
 from core.encoders.silero import SileroVoice
 from core.engine.engine import Engine
@@ -22,27 +21,19 @@ from core.version import VERSION
 from core.weights import locate
 from core.work import WorkKind
 from core.workers.faces import FaceDetector
+from core.workers.loading import Worker, load_face_detector, load_voice, load_whisper
 from core.workers.networks import NetworkWorkers
 from core.workers.transcribe import Transcriber
 from core.workers.whisper import Whisper
 from realtime.config import TrackingConfig, WhisperConfig
-from realtime.runs.export import checkpoint_folder
-from realtime.session.worker_threads import Worker, WorkerThreads
+from realtime.session.worker_threads import WorkerThreads
 from realtime.sinks.files import printable
-
-VOICE_FILE: Final = "silero_vad_16k_op15.onnx"
-FACE_FILE: Final = "face_detection_yunet_2023mar.onnx"
 
 
 def needed_weights(config: TrackingConfig) -> tuple[str, ...]:
     """Third-party weights that a run needs besides those that its checkpoint names."""
     faces = () if "faces" in policy_of(config.engine.purpose).forbidden else ("yunet",)
     return (f"whisper-{config.whisper.size}", "silero-vad", *faces)
-
-
-def load_voice() -> SileroVoice:
-    """The voice activity network. Raises WeightsError when it was not pulled."""
-    return SileroVoice(locate("silero-vad") / VOICE_FILE)
 
 
 def load_worker_threads(spec: ModelSpec, export: Path, config: TrackingConfig) -> WorkerThreads:
@@ -73,8 +64,7 @@ def load_checkpoint(spec: ModelSpec, export: Path, config: TrackingConfig) -> Ne
 
 def load_faces(spec: ModelSpec, config: TrackingConfig) -> FaceDetector:
     """The face detector, which is for one thread. Raises WeightsError when it was not pulled."""
-    crop = round(spec.encoders["visual"].options["crop_size"])
-    return FaceDetector(locate("yunet") / FACE_FILE, crop, config.engine.faces.max_faces)
+    return load_face_detector(spec, config.engine.faces.max_faces)
 
 
 def load_workers(spec: ModelSpec, export: Path, config: TrackingConfig) -> LoadedWorkers:
@@ -132,16 +122,7 @@ def hello(spec: ModelSpec, config: TrackingConfig, source: Source) -> Hello:
 
 def load_transcriber(config: WhisperConfig) -> Transcriber:
     """The recogniser. Raises WeightsError when it was not pulled, ModelError when it cannot be loaded."""
-    return transcriber_of(load_whisper(config), config, load_voice())
-
-
-def load_whisper(config: WhisperConfig) -> Whisper:
-    """The recogniser's network, which remembers nothing. Raises as `load_transcriber` does."""
-    # Threads that spin while they wait for each other would take the other stages' cores: on a busy machine
-    # thirteen times the processor time. OpenMP reads it when CTranslate2 is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    threads = config.threads or max(1, (os.cpu_count() or 2))
-    return Whisper(locate(f"whisper-{config.size}"), cpu_threads=threads)
+    return transcriber_of(load_whisper(config.size, config.threads), config, load_voice())
 
 
 def transcriber_of(whisper: Whisper, config: WhisperConfig, voice: SileroVoice) -> Transcriber:

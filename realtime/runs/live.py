@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from core.backends.preparation import checkpoint_folder, prepare
 from core.errors import ConfigError, EmotrackError
 from core.events import End, Status, StreamInfo
 from core.policy import policy_of
@@ -34,7 +35,6 @@ from realtime.runs.build import (
     needed_weights,
 )
 from realtime.runs.control import LiveControl
-from realtime.runs.export import checkpoint_folder, prepare
 from realtime.runs.malloc import limit_malloc_arenas
 from realtime.runs.sinks import (
     check_feed,

@@ -7,17 +7,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
+from core.backends.preparation import checkpoint_folder, prepare
 from core.engine.engine import Engine
 from core.media.recording import RecordingSource
 from core.media.source import Source
 from core.policy import Policy, policy_of, settled
+from core.workers.loading import load_voice
 from realtime.config import ReplayConfig
 from realtime.feed.control import RunControl
 from realtime.recording.header import purpose_from
 from realtime.recording.recorded_inputs import RecordedRun, RecordedSource, is_recorded_run
 from realtime.recording.recorder import FILE_NAME
-from realtime.runs.build import build_engine, hello, load_voice, load_worker_threads, needed_weights
-from realtime.runs.export import checkpoint_folder, prepare
+from realtime.runs.build import build_engine, hello, load_worker_threads, needed_weights
 from realtime.runs.sinks import check_feed, claimed, exit_code, interruptible, open_sinks, tell
 from realtime.session.replay import ReplaySession
 from realtime.sources.pacing import Pace

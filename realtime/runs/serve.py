@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 
+from core.backends.preparation import checkpoint_folder, prepare
 from core.errors import ConfigError
 from core.spec import ModelSpec
 from realtime.consent.gate import ConsentGate
@@ -17,7 +18,6 @@ from realtime.feed.limits import Limits
 from realtime.feed.server import Feed
 from realtime.feed.sink import tls_of, tokens_of
 from realtime.runs.build import hello, needed_weights
-from realtime.runs.export import checkpoint_folder, prepare
 from realtime.runs.malloc import limit_malloc_arenas
 from realtime.runs.serve_networks import SharedNetworks
 from realtime.runs.serve_sessions import Sessions

@@ -15,10 +15,11 @@ from core.policy import policy_of
 from core.spec import ModelSpec
 from core.stages.vad import VadNetwork
 from core.work import Outcome, WorkKind
+from core.workers.loading import load_voice, load_whisper
 from core.workers.networks import NetworkWorkers
 from core.workers.whisper import Whisper
 from realtime.live_config import LiveTrackingConfig
-from realtime.runs.build import load_checkpoint, load_faces, load_voice, load_whisper, transcriber_of
+from realtime.runs.build import load_checkpoint, load_faces, transcriber_of
 from realtime.runs.whisper_fallback import WhisperFallback, fallback_config
 from realtime.session.worker_threads import Worker
 
@@ -72,7 +73,7 @@ class SharedNetworks:
     def load(cls, spec: ModelSpec, export: Path, config: LiveTrackingConfig) -> SharedNetworks:
         """Load all. Raises WeightsError when a weight was not pulled, ModelError when one is damaged."""
         with ThreadPoolExecutor(2) as pool:
-            loading = pool.submit(load_whisper, config.whisper)
+            loading = pool.submit(load_whisper, config.whisper.size, config.whisper.threads)
             networks = NetworkWorkers(load_checkpoint(spec, export, config))
             if "faces" not in policy_of(config.engine.purpose).forbidden:
                 load_faces(spec, config)  # sessions load their own; whether it is there has to be known now
@@ -83,7 +84,7 @@ class SharedNetworks:
                 "fuse": one_at_a_time(networks.fuse),
             }
             smaller = fallback_config(config)
-            late = None if smaller is None else once(partial(load_whisper, smaller))
+            late = None if smaller is None else once(partial(load_whisper, smaller.size, smaller.threads))
             return cls(spec, config, encoders, loading.result(), load_voice(), late)
 
     @property

@@ -42,7 +42,7 @@ def figures(monkeypatch):
 
     monkeypatch.setattr(backends, "process", process)
     monkeypatch.setattr(backends, "compile_missing", lambda *_: None)
-    monkeypatch.setattr("realtime.runs.export.prepare", lambda *_: None)
+    monkeypatch.setattr("core.backends.preparation.prepare", lambda *_: None)
     found = backends.compare_backends(None, {"fusion": ["fusion"]}, "fusion", 7, lambda _: None)
     assert asked == [
         ("benchmarks.backend_rounds", 1),

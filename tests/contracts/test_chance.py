@@ -18,7 +18,7 @@ SPLITS_OTHER_TEXT = {
     "core/weights/packages.py",  # what pip says
     "core/weights/web.py",  # an error of a library
     "realtime/consent/terminal.py",  # a notice of this project
-    "realtime/runs/export.py",  # an error of this program
+    "core/backends/preparation.py",  # an error of this program
     "train/progress.py",  # JSON in ASCII that it has written itself
 }
 """Files that may use `str.splitlines`, and on what."""

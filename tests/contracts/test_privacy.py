@@ -223,7 +223,7 @@ def files_of(*folders: Path) -> set[tuple[str, int]]:
 @pytest.fixture
 def ready(weights: Callable[[str], Path], demo_clips: Path) -> Path:
     """A clip, and everything that tracking it needs, fetched and prepared before anybody watches."""
-    from realtime.runs.export import checkpoint_folder, prepare
+    from core.backends.preparation import checkpoint_folder, prepare
 
     for name in ("silero-vad", "yunet", "minilm", "whisper-tiny.en"):
         weights(name)

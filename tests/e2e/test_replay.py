@@ -11,12 +11,12 @@ import jsonschema
 import numpy as np
 import pytest
 
+from core.backends.preparation import prepare
 from core.media.recording import RecordingSource
 from core.schema import json_schema
 from core.testing import rechunk
 from realtime.config import resolve
 from realtime.runs import replay
-from realtime.runs.export import prepare
 
 SHIPPED = Path(__file__).resolve().parents[2] / "checkpoints" / "default"
 

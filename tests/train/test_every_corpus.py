@@ -25,9 +25,9 @@ from tests.train.small_checkpoint import write_checkpoint
 from train.corpora.registry import CORPORA, ReadOptions, read_corpus, split_note, split_rule_of
 from train.encoding.corpus import FEATURES, NO_ENCODER, RecordingWork
 from train.evaluation.evaluate import evaluate_corpus
-from train.recordings.testing import MadeUpLive
+from train.recordings.testing import MadeUpLoader
 
-LIVE = MadeUpLive(RecordingSource)
+LIVE = MadeUpLoader(RecordingSource)
 
 
 def films(folder: Path, *names: str) -> None:
@@ -219,12 +219,6 @@ def test_a_clip_that_is_missing_is_an_error_or_a_line_in_the_report(checkpoint, 
     )
     assert report.n == 2
     assert "bean_9: bean_9.mp4: cannot be read (No such file or directory)" in " ".join(report.notes)
-
-
-def test_without_the_stages_of_the_live_loop_it_is_said_where_they_come_from(checkpoint, tmp_path):
-    directory(tmp_path)
-    with pytest.raises(ConfigError, match="`emotrack train`"):
-        judge(checkpoint, "directory", tmp_path, live=None)
 
 
 # --- features and texts ------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from core.models.storage import load_network
 from core.spec import read_spec
 from tests.train.small_checkpoint import SIZES, write_checkpoint
 from train.cli import app
-from train.recordings.testing import MadeUpLive, write_sound
+from train.recordings.testing import MadeUpLoader, write_sound
 
 ROOT = Path(__file__).resolve().parents[2]
 PRESET = ROOT / "configs" / "train" / "own.yaml"
@@ -31,7 +31,7 @@ TINY = {
 } | {f"sizes.{name}": value for name, value in SIZES.model_dump(exclude={"file", "file_sha256"}).items()}
 
 
-def invoke(*words: object, live: object = MadeUpLive()):
+def invoke(*words: object, live: object = MadeUpLoader()):
     return CliRunner().invoke(app, [str(word) for word in words], obj=live)
 
 
@@ -63,7 +63,7 @@ def beginning(tmp_path_factory) -> Path:
     return folder
 
 
-def fit(recordings: Path, beginning: Path, out: Path, *more: object, live: object = MadeUpLive()):
+def fit(recordings: Path, beginning: Path, out: Path, *more: object, live: object = MadeUpLoader()):
     settings = [word for key, value in TINY.items() for word in ("--set", f"{key}={json.dumps(value)}")]
     places = ["--data", recordings, "--encoders", beginning, "--out", out, "--cache", out.parent / "cache"]
     return invoke("fit", PRESET, *places, "--workers", 1, *settings, *more, live=live)
@@ -142,9 +142,3 @@ def test_speakers_in_several_parts_have_to_be_allowed(recordings, beginning, tmp
     more = ("--set", "corpora.directory.shared_speakers=true")
     assert fit(tmp_path, beginning, tmp_path / "out", *more).exit_code == 0
     assert judge(tmp_path / "out", tmp_path, "--shared-speakers").exit_code == 0
-
-
-def test_without_the_command_nobody_lends_the_stages(recordings, beginning, tmp_path):
-    done = fit(recordings, beginning, tmp_path / "out", live=None)
-    assert isinstance(done.exception, ConfigError)
-    assert "Run it by the command `emotrack train`" in str(done.exception)

@@ -5,18 +5,17 @@ little after. The stretch's borders are given; everything else is the engine's o
 sound are encoded with which context, when words are recognised, which faces are tracked, and which tokens
 fall into the window.
 
-How recordings are opened, and what computes the orders, is handed in by whoever knows the live packages.
+`core.workers.loading` opens recordings and loads what computes the orders; tests hand in their own.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 
@@ -26,6 +25,7 @@ from core.engine.engine import Engine, Input
 from core.errors import ModelError, SourceError
 from core.events import StreamInfo
 from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream, Gap, Samples, SourceInput
+from core.media.source import OpenRecording
 from core.spec import ModelSpec
 from core.stages.vad import Vad, VadFrame, VadNetwork
 from core.window import Window
@@ -42,22 +42,6 @@ LONGEST_S: Final = 25.0
 
 _TOLERANCE_S: Final = 0.5
 
-
-class Recording(Protocol):
-    """What is needed of an opened recording."""
-
-    @property
-    def streams(self) -> tuple[StreamInfo, ...]:
-        """The streams that `inputs` speaks of."""
-        ...
-
-    def inputs(self) -> Iterator[SourceInput]:
-        """Everything in the recording, merged in order of time; every stream ends with `EndOfStream`."""
-        ...
-
-
-OpenRecording = Callable[[Path], AbstractContextManager[Recording]]
-"""Opens a recording, and closes it at the end of the block. Raises SourceError."""
 
 Workers = Mapping[WorkKind, Callable[[Any], Outcome]]
 """Kind of order -> function of its payload. "fuse" is not needed: windows are cut, not judged."""

@@ -23,8 +23,8 @@ from train.encoding.voice_tokens import add_voice_tokens
 from train.raw.corpus import raw_set
 from train.recordings.cutting import Recipe, Runner
 from train.recordings.encoding import encode_recordings
-from train.recordings.live import Live
 from train.recordings.processes import in_processes
+from train.recordings.stages import StageLoader
 
 FEATURES: Final = "features/"
 """Beginning of the kind of an encoder that is none: tokens are what a corpus' authors computed."""
@@ -38,14 +38,14 @@ class RecordingWork:
     """How recordings are worked off.
 
     Attributes:
-        live: lends the stages of the live loop; None where nobody handed them in.
+        stages: opens recordings and loads what cuts them.
         whisper, language: of the recogniser; language None = recognise it.
         workers: processes, or actors on Ray; 0 = as many as there are processors.
         ray: address of a Ray cluster, or None to stay on this machine.
         skip_unreadable: missing and damaged recordings are left out and told.
     """
 
-    live: Live | None = None
+    stages: StageLoader = field(default_factory=StageLoader)
     whisper: str = "base"
     language: str | None = None
     workers: int = 0
@@ -138,8 +138,7 @@ def _everything_of(
 ) -> tuple[TokenSet, list[str]]:
     known = corpus(name)
     if known.form != "features" and takes_raw_input(context.encoders):
-        live = context.recordings.live
-        opened = None if live is None else live.open_recording
+        opened = context.recordings.stages.open_recording
         return raw_set(name, examples, context.encoders, context.cache, opened, quiet=quiet), []
     if known.form == "features":
         rows = cast("Sequence[FeatureExample]", examples)
@@ -194,16 +193,11 @@ def _recorded(
 ) -> tuple[TokenSet, list[str]]:
     work = context.recordings
     if context.modalities == ("audio",):
-        opened = None if work.live is None else work.live.open_recording
+        opened = work.stages.open_recording
         return encode_sound(
             name, examples, context.encoders, context.cache, context.locate, opened, quiet=quiet
         ), []
-    if work.live is None:
-        raise ConfigError(
-            f"{name} holds recordings, and they go through the stages of the live loop, which are not here.",
-            fix="Run it by the command `emotrack train`.",
-        )
-    recipe = Recipe(work.live, context.checkpoint(), work.whisper, work.language)
+    recipe = Recipe(work.stages, context.checkpoint(), work.whisper, work.language)
     found, findings = encode_recordings(
         examples, recipe, work.runner(), context.cache, lenient=work.skip_unreadable, quiet=quiet
     )

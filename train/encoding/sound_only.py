@@ -18,10 +18,10 @@ from core.encoders.audio import AudioEncoder
 from core.encoders.silero import SileroVoice
 from core.errors import SourceError
 from core.inputs import SAMPLE_RATE, Samples
+from core.media.source import Recording
 from core.weights import file_sha256
 from core.window import Tokens
 from train.corpora.base import Example
-from train.corpora.media_cutter import Recording
 from train.corpora.recordings import RecordingExample, parts_of
 from train.corpora.sound import read_samples
 from train.data.token_set import Timing, TokenSet

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -22,6 +21,7 @@ from core.encoders.text_tokens import PieceTokenizer
 from core.errors import SourceError
 from core.inputs import SAMPLE_RATE
 from core.labels import MODALITIES, Modality
+from core.media.source import OpenRecording
 from core.models.embeddings import RAW_WIDTHS
 from core.window import Tokens
 from train.corpora.base import ClipExample, Example, FaceExample, TextExample
@@ -32,10 +32,6 @@ from train.raw.reading import RawStretch, read_stretches
 from train.raw.rows import RawRow, RawRows, SoundFile, StillFrame, StoredFrames, StoredWave
 from train.recordings.cache import place_of
 from train.recordings.cutting import Job
-from train.recordings.live import TimedRecording
-
-OpenRecording = Callable[[Path], AbstractContextManager[TimedRecording]]
-"""Opens a recording. Raises SourceError."""
 
 VERSION: Final = "raw 1"
 """Counts changes of the reading that make older files of the cache useless."""

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.inputs import SAMPLE_RATE, AudioChunk, Samples, VideoFrame
+from core.media.source import Recording
 from core.models.raw.tubelets import FRAMES, SIDE
-from train.corpora.media_cutter import Recording
 
 LONGEST_S = 12.0
 """A stretch without an end is read so far: no live window is longer."""

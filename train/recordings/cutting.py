@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from core.errors import EmotrackError, ModelError, SourceError
 from core.labels import Modality
@@ -13,7 +13,10 @@ from core.spec import read_spec
 from core.window import Tokens, Window
 from train.corpora.media_cutter import Cutter, Stretch
 from train.corpora.recordings import parts_of
-from train.recordings.live import Live, Stages
+from train.recordings.stages import StageLoader
+
+if TYPE_CHECKING:
+    from core.workers.loading import LoadedStages
 
 Span = tuple[float, float | None]
 """A stretch in seconds of its recording; None = up to the end."""
@@ -52,19 +55,19 @@ class Recipe:
     """All that another process needs to cut as this one would. Can be pickled.
 
     Attributes:
-        live: loads the stages.
+        stages: loads the stages.
         checkpoint: whose encoders give the tokens.
         whisper, language: of the recogniser.
     """
 
-    live: Live
+    stages: StageLoader
     checkpoint: Path
     whisper: str
     language: str | None
 
     def load(self) -> Knife:
-        """Load everything. Raises what `Live.load` raises."""
-        return Knife(self.live.load(self.checkpoint, self.whisper, self.language), self.checkpoint)
+        """Load everything. Raises what `core.workers.loading.load_stages` raises."""
+        return Knife(self.stages.load(self.checkpoint, self.whisper, self.language), self.checkpoint)
 
 
 class Runner(Protocol):
@@ -78,7 +81,7 @@ class Runner(Protocol):
 class Knife:
     """Works off one job after the other."""
 
-    def __init__(self, stages: Stages, checkpoint: Path) -> None:
+    def __init__(self, stages: LoadedStages, checkpoint: Path) -> None:
         self._stages = stages
         self._cutter = Cutter(
             stages.open_recording, stages.workers, read_spec(checkpoint), voice=stages.voice

@@ -129,7 +129,7 @@ def _results(jobs: list[Job], recipe: Recipe, run: Runner, cache: Path, *, quiet
     left = [job for job in jobs if job not in results]
     if not left:
         return results
-    recipe.live.prepare(recipe.checkpoint, recipe.whisper)
+    recipe.stages.prepare(recipe.checkpoint, recipe.whisper)
     for job, result in _shown(left, run(recipe, left), quiet=quiet):
         results[job] = result
         if isinstance(result, Cut):

@@ -20,6 +20,7 @@ from core.errors import WeightsError
 from core.events import StreamInfo
 from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream, Samples, SourceInput
 from core.labels import Modality
+from core.media.source import OpenRecording, Recording
 from core.spec import ModelSpec, read_spec
 from core.window import Tokens
 from core.work import (
@@ -38,13 +39,13 @@ from core.work import (
     Word,
     WorkKind,
 )
+from core.workers.loading import LoadedStages
 from train.corpora.sound import read_samples
-from train.recordings.live import Stages, TimedRecording
+from train.recordings.stages import StageLoader
 
 LOUD: Final = 0.1
 
 Worker = Callable[[Any], Outcome]
-Open = Callable[[Path], AbstractContextManager[TimedRecording]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class MadeUpStages:
     """
 
     spec: ModelSpec
-    opened: Open = open_sound
+    opened: OpenRecording = open_sound
 
     @property
     def workers(self) -> Mapping[WorkKind, Worker]:
@@ -116,7 +117,7 @@ class MadeUpStages:
         """Hears loudness."""
         return Loudness()
 
-    def open_recording(self, path: Path) -> AbstractContextManager[TimedRecording]:
+    def open_recording(self, path: Path) -> AbstractContextManager[Recording]:
         """Open a recording."""
         return self.opened(path)
 
@@ -157,27 +158,28 @@ class MadeUpStages:
 
 
 @dataclass(frozen=True, slots=True)
-class MadeUpLive:
-    """Lends `MadeUpStages`. Can be pickled where `opened` can."""
+class MadeUpLoader(StageLoader):
+    """Loads `MadeUpStages`. Can be pickled where `opened` can."""
 
-    opened: Open = open_sound
+    opened: OpenRecording = open_sound
 
     def prepare(self, checkpoint: Path, whisper: str) -> None:
         """Nothing to do."""
 
-    def load(self, checkpoint: Path, whisper: str, language: str | None) -> Stages:
+    def load(self, checkpoint: Path, whisper: str, language: str | None) -> LoadedStages:
         """The stages."""
-        return MadeUpStages(read_spec(checkpoint), self.opened)
+        stages = MadeUpStages(read_spec(checkpoint), self.opened)
+        return LoadedStages(stages.workers, Loudness(), self.opened)
 
-    def open_recording(self, path: Path) -> AbstractContextManager[TimedRecording]:
+    def open_recording(self, path: Path) -> AbstractContextManager[Recording]:
         """Open a recording."""
         return self.opened(path)
 
 
-class Absent(MadeUpLive):
+class Absent(MadeUpLoader):
     """Has no weights."""
 
-    def load(self, checkpoint: Path, whisper: str, language: str | None) -> Stages:
+    def load(self, checkpoint: Path, whisper: str, language: str | None) -> LoadedStages:
         """Raises WeightsError."""
         raise WeightsError("the weight x is not on this machine.", fix="Run `emotrack models pull x`.")
 

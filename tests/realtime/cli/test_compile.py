@@ -8,11 +8,11 @@ import pytest
 
 import emotrack
 from core.backends import compiling, nvidia, registry
+from core.backends import preparation as export
 from core.backends.compiled import Timing
 from core.backends.compiling import Compiled
 from core.backends.parity import Finding
 from core.spec import read_spec
-from realtime.runs import export
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.train.small_checkpoint import write_checkpoint
 from train.encoding.corpus import RecordingWork, modalities_of
 from train.encoding.sound_only import EncodeStretches
 from train.evaluation.evaluate import evaluate_corpus
-from train.recordings.testing import MadeUpLive
+from train.recordings.testing import MadeUpLoader
 
 
 class Loudness(EncodeStretches):
@@ -107,7 +107,7 @@ def test_films_are_opened_as_the_live_loop_does(checkpoint, tmp_path):
     data.mkdir()
     make(data / "a.mp4", seconds=1.2)
     (data / "labels.csv").write_text("path,speaker,anger\na.mp4,anna,1\n", encoding="utf-8")
-    live = RecordingWork(MadeUpLive(RecordingSource))
+    live = RecordingWork(MadeUpLoader(RecordingSource))
     assert judge(checkpoint, data, tmp_path / "cache", recordings=live).n == 1
 
 

@@ -12,7 +12,6 @@ import torch
 from core.errors import SpecMismatch
 from core.models.storage import load_network
 from core.spec import insist_on_live, read_spec
-from emotrack import LiveStages
 from tests.train.raw.recordings import write_corpus
 from train.build import build
 from train.config import read_config
@@ -47,7 +46,7 @@ def paths(tmp_path_factory):
     folder = tmp_path_factory.mktemp("raw")
     (folder / "data").mkdir()
     write_corpus(folder / "data")
-    out, work = folder / "out", RecordingWork(live=LiveStages())
+    out, work = folder / "out", RecordingWork()
     return Paths(folder / "data", out / "run" / "encoders", out, folder / "cache", Path, work)
 
 

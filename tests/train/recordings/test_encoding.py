@@ -21,7 +21,7 @@ from train.recordings.cache import load_cut, place_of, recipe_key
 from train.recordings.cutting import Job, Recipe
 from train.recordings.encoding import encode_recordings
 from train.recordings.processes import in_processes, in_this_process
-from train.recordings.testing import Absent, MadeUpLive, write_sound
+from train.recordings.testing import Absent, MadeUpLoader, write_sound
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -60,7 +60,7 @@ class Counting:
 
 
 def recipe(checkpoint: Path, **changes) -> Recipe:
-    return replace(Recipe(MadeUpLive(), checkpoint, "base", None), **changes)
+    return replace(Recipe(MadeUpLoader(), checkpoint, "base", None), **changes)
 
 
 def same(one: list[FeatureExample], two: list[FeatureExample]) -> bool:
@@ -203,7 +203,7 @@ def test_processes_give_what_one_process_gives_and_tell_of_mistakes(checkpoint, 
 
 def test_an_absent_weight_is_told_as_such(checkpoint, examples, tmp_path):
     with pytest.raises(WeightsError, match="models pull x"):
-        encode_recordings(examples, recipe(checkpoint, live=Absent()), in_this_process, tmp_path / "cache")
+        encode_recordings(examples, recipe(checkpoint, stages=Absent()), in_this_process, tmp_path / "cache")
 
 
 KILLED = """
@@ -214,7 +214,7 @@ from train.corpora.recordings import RecordingExample
 from train.recordings.cutting import Recipe
 from train.recordings.encoding import encode_recordings
 from train.recordings.processes import in_this_process
-from train.recordings.testing import MadeUpLive
+from train.recordings.testing import MadeUpLoader
 
 folder = Path(sys.argv[1])
 labels = labels_of({"fear": 1.0})
@@ -230,7 +230,7 @@ rows = [
     RecordingExample(path.name, "mine", "s", "train", labels, path, 0.0, None, "s")
     for path in sorted(folder.glob("*.wav"))
 ]
-encode_recordings(rows, Recipe(MadeUpLive(), folder / "checkpoint", "base", None), stuck, folder / "cache")
+encode_recordings(rows, Recipe(MadeUpLoader(), folder / "checkpoint", "base", None), stuck, folder / "cache")
 """
 
 

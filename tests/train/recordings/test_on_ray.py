@@ -16,7 +16,7 @@ from train.recordings.cutting import Recipe
 from train.recordings.encoding import encode_recordings
 from train.recordings.on_ray import import_ray, join, on_ray
 from train.recordings.processes import in_this_process
-from train.recordings.testing import Absent, MadeUpLive, write_sound
+from train.recordings.testing import Absent, MadeUpLoader, write_sound
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ class SlowClock:
 
 @pytest.mark.usefixtures("cluster")
 def test_two_workers_of_a_cluster_give_what_one_process_gives(checkpoint, examples, tmp_path):
-    recipe = Recipe(MadeUpLive(), checkpoint, "base", None)
+    recipe = Recipe(MadeUpLoader(), checkpoint, "base", None)
     here, told = encode_recordings(examples, recipe, in_this_process, tmp_path / "here", lenient=True)
     there, said = encode_recordings(examples, recipe, on_ray("local", 2), tmp_path / "there", lenient=True)
     assert told == said
@@ -125,5 +125,5 @@ def test_without_ray_it_is_told_how_to_get_it(checkpoint, examples, tmp_path, mo
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(NotAvailable, match=r"pip install 'emotrack\[ray\]'"):
         encode_recordings(
-            examples[:1], Recipe(MadeUpLive(), checkpoint, "base", None), on_ray("auto", 1), tmp_path
+            examples[:1], Recipe(MadeUpLoader(), checkpoint, "base", None), on_ray("auto", 1), tmp_path
         )

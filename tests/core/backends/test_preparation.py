@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from core.backends import preparation as export
 from core.backends.artifacts import export_folder
+from core.backends.preparation import checkpoint_folder, prepare
 from core.errors import ModelError, SpecMismatch
 from core.spec import read_spec
-from realtime.runs import export
-from realtime.runs.export import checkpoint_folder, prepare
 
 ROOT = Path(__file__).resolve().parents[3]
 
