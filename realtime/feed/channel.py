@@ -8,10 +8,9 @@ from typing import Literal
 
 from realtime.feed.client_messages import Identify, Resume, Subscription
 from realtime.feed.close_codes import CloseCode, Refusal
-from realtime.feed.codec import write
+from realtime.feed.codec import Message, framed, write
 from realtime.feed.history import History
 from realtime.feed.limits import Limits
-from realtime.feed.message import Message, framed
 from realtime.feed.server_messages import Gap, Lag, Replay, ServerMessage, Snapshot
 from realtime.feed.targets import ControlTarget
 from realtime.feed.viewer import Viewer

@@ -29,10 +29,9 @@ from realtime.feed.client_messages import (
     Withdraw,
 )
 from realtime.feed.close_codes import CloseCode, Refusal
-from realtime.feed.codec import read_client, write
+from realtime.feed.codec import PING, framed, read_client, write
 from realtime.feed.connection import Connection
 from realtime.feed.limits import Limits, RateLimiter
-from realtime.feed.message import PING, framed
 from realtime.feed.server_messages import Ack, Error, Identified, Pong, Result, ServerMessage, Welcome
 from realtime.feed.targets import ControlTarget, IngestSession, IngestTarget
 from realtime.feed.viewer import Viewer

@@ -6,8 +6,8 @@ from collections import deque
 from operator import attrgetter
 from typing import Any, Final
 
+from realtime.feed.codec import Message
 from realtime.feed.limits import Limits
-from realtime.feed.message import Message
 
 MAX_ROLLING: Final = 64
 

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Self, cast
-
-import numpy as np
+from typing import Final, Self
 
 from core.engine.engine import Input
 from core.events import StreamInfo
-from core.inputs import AudioChunk, Image, SourceInput
+from core.inputs import AudioChunk, SourceInput
 from core.media.source import available_s
-from realtime.feed.client_messages import Ingest, IngestStream
+from realtime.feed.client_messages import Ingest
 from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.ingest_frame import IngestFrame, read
-from realtime.feed.ingest_schedule import PlayoutSchedule
+from realtime.feed.ingest_stream import (
+    PlayoutSchedule,
+    StreamState,
+    WaitingFrame,
+    device_item,
+    frame_length_s,
+    new_track,
+)
 from realtime.feed.server_messages import Ack
-from realtime.sources.audio_track import AudioTrack
-from realtime.sources.device_items import AudioBlock, CapturedFrame, DeviceItem, Opened
-from realtime.sources.pictures import FrameRateLimiter, from_bgr
-from realtime.sources.video_track import VideoTrack
+from realtime.sources.device_items import Opened
 
 MAX_AHEAD_S: Final = 10.0
 """So much may arrive before it is due. More is refused: it was not spoken just now."""
@@ -36,38 +36,8 @@ MAX_WAITING_PICTURES: Final = 4
 MAX_UNPROCESSED_S: Final = 3.0
 """Sound that may lie before the engine, beyond which the source is held back."""
 ACK_S: Final = 1.0
-MISSING_AFTER_S: Final = 1.6
-"""So long without a frame until a stream counts as lost; one frame of sound may have 1 s."""
-MAX_HZ: Final = 15.0
-MAX_SIDE: Final = 960
 
 _POLL_S: Final = 0.05
-
-
-@dataclass(slots=True)
-class _StreamState:
-    """One stream on its way in."""
-
-    info: IngestStream
-    track: AudioTrack | VideoTrack
-    number: int = -1
-    t_s: float = 0.0
-    received_s: float = 0.0
-    waiting_s: float = 0.0
-    dropped: int = 0
-    acked_s: float = -math.inf
-    acked_dropped: int = 0
-    discontinuous: bool = True
-    first_sample: int = 0
-    limit: FrameRateLimiter = field(default_factory=lambda: FrameRateLimiter(MAX_HZ))
-    pictures: deque[_Waiting] = field(default_factory=deque)
-
-
-@dataclass(slots=True)
-class _Waiting:
-    state: _StreamState
-    frame: IngestFrame | None
-    discontinuous: bool
 
 
 class IngestSource:
@@ -101,9 +71,9 @@ class IngestSource:
         self._clock = clock
         self._opened_s = self._heard_s = clock()
         self._announced = request.streams
-        self._states = [_StreamState(stream, _track(stream)) for stream in request.streams]
+        self._states = [StreamState(stream, new_track(stream)) for stream in request.streams]
         self._schedule = PlayoutSchedule()
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[WaitingFrame] = deque()
         self._changed = threading.Condition()
         self._processed_s = 0.0
         self._stopping = False
@@ -121,7 +91,7 @@ class IngestSource:
         state, now_s = self._states[frame.stream], self._clock()
         if frame.number <= state.number:
             raise Refusal(CloseCode.BAD_MESSAGE, "the numbers of a stream's frames have to increase.")
-        length_s = _length_s(frame, state.info)
+        length_s = frame_length_s(frame, state.info)
         t_s = frame.t_us / 1e6
         most_s = (now_s - self._opened_s) * DRIFT + MAX_AHEAD_S
         if t_s + length_s > most_s or state.received_s + length_s > most_s:
@@ -141,7 +111,7 @@ class IngestSource:
             self._stopping = True
             self._changed.notify_all()
 
-    def _keep(self, state: _StreamState, frame: IngestFrame, length_s: float) -> None:
+    def _keep(self, state: StreamState, frame: IngestFrame, length_s: float) -> None:
         if state.info.kind == "audio":
             if state.waiting_s + length_s > MAX_WAITING_S:
                 state.dropped += 1
@@ -153,13 +123,13 @@ class IngestSource:
                 oldest = state.pictures.popleft()
                 oldest.frame, state.discontinuous = None, state.discontinuous or oldest.discontinuous
                 state.dropped += 1
-        entry = _Waiting(state, frame, state.discontinuous)
+        entry = WaitingFrame(state, frame, state.discontinuous)
         state.discontinuous = False
         self._queue.append(entry)
         if state.info.kind == "video":
             state.pictures.append(entry)
 
-    def _acknowledge(self, index: int, state: _StreamState, now_s: float) -> None:
+    def _acknowledge(self, index: int, state: StreamState, now_s: float) -> None:
         due = now_s - state.acked_s >= ACK_S
         if due or (state.dropped > state.acked_dropped and now_s - state.acked_s >= ACK_S / 10):
             state.acked_s, state.acked_dropped = now_s, state.dropped
@@ -226,7 +196,7 @@ class IngestSource:
 
     # -- in between -----------------------------------------------------------------------------------
 
-    def _next(self) -> _Waiting | None:
+    def _next(self) -> WaitingFrame | None:
         """What is due, or None after a short wait; at the end nothing waits for its time."""
         with self._changed:
             if not self._queue and not self._stopping:
@@ -240,15 +210,15 @@ class IngestSource:
                     return None
             entry = self._queue.popleft()
             if entry.frame is not None:
-                entry.state.waiting_s -= _length_s(entry.frame, entry.state.info)
+                entry.state.waiting_s -= frame_length_s(entry.frame, entry.state.info)
                 if entry.state.pictures and entry.state.pictures[0] is entry:
                     entry.state.pictures.popleft()
             return entry
 
-    def _due_s(self, entry: _Waiting) -> float:
+    def _due_s(self, entry: WaitingFrame) -> float:
         if entry.frame is None:
             return 0.0
-        end_s = entry.frame.t_us / 1e6 + _length_s(entry.frame, entry.state.info)
+        end_s = entry.frame.t_us / 1e6 + frame_length_s(entry.frame, entry.state.info)
         return end_s - self._schedule.now_s(self._clock())
 
     def _over(self) -> bool:
@@ -270,14 +240,14 @@ class IngestSource:
                 timeout=MAX_UNPROCESSED_S,
             )
 
-    def _emit(self, entry: _Waiting) -> Iterator[SourceInput]:
+    def _emit(self, entry: WaitingFrame) -> Iterator[SourceInput]:
         state, frame = entry.state, entry.frame
         if frame is None:
             return
         if entry.discontinuous:
             state.first_sample = 0
             yield from state.track.take(Opened(frame.t_us / 1e6, state.info.name, state.info.rate_hz or 0.0))
-        item = _device_item(state, frame)
+        item = device_item(state, frame)
         for given in state.track.take(item) if item is not None else ():
             yield given
             self._hold_back(given)
@@ -289,37 +259,3 @@ class IngestSource:
                 self.faults.append(
                     f"{state.info.name}: {state.dropped} {what} were left out; too much waited."
                 )
-
-
-def _device_item(state: _StreamState, frame: IngestFrame) -> DeviceItem | None:
-    """The frame as a device would have given it: at the time of its last sample, by the client's clock."""
-    t_s = frame.t_us / 1e6
-    if state.info.kind == "audio":
-        samples = np.frombuffer(frame.payload, "<i2").astype(np.float32) / 32_768.0
-        first, state.first_sample = state.first_sample, state.first_sample + len(samples)
-        return AudioBlock(t_s + _length_s(frame, state.info), first, samples[:, None])
-    image = _decoded(frame.payload) if state.limit.keeps(t_s) else None
-    return None if image is None else CapturedFrame(t_s, image)
-
-
-def _track(stream: IngestStream) -> AudioTrack | VideoTrack:
-    if stream.kind == "audio":
-        return AudioTrack(stream.name, stream.name, missing_after_s=MISSING_AFTER_S)
-    return VideoTrack(
-        stream.name, stream.name, missing_after_s=MISSING_AFTER_S, still_is_missing=False, latency_s=0.0
-    )
-
-
-def _length_s(frame: IngestFrame, stream: IngestStream) -> float:
-    return len(frame.payload) / 2 / stream.rate_hz if stream.rate_hz else 0.0
-
-
-def _decoded(payload: bytes) -> Image | None:
-    """RGB, upright, not too large; None if it is damaged."""
-    import cv2
-
-    try:
-        image = cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        return None
-    return None if image is None else from_bgr(cast(Image, image), MAX_SIDE)

@@ -21,11 +21,11 @@ from realtime.feed.channel import Channel, Channels
 from realtime.feed.client_messages import INGEST_PATH, STREAM_PATH, Right
 from realtime.feed.client_session import ClientSession, FeedContext
 from realtime.feed.close_codes import CloseCode
+from realtime.feed.codec import Message, message_of
 from realtime.feed.connection import CloseReason, Connection, ConnectionContext
 from realtime.feed.endpoint import Endpoint, Tls
 from realtime.feed.http import FeedStatus, HttpHandler
 from realtime.feed.limits import Limits
-from realtime.feed.message import Message, message_of
 from realtime.feed.metrics import Counts, openmetrics
 from realtime.feed.targets import ControlTarget, IngestTarget
 

@@ -3,17 +3,154 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Final, Protocol
 
 from realtime.feed.client_messages import Subscription
 from realtime.feed.close_codes import CloseCode
+from realtime.feed.codec import Message
 from realtime.feed.connection import CloseReason
 from realtime.feed.limits import Limits
-from realtime.feed.message import Message
-from realtime.feed.outbox import SendQueue
-from realtime.feed.subscription_filter import SubscriptionFilter
+
+ALWAYS_SENT: Final = frozenset({"hello", "end"})
+ABOUT_PERSONS: Final = frozenset({"estimate", "transcript", "utterance", "correction"})
+
+_REPLY: Final = -1
+"""In place of an account: a frame that is no event."""
+_PAST: Final = -2
+"""In place of an account: a frame of a snapshot or replay."""
+
+
+class SubscriptionFilter:
+    """A client's subscription at work.
+
+    Args:
+        subscription: what the client asked for; None means all.
+    """
+
+    __slots__ = ("_due_s", "_kinds", "_period_s", "_persons", "_rolling")
+
+    def __init__(self, subscription: Subscription | None = None) -> None:
+        asked = subscription if subscription is not None else Subscription()
+        self._kinds = None if asked.kinds is None else ALWAYS_SENT.union(asked.kinds)
+        self._persons = None if asked.persons is None else frozenset(asked.persons)
+        self._rolling = asked.rolling
+        self._period_s = None if asked.rate_hz is None else 1.0 / asked.rate_hz
+        self._due_s: dict[str, float] = {}
+
+    def matches(self, message: Message) -> bool:
+        """Whether the message is wanted, the rate aside."""
+        if self._kinds is not None and message.kind not in self._kinds:
+            return False
+        if (
+            self._persons is not None
+            and message.kind in ABOUT_PERSONS
+            and message.person not in self._persons
+        ):
+            return False
+        return self._rolling or not message.rolling
+
+    def accepts(self, message: Message, now_s: float) -> bool:
+        """Whether the message is wanted now.
+
+        The rate is kept on the average: an estimate that comes a little early still counts for its turn, and
+        a pause does not save up turns.
+        """
+        if not self.matches(message):
+            return False
+        if self._period_s is None or not message.rolling or message.person is None:
+            return True
+        due_s = self._due_s.get(message.person, now_s)
+        if now_s < due_s - 1e-3:
+            return False
+        self._due_s[message.person] = max(due_s, now_s - self._period_s) + self._period_s
+        return True
+
+
+class SendQueue:
+    """A queue that forgets rolling estimates which a newer one has replaced, and nothing else.
+
+    Frames leave in the order in which they came. News are counted in accounts; `restart` opens a new one.
+
+    Attributes:
+        sent, conflated: news of the present account that left, or were replaced by newer ones.
+    """
+
+    __slots__ = ("_account", "_lasting", "_order", "_rolling", "_undroppable", "conflated", "sent")
+
+    def __init__(self) -> None:
+        self._order = 0
+        self._account = 0
+        self._undroppable = 0
+        self._lasting: deque[tuple[int, bytes, int]] = deque()
+        self._rolling: dict[str, tuple[int, bytes, int]] = {}
+        self.sent = 0
+        self.conflated = 0
+
+    def __len__(self) -> int:
+        return len(self._lasting) + len(self._rolling)
+
+    @property
+    def waiting(self) -> int:
+        """News of the present account that wait."""
+        rolling = sum(account == self._account for _, _, account in self._rolling.values())
+        return rolling + sum(account == self._account for _, _, account in self._lasting)
+
+    @property
+    def backlog(self) -> int:
+        """Frames that may not be dropped, except those of snapshots and replays."""
+        return self._undroppable
+
+    def restart(self) -> None:
+        """Open a new account; what was put in before is not counted any more."""
+        self._account += 1
+        self.sent = self.conflated = 0
+
+    def put_event(self, message: Message) -> None:
+        """Let an event wait."""
+        self._order += 1
+        entry = (self._order, message.frame, self._account)
+        if message.rolling and message.person is not None:
+            replaced = self._rolling.pop(message.person, None)
+            if replaced is not None and replaced[2] == self._account:
+                self.conflated += 1
+            self._rolling[message.person] = entry
+        else:
+            self._undroppable += 1
+            self._lasting.append(entry)
+
+    def put_reply(self, frame: bytes) -> None:
+        """Let a frame wait that is no event."""
+        self._order += 1
+        self._undroppable += 1
+        self._lasting.append((self._order, frame, _REPLY))
+
+    def put_past(self, frames: list[bytes]) -> None:
+        """Let the frames of a snapshot or replay wait; none of them may be replaced."""
+        for frame in frames:
+            self._order += 1
+            self._lasting.append((self._order, frame, _PAST))
+
+    def pop(self) -> bytes | None:
+        """Take out the oldest frame, None when nothing waits."""
+        oldest = next(iter(self._rolling), None)  # dictionaries keep the order of insertion
+        if oldest is not None and (not self._lasting or self._rolling[oldest][0] < self._lasting[0][0]):
+            _, frame, account = self._rolling.pop(oldest)
+        elif self._lasting:
+            _, frame, account = self._lasting.popleft()
+            self._undroppable -= account != _PAST
+        else:
+            return None
+        self.sent += account == self._account
+        return frame
+
+    def drop_events(self) -> None:
+        """Forget all but answers."""
+        self._rolling.clear()
+        self._lasting = deque(entry for entry in self._lasting if entry[2] == _REPLY)
+        self._undroppable = len(self._lasting)
 
 
 class FrameWriter(Protocol):

@@ -12,12 +12,10 @@ from core.testing import FakeClock
 from realtime.feed.channel import Channel
 from realtime.feed.client_messages import Resume, Subscription
 from realtime.feed.close_codes import CloseCode, Refusal
+from realtime.feed.codec import Message, framed
 from realtime.feed.history import MAX_ROLLING, History
 from realtime.feed.limits import Limits, RateLimiter
-from realtime.feed.message import Message, framed
-from realtime.feed.outbox import SendQueue
-from realtime.feed.subscription_filter import SubscriptionFilter
-from realtime.feed.viewer import Viewer
+from realtime.feed.viewer import SendQueue, SubscriptionFilter, Viewer
 
 
 def lasting(seq, subject=None, kind="status", person=None):

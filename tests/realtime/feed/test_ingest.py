@@ -18,8 +18,8 @@ from realtime.feed import ingest_source
 from realtime.feed.client_messages import Ingest, IngestStream
 from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.ingest_frame import MAX_PIXELS, IngestFrame, jpeg_size, read
-from realtime.feed.ingest_schedule import PlayoutSchedule
 from realtime.feed.ingest_source import IngestSource
+from realtime.feed.ingest_stream import PlayoutSchedule
 
 SOUND = IngestStream("microphone", "audio", 16_000, "p1")
 SIGHT = IngestStream("camera", "video")
