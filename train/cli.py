@@ -271,6 +271,59 @@ def ablate(
 
 
 @app.command()
+def unseen(
+    config: Annotated[
+        Path, typer.Argument(help="A recipe for voices: audio in configs/train/, or a preset.")
+    ],
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder for logs and states of interrupted trainings.")],
+    leave: Annotated[str, typer.Option(help="What is left out: corpora, or speakers.")] = "corpora",
+    corpus: Annotated[
+        list[str] | None, typer.Option(help="A corpus that is judged; repeatable. Else all that can tell.")
+    ] = None,
+    set_: Set = None,
+    json_: Annotated[bool, typer.Option("--json", help="Only JSON; the last line is one object.")] = False,
+) -> None:
+    """Train a recipe for voices without each corpus, or each fifth of the speakers, and judge it there."""
+    import json
+
+    from core.weights import fetch
+    from train.encoders.command import read_voice_recipe
+    from train.evaluation.unseen import leave_of, measure_unseen
+
+    recipe = read_voice_recipe(config, set_ or [])
+    found = measure_unseen(recipe, data, out, fetch, leave=leave_of(leave), only=tuple(corpus or ()))
+    if not json_:
+        from rich.console import Console
+
+        from train.evaluation.tables import unseen_table
+
+        Console().print(unseen_table(found))
+    typer.echo(json.dumps(found.as_dict()))
+
+
+@app.command()
+def emobox(
+    data: Data,
+    json_: Annotated[bool, typer.Option("--json", help="Only JSON; the last line is one object.")] = False,
+) -> None:
+    """Measure the voice, and voice with action units, on RAVDESS by the folds of EmoBox: eight emotions."""
+    import json
+
+    from core.weights import fetch
+    from train.evaluation.emobox import emobox_ravdess
+
+    found = emobox_ravdess(data, fetch).as_dict()
+    if not json_:
+        typer.echo(f"{found['n']} clips of {found['actors']} actors; constant .125")
+        for name in ("voice", "both"):
+            if found[name]:
+                folds = " ".join(f"{value:.3f}" for value in found[name])
+                typer.echo(f"{name}: unweighted accuracy {found[name + '_mean']:.3f} (folds {folds})")
+    typer.echo(json.dumps(found))
+
+
+@app.command()
 def card(
     checkpoint: Annotated[Path, typer.Argument(help="Folder of a checkpoint.")],
     config: Annotated[Path, typer.Argument(help="The preset that it was trained with.")],

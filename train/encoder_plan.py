@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,8 @@ from core.inputs import SAMPLE_RATE
 from core.labels import MODALITIES, Modality
 from core.models.fusion import EmotionNet
 from core.models.storage import save_network
-from core.spec import EncoderSpec, ModelSpec, write_spec
+from core.spec import EncoderSpec, ModelSpec, read_spec, write_spec
+from core.stages.baseline import BaselineConfig
 from core.weights import file_sha256, find
 from train.corpora.registry import corpus
 from train.data.token_set import TokenSet
@@ -77,8 +79,18 @@ def own_encoder(modality: Modality, length: int, folder: Path) -> EncoderSpec:
         files={name: file_sha256(folder / name)},
         width=WIDTHS[modality],
         max_tokens=length,
-        options=OPTIONS[modality],
+        options=OPTIONS[modality] | (_baseline_options(folder) if modality == "audio" else {}),
     )
+
+
+def _baseline_options(folder: Path) -> dict[str, float]:
+    """What a checkpoint's spec, or else the recipe of the first stage, says of the person's own baseline."""
+    if (folder / "spec.json").is_file():
+        found = BaselineConfig.of(read_spec(folder).encoders["audio"].options)
+        return {} if found is None else found.options()
+    recipe = folder / "audio_recipe.json"
+    values = json.loads(recipe.read_text(encoding="utf-8")).get("baseline") if recipe.is_file() else None
+    return {} if values is None else BaselineConfig(**values).options()
 
 
 def cutting_checkpoint(folder: Path, cache: Path, describe: Callable[[], ModelSpec]) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from core.errors import ConfigError
 from core.labels import MODALITIES, Modality
 from core.spec import CalibrationSpec, EncoderSpec, ModelSpec, pattern
+from core.stages.baseline import BaselineConfig
 from train.calibration.stage import PATTERNS
 from train.calibration.teacher import identity_calibration
 from train.config import CorpusConfig, TrainingConfig
@@ -19,6 +20,7 @@ from train.data.token_set import TokenSet
 from train.encoder_plan import cutting_checkpoint, encoder_specs
 from train.encoding.corpus import EncodingContext, RecordingWork, tokens_of
 from train.encoding.features import Locate
+from train.encoding.history import with_drawn_history
 from train.raw.corpus import raw_set
 from train.raw.vocabulary import raw_specs, vocabulary_of
 
@@ -129,7 +131,10 @@ def _encoded(
         tokens, told = tokens_of(name, examples, context, quiet=quiet)
         sets.append(tokens)
         notes += told
-    return TrainingData(sets, _spec(config, paths, sets), paths.encoders, tuple(notes))
+    spec = _spec(config, paths, sets)
+    baseline = BaselineConfig.of(spec.encoders["audio"].options)
+    compared = [with_drawn_history(tokens, baseline) for tokens in sets]
+    return TrainingData(compared, spec, paths.encoders, tuple(notes))
 
 
 def _raw(

@@ -54,6 +54,15 @@ def _texts(folder: Path) -> None:
         rows = "".join(f"{part}{i},{part} {line},{i % 2},0,{1 - i % 2},0,0\n" for i, line in enumerate(lines))
         _write(folder / f"brighter_eng_{part}.csv.gz", "id,text,anger,fear,joy,sadness,surprise\n" + rows)
     plutchik = "134567"
+    votes = ["0000500", "5000000", "0500000", "0050000", "0005000", "0000050", "0000005"]
+    talk = [
+        f"{part},{part}{i},0,{line},{votes[i % 7]}"
+        for part in ("train", "dev", "test")
+        for i, line in enumerate(lines[:7])
+    ]
+    _write(
+        folder / "emotionlines_friends.csv.gz", "\n".join(["split,dialog,utt,text,annotation", *talk]) + "\n"
+    )
     _write(folder / "xed_en.tsv.gz", "".join(f"Line {i} .\t{plutchik[i % 6]}\n" for i in range(80)))
 
 
@@ -67,6 +76,19 @@ def _voices(data: Path) -> None:
     for speaker in ("03", "12", "13"):
         for emotion in "WEAFTN":
             _voice(data / "emodb" / f"{speaker}a01{emotion}a.wav", rng)
+    for name in ("nemo", "turev", "tess", "korean", "indian"):
+        _tabled(data / "speech" / name, rng)
+
+
+def _tabled(folder: Path, rng: np.random.Generator) -> None:
+    """A corpus whose clips a table describes: two clips each of a speaker of each part."""
+    folder.mkdir(parents=True)
+    rows = ["path,speaker,split,anger,neutral"]
+    for part in ("train", "validation", "test"):
+        for number, labels in enumerate(("1,0", "0,1")):
+            _voice(folder / f"{part}{number}.wav", rng)
+            rows.append(f"{part}{number}.wav,speaker of {part},{part},{labels}")
+    (folder / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 def _voice(path: Path, rng: np.random.Generator) -> None:

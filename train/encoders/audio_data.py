@@ -5,7 +5,7 @@ Legend: N clips, W inputs of 2 s, P positions, D = 512, C = 7 labels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,11 @@ from torch import Tensor
 from core.encoders.audio import POOLED, AudioEncoder
 from core.encoders.log_mel import BLOCK_SAMPLES, HOP, INPUT_SAMPLES, WINDOW, mel_filters
 from core.encoders.silero import SileroVoice
+from core.errors import ConfigError
 from core.inputs import SAMPLE_RATE, Samples
-from train.corpora import cremad, emodb, ravdess
-from train.corpora.base import ClipExample, Target, assert_disjoint
+from train.corpora import cremad
+from train.corpora.base import ClipExample, Target, assert_disjoint, bucket
+from train.corpora.registry import read_corpus
 from train.corpora.sound import read_samples, speech_span
 from train.encoders.voice_augmentation import augment
 
@@ -81,9 +83,6 @@ def cut(samples: Samples, span: tuple[int, int], offset: int, block_samples: int
     return Blocks(inputs, newest, times.astype(np.float32), spoken)
 
 
-FOLDERS = {ravdess: "ravdess_speech", emodb: "emodb"}
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
     """One clip: its example, samples (n,) float16, span of speech in samples, and soft target (C,)."""
@@ -111,26 +110,48 @@ class View:
     spoken: Tensor
 
 
-def read_clips(data: Path, voice: SileroVoice, vote_share: float, every: int = 1) -> list[Clip]:
-    """Read RAVDESS and EmoDB, and soften their labels by how listeners heard acted speech in CREMA-D.
+def read_clips(
+    data: Path, limits: Mapping[str, int], voice: SileroVoice, vote_share: float, every: int = 1
+) -> list[Clip]:
+    """Read corpora of speech, and soften their labels by how listeners heard acted speech in CREMA-D.
 
     Args:
-        data: folder with `ravdess_speech`, `emodb` and `cremad_votes`.
+        data: folder with the corpora and `cremad_votes`.
+        limits: corpus -> training clips that are used at most, chosen by a hash of their names (0 = all).
         voice: finds the speech.
         vote_share: of the target that the listeners' votes make up; the rest is the intended emotion.
         every: take one clip in so many, for a quick try.
+
+    Raises:
+        ConfigError: one of them is no corpus of sound files.
     """
-    examples = [e for corpus, folder in FOLDERS.items() for e in corpus.read(data / folder)][::every]
+    examples = [e for name, limit in limits.items() for e in _limited(_examples(name, data), limit)][::every]
     assert_disjoint(examples)
     heard = cremad.vote_shares(data / "cremad_votes", "audio")
-    clips = []
-    for example in examples:
-        samples = read_samples(example.path)
-        target = example.labels.target
-        if example.intended in heard:
-            target = (1 - vote_share) * target + vote_share * heard[example.intended]
-        clips.append(Clip(example, samples.astype(np.float16), speech_span(samples, voice), target))
-    return clips
+    return [_clip(example, voice, heard, vote_share) for example in examples]
+
+
+def _examples(name: str, data: Path) -> list[ClipExample]:
+    examples = [e for e in read_corpus(name, data) if isinstance(e, ClipExample)]
+    if not examples:
+        raise ConfigError(f"{name} is no corpus of sound files.", where="audio.corpora")
+    return examples
+
+
+def _limited(examples: list[ClipExample], limit: int) -> list[ClipExample]:
+    """The training part cut to its limit; the other parts whole."""
+    train = sorted((e for e in examples if e.split == "train"), key=lambda e: bucket(e.id))
+    kept = {e.id for e in train[: limit or None]}
+    return [e for e in examples if e.split != "train" or e.id in kept]
+
+
+def _clip(example: ClipExample, voice: SileroVoice, heard: Mapping[str, Target], vote_share: float) -> Clip:
+    samples = read_samples(example.path)
+    target = example.labels.target
+    if example.intended in heard:
+        softened = (1 - vote_share) * target + vote_share * heard[example.intended] * example.labels.available
+        target = softened / softened.sum()
+    return Clip(example, samples.astype(np.float16), speech_span(samples, voice), target)
 
 
 def view_of(
@@ -139,6 +160,7 @@ def view_of(
     blocks: int,
     block_samples: int,
     rng: np.random.Generator | None = None,
+    place_seed: int = 0,
 ) -> View:
     """Cut a clip and run the frozen part of the encoder over it.
 
@@ -148,8 +170,9 @@ def view_of(
         blocks: number of frozen blocks.
         block_samples: new samples per input; 8,000 is what the live loop does.
         rng: augments when given; otherwise the clip is taken as it is.
+        place_seed: clips with one seed are put into one place (room, line, noise).
     """
-    pieces = _pieces(clip, block_samples, rng)
+    pieces = _pieces(clip, block_samples, rng, place_seed)
     device = next(encoder.parameters()).device
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
         mel = log_mel(torch.from_numpy(pieces.samples).to(device))
@@ -160,13 +183,13 @@ def view_of(
     return View(states, pieces.newest, times, torch.from_numpy(pieces.spoken))
 
 
-def _pieces(clip: Clip, block_samples: int, rng: np.random.Generator | None) -> Blocks:
+def _pieces(clip: Clip, block_samples: int, rng: np.random.Generator | None, place_seed: int) -> Blocks:
     samples, (start, end) = clip.samples.astype(np.float32), clip.span
     if rng is None:
         return cut(samples, (start, end), 0, block_samples)
     # Some recordings are preceded by what was there, some by nothing, as at the start of a stream.
     lead = int(rng.integers(0, min(start, INPUT_SAMPLES) + 1))
-    changed = augment(samples[start - lead : end], rng)
+    changed = augment(samples[start - lead : end], rng, np.random.default_rng(place_seed))
     pace = len(changed) / (end - start + lead)
     begin = round(lead * pace)
     return cut(changed, (begin, len(changed)), int(rng.integers(0, block_samples)), block_samples)

@@ -127,3 +127,24 @@ def train_encoder(
         remove([recipe, state, out / f"{modality}_log.jsonl"])
     given = {"text": config.text, "audio": config.audio, "visual": config.visual}[modality]
     return train_one(modality, given or _PLAIN[modality](), data, out, fetch)
+
+
+def read_voice_recipe(config_file: Path, overrides: list[str]) -> AudioTraining:
+    """The recipe for voices that a file of `train encoder`, or a preset of `train fit`, holds or names.
+
+    Raises:
+        ConfigError: the configuration is not valid, or it is a recipe for another modality.
+    """
+    values = with_overrides(read_mapping(config_file), overrides)
+    if "modality" not in values:
+        named = values.get("audio", {})
+        inner = config_file.parent / named if isinstance(named, str) else None
+        values = {"modality": "audio", "audio": named} if inner is None else read_mapping(inner)
+    config = EncoderTraining.from_mapping(values, where=str(config_file))
+    if config.modality != "audio":
+        raise ConfigError(
+            f"is a recipe for {config.modality}, not for voices.",
+            where=str(config_file),
+            fix="Name configs/train/audio.yaml, or a preset.",
+        )
+    return config.audio or AudioTraining()

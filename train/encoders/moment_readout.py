@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.models.peers import Peer
 
@@ -27,7 +27,9 @@ _UNSEEN: Final = 4.0
 def solve_statistics(
     peer: Peer,
     tokens: Sequence[Tensor],
-    classes: NDArray[np.int64],
+    targets: NDArray[np.floating],
+    known: NDArray[np.bool_],
+    weights: NDArray[np.floating],
     *,
     strength: float,
     parts: int,
@@ -35,32 +37,58 @@ def solve_statistics(
 ) -> None:
     """Give `peer.statistics` the weights of a multinomial logistic regression on its standardised tokens.
 
+    Labels that a corpus does not know take no part in the softmax of its utterances.
+
     Args:
         peer: with statistics; its input statistics are set already.
         tokens: N utterances, each (T, D).
-        classes: (N,) the label of each.
-        strength: inverse of the penalty on the weights.
+        targets: (N, C) shares of the labels, each row's sum is 1.
+        known: (N, C).
+        weights: (N,) of the utterances; their mean is 1.
+        strength: inverse of the penalty on the weights, as scikit-learn's C.
         parts: random parts of each utterance that are learned beside the whole, as in a rolling window.
         rng: chooses the parts.
     """
     assert peer.statistics is not None
     wholes = [(t.float().cpu() - peer.input_mean.cpu()) * peer.input_scale.cpu() for t in tokens]
-    runs = wholes + [_part(x, rng) for _ in range(parts) for x in wholes]
+    runs = wholes + [part_of(x, rng) for _ in range(parts) for x in wholes]
     features = np.concatenate([_moments(peer, x) for x in runs])  # (N * (1 + parts), 2 D)
     scaler = StandardScaler().fit(features)
-    solution = LogisticRegression(C=strength, max_iter=500).fit(
-        scaler.transform(features), np.tile(classes, 1 + parts)
+    times = 1 + parts
+    weight, bias = softmax_regression(
+        torch.from_numpy(scaler.transform(features)).float(),
+        torch.from_numpy(np.tile(targets, (times, 1))).float(),
+        torch.from_numpy(np.tile(known, (times, 1))),
+        torch.from_numpy(np.tile(weights, times)).float(),
+        strength,
     )
     # the standardisation is folded into the linear map
-    weight = solution.coef_ / scaler.scale_
-    bias = solution.intercept_ - weight @ scaler.mean_
-    linear = peer.statistics.linear
+    slope = weight.numpy() / scaler.scale_
+    offset = bias.numpy() - slope @ scaler.mean_
     # a label that no utterance has stays improbable
-    whole, offset = torch.zeros_like(linear.weight), torch.full_like(linear.bias, float(bias.min()) - _UNSEEN)
-    rows = torch.from_numpy(solution.classes_)
-    whole[rows] = torch.from_numpy(weight).to(whole)
-    offset[rows] = torch.from_numpy(bias).to(offset)
-    peer.statistics.set_weights(whole, offset)
+    there = (targets * known).sum(axis=0) > 0
+    slope[~there], offset[~there] = 0.0, offset[there].min() - _UNSEEN
+    peer.statistics.set_weights(torch.from_numpy(slope).float(), torch.from_numpy(offset).float())
+
+
+def softmax_regression(
+    x: Tensor, targets: Tensor, known: Tensor, weights: Tensor, strength: float
+) -> tuple[Tensor, Tensor]:
+    """Weights (C, F) and biases (C,) of the regression of (N, C) targets on (N, F) features."""
+    slope = torch.zeros(targets.shape[1], x.shape[1], requires_grad=True)
+    bias = torch.zeros(targets.shape[1], requires_grad=True)
+    solver = torch.optim.LBFGS([slope, bias], max_iter=100, history_size=10, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        solver.zero_grad()
+        logits = (x @ slope.T + bias).masked_fill(~known, -1e4)
+        entropy = nn.functional.cross_entropy(logits, targets, reduction="none")
+        value = (entropy * weights).mean() + slope.square().sum() / (2 * strength * len(x))
+        value.backward()
+        return value
+
+    solver.step(loss)
+    return slope.detach(), bias.detach()
 
 
 def solve_labels(
@@ -108,7 +136,7 @@ def _moments(peer: Peer, x: Tensor) -> NDArray[np.float64]:
     return peer.statistics.moments(x[None], everything).double().numpy()
 
 
-def _part(x: Tensor, rng: np.random.Generator) -> Tensor:
+def part_of(x: Tensor, rng: np.random.Generator) -> Tensor:
     """At least half of (T, D), in one piece."""
     length = min(len(x), max(_FEWEST, round(len(x) * rng.uniform(0.5, 1.0))))
     begin = int(rng.integers(0, len(x) - length + 1))

@@ -10,17 +10,25 @@ import numpy as np
 from core.inputs import SAMPLE_RATE, Samples
 
 
-def augment(samples: Samples, rng: np.random.Generator) -> Samples:
-    """Pace, room, line, level and noise, each by chance. The length changes with the pace."""
+def augment(samples: Samples, rng: np.random.Generator, place: np.random.Generator) -> Samples:
+    """Pace, room, line, level and noise, each by chance. The length changes with the pace.
+
+    Args:
+        samples: of one clip.
+        rng: decides what may differ from clip to clip: pace and level.
+        place: decides what stays while somebody speaks: room, line and noise. Generators with one seed
+            put several clips into one place.
+    """
+    room, line, noise = place.random(3)
     if rng.random() < 0.5:
         samples = _pace(samples, rng)
-    if rng.random() < 0.25:
-        samples = _room(samples, rng)
-    if rng.random() < 0.3:
-        samples = _line(samples, rng)
+    if room < 0.25:
+        samples = _room(samples, place)
+    if line < 0.3:
+        samples = _line(samples, place)
     samples = _level(samples, rng)
-    if rng.random() < 0.5:
-        samples = _noise(samples, rng)
+    if noise < 0.5:
+        samples = _noise(samples, place)
     return np.clip(samples, -1, 1).astype(np.float32)
 
 
@@ -59,10 +67,11 @@ def _level(samples: Samples, rng: np.random.Generator) -> Samples:
 
 def _noise(samples: Samples, rng: np.random.Generator) -> Samples:
     """Noise between white and brown, 5 to 35 dB below the speech."""
+    brown, below_db = rng.uniform(0, 1), rng.uniform(5, 35)  # drawn first: clips differ in length
     spectrum = np.fft.rfft(rng.standard_normal(len(samples)))
-    colour = np.maximum(np.arange(len(spectrum)), 1.0) ** -rng.uniform(0, 1)
+    colour = np.maximum(np.arange(len(spectrum)), 1.0) ** -brown
     noise = np.fft.irfft(spectrum * colour, len(samples))
-    loudness = np.sqrt(np.mean(samples**2)) * 10 ** (-rng.uniform(5, 35) / 20)
+    loudness = np.sqrt(np.mean(samples**2)) * 10 ** (-below_db / 20)
     return samples + (noise * loudness / (np.sqrt(np.mean(noise**2)) + 1e-9)).astype(np.float32)
 
 

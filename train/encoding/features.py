@@ -128,7 +128,8 @@ def utterance_tokens(path: Path, voice: SileroVoice, encoder: AudioEncoder) -> T
 def speech_tokens(samples: Samples, voice: SileroVoice, encoder: AudioEncoder) -> Tokens:
     """The same of (n,) float32 samples, mono at 16 kHz."""
     blocks = cut(samples, speech_span(samples, voice), 0)
-    values = encoder(torch.from_numpy(log_mel(blocks.samples))).float().flatten(0, 1).numpy()
+    with torch.autocast("cpu", torch.bfloat16):  # as in training; each token is a mean of five positions
+        values = encoder(torch.from_numpy(log_mel(blocks.samples))).float().flatten(0, 1).numpy()
     kept = blocks.spoken if blocks.spoken.any() else np.ones(len(values), np.bool_)
     return Tokens(values[kept], blocks.times_s[kept])
 

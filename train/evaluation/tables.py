@@ -10,6 +10,7 @@ from rich.table import Table
 from core.spec import DEFAULT_POINT
 from train.evaluation.branches import FUSION
 from train.evaluation.judge_checkpoint import Figures, Report
+from train.evaluation.unseen import Unseen
 
 COLUMNS = ("macro_f1", "micro_f1", "accuracy", "uar", "map", "ece", "brier")
 SHORT = {"samples_f1": "samples F1", "weighted_f1": "weighted F1"}
@@ -79,6 +80,24 @@ def abstention_line(report: Report) -> str:
         f"Below a confidence of {a.threshold:.3f} it abstains: {a.coverage:.1%} are estimated, and the most "
         f"probable label is wrong in {risk} of these, in {a.risk_of_all:.3f} of all."
     )
+
+
+def unseen_table(found: Unseen) -> Table:
+    """What a recipe does on what it was not trained on, beside a constant."""
+    columns = ("history", "n", "speakers", "UAR", "95 %", "constant", "p >= .9 right", "of", "temperature")
+    table = Table(title=f"left out: {found.leave}", box=box.SIMPLE, title_justify="left")
+    table.add_column("corpus")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for row in found.rows:
+        right = "-" if row.precision_at_90 is None else f"{row.precision_at_90:.2f}"
+        figures = (row.history, str(row.n), str(row.speakers), f"{row.uar:.3f}")
+        bounds = (f"{row.low:.3f} {row.high:.3f}", f"{row.constant:.3f}")
+        table.add_row(row.corpus, *figures, *bounds, right, str(row.n_at_90), f"{row.temperature:.2f}")
+    table.add_section()
+    for history, uar in found.mean.items():
+        table.add_row("mean", history, "", "", f"{uar:.3f}", "", "", "", "", f"{found.temperature:.2f}")
+    return table
 
 
 def _empty(title: str, first: str, columns: Sequence[str]) -> Table:

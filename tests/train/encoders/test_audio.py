@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 import textwrap
+from pathlib import Path
 
+import numpy as np
+import pytest
+import torch
+
+from core.encoders.audio import AudioEncoder
 from tests.train.killing import kill_and_resume
 from tests.train.tiny_corpora import write_corpora
+from train.encoders.audio_data import Clip, cut, log_mel, view_of
+from train.encoders.audio_recipe import AudioModel, AudioTraining
+from train.encoders.peer_training import PeerSizes
 
 SCRIPT = """
     import sys
@@ -50,3 +60,20 @@ def test_an_audio_training_killed_with_signal_9_ends_with_the_same_files(tmp_pat
     log = [json.loads(line) for line in (broken / "audio_log.jsonl").read_text().split("\n") if line]
     epochs = [line["epoch"] for line in log if line["stage"] == "audio"]
     assert epochs in ([1, 2, 3], [1, 2, 2, 3]), "what was finished was not repeated"
+
+
+def test_an_encoder_of_which_all_is_frozen_gives_the_tokens_that_it_gives_live(monkeypatch):
+    torch.manual_seed(0)
+    released = AudioEncoder().requires_grad_(False).eval()
+    monkeypatch.setattr(AudioEncoder, "published", classmethod(lambda cls, weights: copy.deepcopy(released)))
+    model = AudioModel(Path(), AudioTraining(frozen_blocks=3, peer=PeerSizes(width=16, heads=2, layers=1)))
+    clip = Clip(
+        None, (0.1 * np.random.default_rng(0).standard_normal(8_000)).astype(np.float16), (0, 8_000), None
+    )
+    view = view_of(clip, model.encoder, model.frozen, 8_000)
+    inputs = cut(clip.samples.astype(np.float32), (0, 8_000), 0)
+    live = released(log_mel(torch.from_numpy(inputs.samples))).flatten(0, 1)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        found = model.tokens([view])[0]
+    assert found.numpy() == pytest.approx(live.numpy(), abs=0.15)
+    assert not any(p.requires_grad for name, p in model.encoder.named_parameters() if name.startswith("norm"))

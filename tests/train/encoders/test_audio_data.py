@@ -45,15 +45,34 @@ class TestBlocks:
 class TestVoices:
     def test_the_same_chance_gives_the_same_voice(self):
         samples = np.random.default_rng(0).normal(0, 0.1, 20_000).astype(np.float32)
-        first, second = (voice_augmentation.augment(samples, np.random.default_rng(3)) for _ in range(2))
+        rng = np.random.default_rng
+        first, second = (voice_augmentation.augment(samples, rng(3), rng(4)) for _ in range(2))
         np.testing.assert_array_equal(first, second)
+
+    def test_two_clips_of_one_place_have_the_same_noise_whatever_else_differs(self):
+        place = next(
+            s
+            for s in range(999)
+            if (np.random.default_rng(s).random(3) < (0.25, 0.3, 0.5)).tolist() == [0, 0, 1]
+        )
+        silent_power = []
+        for seed, length in ((1, 20_000), (2, 30_000)):
+            samples = np.random.default_rng(seed).normal(0, 0.1, length).astype(np.float32)
+            samples[5_000:] = 0
+            found = voice_augmentation.augment(
+                samples, np.random.default_rng(0), np.random.default_rng(place)
+            )
+            loudness = np.sqrt(np.mean(found**2))
+            silent_power.append(20 * np.log10(np.sqrt(np.mean(found[8_000:] ** 2)) / loudness))
+        assert silent_power[0] == pytest.approx(silent_power[1], abs=1.0)
 
     @settings(deadline=None)
     @given(st.integers(0, 200), st.sampled_from([0.0, 1e-4, 0.05, 1.0]))
     def test_a_voice_stays_in_range_and_about_as_long(self, seed, peak):
         t = np.arange(16_000) / SAMPLE_RATE
         samples = (peak * np.sin(2 * np.pi * 200 * t)).astype(np.float32)
-        found = voice_augmentation.augment(samples, np.random.default_rng(seed))
+        rng = np.random.default_rng
+        found = voice_augmentation.augment(samples, rng(seed), rng(seed + 1))
         assert found.dtype == np.float32
         assert np.isfinite(found).all()
         assert np.abs(found).max() <= 1

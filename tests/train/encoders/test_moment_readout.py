@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 
 from core.models.peers import Peer
 from train.config import TrainingConfig
@@ -36,6 +38,16 @@ def silent_attention() -> Peer:
     return peer
 
 
+def solve(peer: Peer, tokens: list[torch.Tensor], classes: np.ndarray, parts: int = 0, **changed) -> None:
+    given = {
+        "targets": np.eye(7)[classes],
+        "known": np.ones((len(classes), 7), np.bool_),
+        "weights": np.ones(len(classes)),
+        "strength": 0.1,
+    }
+    solve_statistics(peer, tokens, **{**given, **changed}, parts=parts, rng=np.random.default_rng(0))
+
+
 def guesses(peer: Peer, tokens: list[torch.Tensor]) -> np.ndarray:
     with torch.no_grad():
         rows = [
@@ -50,7 +62,7 @@ def test_classes_in_the_mean_and_in_the_deviation_are_both_read() -> None:
     train, classes = speech_like(300, seed=1)
     whole = torch.cat(train)
     peer.set_input_statistics(whole.mean(dim=0), whole.std(dim=0))
-    solve_statistics(peer, train, classes, strength=0.1, parts=2, rng=np.random.default_rng(0))
+    solve(peer, train, classes, parts=2)
     unseen, truth = speech_like(200, seed=2)
     assert (guesses(peer, unseen) == truth).mean() > 0.9
 
@@ -58,8 +70,33 @@ def test_classes_in_the_mean_and_in_the_deviation_are_both_read() -> None:
 def test_a_label_that_no_utterance_has_is_never_the_most_probable() -> None:
     peer = silent_attention()
     train, classes = speech_like(120, seed=3)
-    solve_statistics(peer, train, classes, strength=0.1, parts=0, rng=np.random.default_rng(0))
+    solve(peer, train, classes)
     assert set(guesses(peer, speech_like(60, seed=4)[0])) <= {0, 1, 2}
+
+
+def test_the_solution_is_the_one_of_scikit_learn() -> None:
+    peer = silent_attention()
+    train, classes = speech_like(200, seed=5)
+    solve(peer, train, classes)
+    mask = [torch.ones(1, len(t), dtype=torch.bool) for t in train]
+    features = torch.cat(
+        [peer.statistics.moments(t[None], m) for t, m in zip(train, mask, strict=True)]
+    ).numpy()
+    scaler = StandardScaler().fit(features)
+    wanted = LogisticRegression(C=0.1, max_iter=500).fit(scaler.transform(features), classes)
+    found = peer.statistics.linear(torch.from_numpy(features)).detach().softmax(dim=1)[:, :3].numpy()
+    assert found == pytest.approx(wanted.predict_proba(scaler.transform(features)), abs=0.02)
+
+
+def test_labels_that_a_corpus_does_not_know_are_not_denied_by_its_clips() -> None:
+    peer = silent_attention()
+    train, classes = speech_like(300, seed=6)
+    known = np.ones((300, 7), np.bool_)
+    blind = (np.arange(300) % 2 == 0) & (classes != 2)
+    known[blind, 2] = False
+    solve(peer, train, classes, known=known)
+    unseen, truth = speech_like(200, seed=7)
+    assert (guesses(peer, unseen) == truth).mean() > 0.85
 
 
 def test_padding_does_not_change_the_reading() -> None:
