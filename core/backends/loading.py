@@ -7,6 +7,7 @@ used or the run fails: who asks for TensorRT is not given something slower in si
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,11 @@ class Loaded:
 
 
 def load_networks(
-    place: Place, choice: str = "auto", precision: Precision | None = None, threads: int = 1
+    place: Place,
+    choice: str = "auto",
+    precision: Precision | None = None,
+    threads: int = 1,
+    names: Sequence[NetworkName] = NETWORKS,
 ) -> Loaded:
     """Load the networks of a checkpoint.
 
@@ -58,6 +63,7 @@ def load_networks(
         choice: "auto" or the name of a backend.
         precision: None = the one that was compiled, by the backend's preference.
         threads: processor threads within one call.
+        names: the networks that are needed; of the others nothing is read.
 
     Raises:
         ConfigError: there is no such backend.
@@ -65,10 +71,10 @@ def load_networks(
         ModelError: "auto" found none.
     """
     if choice != "auto":
-        return load_backend(place, backend(choice), precision, threads)
+        return load_backend(place, backend(choice), precision, threads, names)
     for name in AUTO:
         try:
-            return load_backend(place, backend(name), precision, threads, by_itself=True)
+            return load_backend(place, backend(name), precision, threads, names, by_itself=True)
         except Unusable as error:
             log.info("%s is passed over (%s): %s", name, error.stage, error)
     raise ModelError(
@@ -81,13 +87,14 @@ def load_backend(
     chosen: Backend,
     precision: Precision | None = None,
     threads: int = 1,
+    names: Sequence[NetworkName] = NETWORKS,
     *,
     by_itself: bool = False,
 ) -> Loaded:
     """Load the networks for one backend.
 
     Args:
-        place, precision, threads: as for `load_networks`.
+        place, precision, threads, names: as for `load_networks`.
         chosen: the backend.
         by_itself: nobody named it, so it must not change the estimates unless validation data allowed it.
 
@@ -107,7 +114,7 @@ def load_backend(
             if lost is None or lost >= MOST_POINTS_LOST:
                 said = "no validation data spoke for it" if lost is None else f"it loses {lost:.2f} points"
                 raise Unusable("manifest", f"{said} (`emotrack compile --validation`).")
-    runners = {n: _load(place, chosen, n, precision, folder, threads) for n in NETWORKS}
+    runners = {n: _load(place, chosen, n, precision, folder, threads) for n in names}
     _try(place, chosen, precision, runners)
     log.info("the networks run on %s (%s).", chosen.name, precision)
     return Loaded(chosen.name, precision, runners)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ class Networks:
 
     Args:
         spec: of the checkpoint.
-        runners: its networks, as `core.backends.loading` gives them.
+        runners: its networks, as `core.backends.loading` gives them; one that is not there fails when used.
         weights: name of a third-party weight -> its folder.
 
     Raises:
@@ -42,7 +42,7 @@ class Networks:
     def __init__(self, spec: ModelSpec, runners: Runners, weights: Callable[[str], Path]) -> None:
         self.spec = spec
         self._tokenizer = PieceTokenizer(weights("minilm"))
-        self._text, self._audio, self._visual, self._fusion = (runners[name] for name in NETWORKS)
+        self._text, self._audio, self._visual, self._fusion = (runners.get(n, _absent) for n in NETWORKS)
 
     def encode_text(self, words: Sequence[str], times_s: Sequence[float]) -> Tokens:
         """Tokens of the words of one utterance: (T, 384), times of the words."""
@@ -95,3 +95,8 @@ class Networks:
             )
             for row in range(len(windows))
         ]
+
+
+def _absent(*inputs: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Stands for a network that was not loaded."""
+    raise ModelError("this network was not loaded: what it would infer is withheld.")

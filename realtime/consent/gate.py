@@ -13,8 +13,9 @@ from typing import Literal
 from core.errors import ConsentError
 from core.labels import Purpose
 from core.policy import policy_of
+from core.terminal_text import clean
 from realtime.consent.ledger import Decision, Entry, Ledger, Means
-from realtime.consent.notice import notice_for
+from realtime.consent.notice import CapturedBy, notice_for
 from realtime.consent.session_files import SessionFiles
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ class ConsentGate:
         purpose: what the session is for; consent counts for this purpose and this session only.
         ledger: where decisions are written down.
         session: a name for the session in the ledger; by default a random one.
+        captured_by: whose devices are captured.
         wall: present wall-clock time.
 
     Attributes:
@@ -43,9 +45,10 @@ class ConsentGate:
         ledger: Ledger | None = None,
         *,
         session: str | None = None,
+        captured_by: CapturedBy = "devices",
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.notice = notice_for(purpose)
+        self.notice = notice_for(purpose, captured_by)
         self.policy = policy_of(purpose)
         self.ledger = ledger if ledger is not None else Ledger()
         self.session = session if session is not None else secrets.token_hex(4)
@@ -95,6 +98,7 @@ class ConsentGate:
         gate = ConsentGate(
             self.notice.purpose, self.ledger, session=f"{self.session}.{name}", wall=self._wall
         )
+        gate.notice = self.notice
         gate.give(self._who, self._means)
         self.on_withdrawal(lambda: gate.withdraw(self._means))
         return gate
@@ -139,8 +143,9 @@ class ConsentGate:
 
     def _decide(self, who: str, decision: Literal["given", "declined"], means: Means) -> None:
         name = " ".join(who.split())
-        if not name:
-            raise ConsentError("consent needs a name.", fix="Say who agrees: --consent NAME.")
+        if not name or clean(name) != name:
+            what = "consent needs a name" if not name else "this name holds what is no text"
+            raise ConsentError(f"{what}.", fix="Say who agrees: --consent NAME.")
         with self._lock:
             if self._state != "open":
                 raise refused(self._state)

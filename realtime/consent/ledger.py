@@ -70,6 +70,8 @@ class Ledger:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
             try:
+                if os.name == "posix":
+                    os.fchmod(file, 0o600)  # it may have been opened to others since
                 _write(file, line.encode() if _whole(file) else b"\n" + line.encode())
                 os.fsync(file)
             finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from core.labels import Purpose
 from core.policy import policy_of
@@ -19,6 +19,16 @@ emotrack is about to listen to the microphones and loudspeakers of this machine 
 down the words, and from the words alone it estimates which of seven emotions they express. No camera or
 screen is looked at, no face is searched for, and how somebody speaks is not examined. An estimate is a guess,
 and it is often wrong."""
+
+_EVERYTHING_OF_CLIENTS: Final = """\
+emotrack is about to take in what clients of this server send: the sound of their microphones and the pictures
+of their cameras. From words, voices and faces it estimates which of seven emotions a person expresses. An
+estimate is a guess at what can be heard and seen; it is not what somebody feels, and it is often wrong."""
+
+_WORDS_ONLY_OF_CLIENTS: Final = """\
+emotrack is about to take in the sound that clients of this server send. It writes down the words, and from
+the words alone it estimates which of seven emotions they express. Pictures are not looked at, no face is
+searched for, and how somebody speaks is not examined. An estimate is a guess, and it is often wrong."""
 
 _RIGHTS: Final = """\
 Nothing leaves this machine. Nothing is kept unless a folder was named for it (--out, --record). You may say
@@ -53,10 +63,24 @@ class Notice:
         return hashlib.sha256(f"{self.text}\0{self.others}".encode()).hexdigest()[:16]
 
 
-def notice_for(purpose: Purpose) -> Notice:
-    """What is told for a purpose. Raises PolicyError when there is no such purpose."""
+CapturedBy = Literal["devices", "clients"]
+"""Whose microphones and cameras: this machine's, or those of the clients of a server."""
+
+
+def notice_for(purpose: Purpose, captured_by: CapturedBy = "devices") -> Notice:
+    """What is told for a purpose.
+
+    Args:
+        purpose: what the run is for.
+        captured_by: whose devices are captured.
+
+    Raises:
+        PolicyError: there is no such purpose.
+    """
     policy = policy_of(purpose)
     about = _WORDS_ONLY if policy.withheld else _EVERYTHING
+    if captured_by == "clients":
+        about = _WORDS_ONLY_OF_CLIENTS if policy.withheld else _EVERYTHING_OF_CLIENTS
     what = "our words alone" if policy.withheld else "our words, voices and faces"
     parts = [about, _RIGHTS, f"Purpose of this session: {purpose}."]
     if policy.why:

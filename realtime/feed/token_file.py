@@ -33,8 +33,12 @@ def token_of(path: Path) -> str:
     except OSError as error:
         raise FeedError(f"cannot be made ({error.strerror}).", where=str(path)) from error
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(token + "\n")
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(token + "\n")
+    except OSError as error:  # an empty file would keep every later launch from starting
+        path.unlink(missing_ok=True)
+        raise FeedError(f"cannot be written ({error.strerror}).", where=str(path)) from error
     return token
 
 

@@ -22,6 +22,8 @@ FILE_NAME: Final = "events.jsonl"
 LONGEST_LINE: Final = 4 * 1024 * 1024
 """Bytes. The words of the longest utterance need a hundredth of it."""
 
+LONGEST_RUN_S: Final = 366 * 86_400.0
+
 _NOWHERE: Final = {"captured_s": 0.0, "voice_s": None, "words_s": None, "encoded_s": None, "fused_s": 0.0}
 _NO_MODEL: Final = {"name": "", "spec_sha256": "", "license": "", "summary": ""}
 _NEUTRAL: Final[dict[str, dict[str, Any]]] = {
@@ -82,7 +84,7 @@ class Lines:
         try:
             if line.startswith(b'{"type":"hello"'):
                 self._check_version(line)
-            yield tolerant_adapter().validate_json(line), frozenset()
+            yield _possible(tolerant_adapter().validate_json(line)), frozenset()
         except ValueError:
             before = self.damaged
             yield from self._mended(line)
@@ -100,7 +102,7 @@ class Lines:
             neutral = _NEUTRAL[message["type"]]
             lacking = frozenset(neutral.keys() - message.keys())
             filled = json.dumps({**neutral, **message})
-            event = tolerant_adapter().validate_json(filled)
+            event = _possible(tolerant_adapter().validate_json(filled))
         except (FeedError, TypeError, ValueError):
             self.damaged += 1
             return
@@ -119,6 +121,14 @@ class Lines:
                 where=str(self.path),
                 fix="Use the emotrack that made the run.",
             )
+
+
+def _possible(event: Event) -> Event:
+    """The event. Raises ValueError when it speaks of a time that no run reaches, or of none at all."""
+    for name in ("t_s", "t0_s", "t1_s"):
+        if not -1.0 <= getattr(event, name, 0.0) <= LONGEST_RUN_S:
+            raise ValueError(f"{event.type}.{name}")
+    return event
 
 
 def find_events(run: Path) -> Path:

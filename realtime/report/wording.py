@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Final
 
@@ -66,5 +67,6 @@ def plural(count: int, noun: str) -> str:
 def ticks(end_s: float, most: int) -> list[float]:
     """Round times from 0 to the end, at most so many, at equal distances."""
     steps = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800)
-    step_s = next((step for step in steps if end_s / step < most), 86_400)
+    days = max(1, math.ceil(end_s / 86_400 / most))
+    step_s = next((step for step in steps if end_s / step < most), 86_400 * days)
     return [float(t_s) for t_s in range(0, int(end_s) + 1, step_s)]

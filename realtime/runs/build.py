@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
+from core.backends.base import NETWORKS, NetworkName
 from core.backends.loading import Place, load_networks
 from core.backends.networks import Networks
 from core.backends.preparation import checkpoint_folder
@@ -28,6 +30,9 @@ from core.workers.whisper import Whisper
 from realtime.config import TrackingConfig, WhisperConfig
 from realtime.session.worker_threads import WorkerThreads
 from realtime.sinks.files import printable
+
+_COMPUTED_BY: Final[dict[NetworkName, WorkKind]] = {"audio": "encode_audio", "visual": "encode_visual"}
+"""Encoder -> kind of order that it computes, of those that a purpose may withhold."""
 
 
 def needed_weights(config: TrackingConfig) -> tuple[str, ...]:
@@ -55,10 +60,18 @@ class LoadedWorkers:
 
 
 def load_checkpoint(spec: ModelSpec, export: Path, config: TrackingConfig) -> Networks:
-    """Load the checkpoint's networks with the backend that the configuration names, or the best one."""
+    """Load the checkpoint's networks with the backend that the configuration names, or the best one.
+
+    Those for what the purpose withholds are not even read from the disk.
+
+    Raises:
+        ModelError: none can be loaded.
+    """
     place = Place(spec, checkpoint_folder(config.checkpoint), export)
     chosen = config.networks
-    loaded = load_networks(place, chosen.backend, chosen.dtype, chosen.threads)
+    forbidden = policy_of(config.engine.purpose).forbidden
+    names: list[NetworkName] = [n for n in NETWORKS if _COMPUTED_BY.get(n) not in forbidden]
+    loaded = load_networks(place, chosen.backend, chosen.dtype, chosen.threads, names)
     return Networks(spec, loaded.runners, locate)
 
 

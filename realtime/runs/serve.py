@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -21,7 +20,7 @@ from realtime.runs.build import hello, needed_weights
 from realtime.runs.malloc import limit_malloc_arenas
 from realtime.runs.serve_networks import SharedNetworks
 from realtime.runs.serve_sessions import Sessions
-from realtime.runs.sinks import tell
+from realtime.runs.sinks import check_feed, ending_signals, tell
 from realtime.serve_config import ServeConfig
 from realtime.sources.memory import MemorySource
 
@@ -46,7 +45,8 @@ def run_serve(config: ServeConfig, *, consent: str | None = None) -> int:
     if not config.feed.enabled:
         raise ConfigError("a server without its feed serves nothing.", where="feed.enabled")
     limit_malloc_arenas()
-    permission = ConsentGate(config.engine.purpose)
+    check_feed(config.feed)
+    permission = ConsentGate(config.engine.purpose, captured_by="clients")
     ask(permission, consent, sys.stdin, sys.stderr)
     spec, export = prepare(checkpoint_folder(config.checkpoint), tell, needed_weights(config))
     spec = spec.at(config.operating_point)
@@ -89,14 +89,15 @@ async def _serve(config: ServeConfig, sessions: Sessions) -> None:
 
 
 async def _interrupted() -> None:
-    """Wait for Ctrl-C or SIGTERM; a second one ends the process at once."""
+    """Wait for Ctrl-C, SIGTERM or a closed terminal; a second one ends the process at once."""
+    numbers = ending_signals()
     loop, event = asyncio.get_running_loop(), asyncio.Event()
     with suppress(NotImplementedError):  # Windows: Ctrl-C cancels this task instead
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in numbers:
             loop.add_signal_handler(number, event.set)
     try:
         await event.wait()
     except asyncio.CancelledError:
         return
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in numbers:
         loop.remove_signal_handler(number)

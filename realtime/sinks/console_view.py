@@ -26,7 +26,7 @@ from realtime.sinks.base import purpose_text
 from realtime.sinks.pace_lag import event_time_s
 
 COLOURS = dict(
-    zip(EMOTIONS, ("red", "green", "magenta", "yellow", "blue", "cyan", "white"), strict=True),
+    zip(EMOTIONS, ("red", "green", "magenta", "yellow", "blue", "cyan", "default"), strict=True),
 )
 PANEL_WIDTH = 40
 PANEL_HEIGHT = 10
@@ -215,7 +215,7 @@ def _panel(view: View, estimate: EmotionEstimate, width: int) -> Panel:
         title=Text(clean(estimate.person) + (" (left)" if gone else ""), overflow="ellipsis"),
         width=space + 4,
         style="dim" if gone else "",
-        border_style="bright_black" if gone or estimate.utterance is None else "bright_white",
+        border_style="bright_black" if gone or estimate.utterance is None else "bold default",
     )
 
 
@@ -235,7 +235,7 @@ def _bar(
     """One label's probability: a bar with a mark at the threshold, where there is room for it."""
     width = max(0, space - 15)
     filled = round(min(1.0, max(0.0, probability)) * width)
-    colour = COLOURS.get(label, "white")
+    colour = COLOURS.get(label, "default")
     text = {"present": "bold", "absent": "", "unsure": "dim"}[strength]
     line = _line(f"{clean(label):9.9} ", text)
     bar = {"present": f"bold {colour}", "absent": f"dim {colour}", "unsure": "bright_black"}[strength]

@@ -266,3 +266,11 @@ def test_a_backend_that_does_not_exist_is_an_error_that_names_the_nearest():
         backend("tensort")
     with pytest.raises(ConfigError, match="There are auto, tensorrt"):
         backend("abacus")
+
+
+def test_only_the_networks_that_are_needed_are_read(place, monkeypatch):
+    read = []
+    real = loading._load
+    monkeypatch.setattr(loading, "_load", lambda *given: read.append(given[2]) or real(*given))
+    found = load_networks(place, "onnx", names=("text", "fusion"))
+    assert (read, set(found.runners)) == (["text", "fusion"], {"text", "fusion"})

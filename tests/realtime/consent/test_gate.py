@@ -148,3 +148,12 @@ def test_a_file_that_cannot_be_deleted_is_named(tmp_path, ledger):
     (folder / "inside").mkdir(parents=True)
     gate.traces.file(folder)
     assert gate.traces.purge() == [folder]
+
+
+@pytest.mark.parametrize("name", ["A\udcffda", "A\x1b[2Jda", "A\0da"])
+def test_a_name_that_is_no_text_is_no_consent(name, tmp_path):
+    ledger = Ledger(tmp_path / "consent.jsonl")
+    gate = ConsentGate("personal", ledger)
+    with pytest.raises(ConsentError, match="no text") as refused:
+        gate.give(name, "option")
+    assert (refused.value.exit_code, gate.state, list(ledger.entries())) == (10, "open", [])

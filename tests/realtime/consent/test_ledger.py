@@ -89,3 +89,10 @@ def test_a_ledger_that_cannot_be_written_or_read_is_an_error_that_says_what_to_d
     assert caught.value.exit_code == 10
     with pytest.raises(ConsentError, match="cannot be read"):
         list(Ledger(tmp_path).entries())
+
+
+def test_a_ledger_that_was_opened_to_others_is_closed_again(ledger):
+    ledger.append(GIVEN)
+    ledger.path.chmod(0o644)
+    ledger.append(GIVEN)
+    assert ledger.path.stat().st_mode & 0o777 == 0o600

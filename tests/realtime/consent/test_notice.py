@@ -39,3 +39,14 @@ def test_a_version_stands_for_exactly_one_text():
     notice = Notice("media", "a", "b")
     assert notice.version == Notice("media", "a", "b").version
     assert len({notice.version, Notice("media", "ab", "").version, Notice("media", "a", "b.").version}) == 3
+
+
+@pytest.mark.parametrize("purpose", PURPOSES)
+def test_a_server_tells_of_its_clients_devices_and_not_of_this_machines(purpose):
+    notice, here = notice_for(purpose, "clients"), notice_for(purpose)
+    text = " ".join(notice.text.split())
+    assert "clients of this server send" in text
+    assert "of this machine that you configured" not in text
+    assert "configured" in here.text
+    assert notice.version != here.version
+    assert notice.others == here.others

@@ -13,6 +13,7 @@ from realtime.config import FeedConfig
 from realtime.feed.auth import Tokens
 from realtime.feed.sink import FeedSink, tokens_of
 from realtime.feed.token_file import token_of
+from tests.contracts.test_sinks import full_disk
 from tests.realtime.feed.feedside import asynchronous, joined, watching
 
 TOKEN = "a-token_of-my-own-0123456789-abcdefghij"
@@ -106,3 +107,11 @@ def test_where_no_file_can_be_the_place_is_named(tmp_path):
 def test_without_a_file_every_launch_draws_its_own():
     assert tokens_of(FeedConfig()).view != tokens_of(FeedConfig()).view
     assert Tokens.drawn(TOKEN).rights(TOKEN) == ("view",)
+
+
+def test_a_full_disk_is_told_and_leaves_no_empty_file_that_would_keep_the_next_launch_from_starting(tmp_path):
+    path = tmp_path / "token"
+    with full_disk(room=0), pytest.raises(FeedError, match="cannot be written"):
+        token_of(path)
+    assert not path.exists()
+    assert token_of(path) == token_of(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from core.wire import encode
 from realtime.report.downsampled_series import MAX_BINS
 from realtime.report.lines import Lines
 from realtime.report.reading import MAX_STATUSES, Report, read_run, told
+from realtime.report.wording import ticks
 from tests.realtime.report.long_run import long_run
 
 
@@ -239,3 +241,23 @@ def test_words_that_never_became_final_are_kept_as_such(tmp_path, hello):
     )
     assert (report.speech["u1"].text, report.speech["u1"].pending) == ("I am", "not sure")
     assert report.corrections[0].labels is None
+
+
+@pytest.mark.parametrize("t_s", ["1e9", "1e300", "-5", "1e999"])
+def test_a_line_with_a_time_that_no_run_reaches_is_left_out_and_counted(t_s, tmp_path, conversation):
+    lines = [encode(event, seq) for seq, event in enumerate(conversation)]
+    lines.insert(-1, f'{{"type":"marker","seq":1,"t_s":{t_s},"label":"x"}}')
+    (tmp_path / "events.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    report = read_run(tmp_path)
+    assert report.end_s < 1000
+    assert [mark.t_s for mark in report.marks] == [7.0]
+    assert any("Left out: 1 line of the file" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("end_s", [0.5, 100.0, 1e5, 366 * 86_400.0, 1e9])
+@pytest.mark.parametrize("most", [6, 12])
+def test_an_axis_has_a_bounded_number_of_times_at_equal_distances(end_s, most):
+    places = ticks(end_s, most)
+    assert 1 <= len(places) <= most + 1
+    assert places[0] == 0.0
+    assert len({b - a for a, b in itertools.pairwise(places)}) <= 1

@@ -42,7 +42,9 @@ def loaded_for(monkeypatch):
 
     def run(*assignments: str):
         with pytest.raises(Loaded) as caught:
-            replay.run_replay(Path("film.mp4"), resolve(None, {}, list(assignments)), console=False)
+            replay.run_replay(
+                Path("film.mp4"), resolve(None, {"feed.enabled": False}, list(assignments)), console=False
+            )
         return whole, caught.value.args[0]
 
     return run
@@ -62,4 +64,6 @@ def test_a_named_point_replaces_the_calibration(loaded_for):
 
 def test_an_unknown_point_is_answered_with_those_of_the_checkpoint(loaded_for, monkeypatch):
     with pytest.raises(ConfigError, match=r"'forun'.*default, forum"):
-        replay.run_replay(Path("film.mp4"), resolve(None, {}, ["operating_point=forun"]), console=False)
+        replay.run_replay(
+            Path("film.mp4"), resolve(None, {"feed.enabled": False}, ["operating_point=forun"]), console=False
+        )
