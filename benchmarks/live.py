@@ -93,7 +93,7 @@ class Setup:
 def _measured(setup: Setup, picture: Path | None) -> dict[str, Any]:
     """A short cold start, then the run that is measured."""
     from benchmarks.live_figures import figures
-    from realtime.live_config import LiveConfig
+    from realtime.config import LiveConfig
 
     pause_s = LiveConfig().engine.voice.end_pause_s
     _forget_files(setup.size)

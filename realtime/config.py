@@ -1,7 +1,8 @@
-"""Configuration of a run: the engine's, and what surrounds it. Building one loads nothing."""
+"""Configuration of every kind of run: replay, live, desktop, serve. Building one loads nothing."""
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -10,14 +11,17 @@ import yaml
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from core.backends.base import Precision
-from core.config import EngineConfig
+from core.config import EngineConfig, TranscriptConfig
 from core.config_base import Strict, with_overrides
 from core.errors import ConfigError
+from core.labels import Purpose
 from core.policy import settled
 from core.spec import DEFAULT_POINT
+from realtime.sources.config import SourcesConfig
 from realtime.sources.pacing import Pace
 
 PURPOSE: Final = "engine.purpose"
+CORES_PER_SESSION: Final = 2
 LONGEST_S: Final = 1e9
 """Of anything that is waited for: 31 years. What is longer than the platform can wait for is a mistake."""
 
@@ -144,6 +148,100 @@ class ReplayConfig(TrackingConfig):
     """Everything that `emotrack replay` can be told, apart from the recording itself."""
 
     source: SourceConfig = SourceConfig()
+
+
+class DesktopConfig(Strict):
+    """The window of `emotrack desktop`; other commands do not look at it.
+
+    Attributes:
+        theme: "system" follows the desktop.
+        scale: size of text, and of all else with it; 1 = the system's.
+        labels: emotions that are shown of each person.
+        hidden: leave the window out of screen sharing, where the system can.
+        stop_key: stops capturing from within any program, where the system can; None = no key.
+        on_top: keep the window above others.
+        purpose: what was chosen last where consent is asked for; it is only proposed again.
+    """
+
+    theme: Literal["system", "light", "dark"] = "system"
+    scale: float = Field(1.0, ge=0.7, le=3.0)
+    labels: int = Field(3, ge=1, le=7)
+    hidden: bool = True
+    stop_key: str | None = Field("Ctrl+Alt+S", pattern=r"^(?:(?:Ctrl|Alt|Shift|Meta)\+)+[A-Z0-9]$")
+    on_top: bool = True
+    purpose: Purpose | None = None
+
+
+class LiveTranscriptConfig(TranscriptConfig):
+    """As in a replay, but final words are asked for while the pause still goes on."""
+
+    early_final: bool = True
+
+
+class LiveEngineConfig(EngineConfig):
+    """As in a replay, but results are taken in as they come."""
+
+    transcript: LiveTranscriptConfig = LiveTranscriptConfig()
+    deterministic: bool = False
+
+
+class LiveWhisperConfig(WhisperConfig):
+    """The recogniser of a live run, or of a server's sessions, which share it.
+
+    Attributes:
+        smaller: size to fall back to when the machine cannot keep up, if it was pulled; None = none.
+    """
+
+    smaller: str | None = Field("tiny.en", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+
+
+class LiveTrackingConfig(TrackingConfig):
+    """What every run can be told whose inputs come as they happen."""
+
+    engine: LiveEngineConfig = LiveEngineConfig()
+    whisper: LiveWhisperConfig = LiveWhisperConfig()
+
+
+class LiveConfig(LiveTrackingConfig):
+    """Everything that `emotrack live` can be told.
+
+    Attributes:
+        record: folder for the inputs, so that the run can be replayed; None = nothing is kept.
+        seconds: end after this long; None = run until Ctrl-C.
+        desktop: the window of `emotrack desktop`, so that one file serves both commands.
+    """
+
+    sources: SourcesConfig = SourcesConfig()
+    record: Path | None = None
+    seconds: float | None = Field(None, gt=0)
+    desktop: DesktopConfig = DesktopConfig()
+
+
+class SessionsConfig(Strict):
+    """The sessions that clients begin.
+
+    Attributes:
+        capacity: how many at a time; a further client is refused. None = one for every two processor cores.
+        idle_s: a session whose client sends nothing for so long ends.
+        linger_s: how long a session that is over can still be read.
+    """
+
+    capacity: int | None = Field(None, ge=1, le=1000)
+    idle_s: float = Field(30.0, gt=0, le=LONGEST_S)
+    linger_s: float = Field(60.0, ge=0, le=LONGEST_S)
+
+    @property
+    def places(self) -> int:
+        """How many sessions there can be at a time on this machine."""
+        if self.capacity is not None:
+            return self.capacity
+        return max(1, (os.cpu_count() or 1) // CORES_PER_SESSION)
+
+
+class ServeConfig(LiveTrackingConfig):
+    """Everything that `emotrack serve` can be told."""
+
+    sessions: SessionsConfig = SessionsConfig()
 
 
 _Config = TypeVar("_Config", bound=TrackingConfig)

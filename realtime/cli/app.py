@@ -195,8 +195,7 @@ def live(
     Ctrl-C ends it in order: what was said last still gets its words and its final estimate.
     What is given later wins: the defaults, --config, the options, --set.
     """
-    from realtime.config import resolve_as
-    from realtime.live_config import LiveConfig
+    from realtime.config import LiveConfig, resolve_as
 
     devices = {"microphone": microphone, "loopback": loopback, "camera": camera, "screen": screen}
     options = {
@@ -281,8 +280,7 @@ def serve(
     Each client has a session of its own; a page shows it, and others can follow it. Ctrl-C ends the server.
     What is given later wins: the defaults, --config, the options, --set.
     """
-    from realtime.config import resolve_as
-    from realtime.serve_config import ServeConfig
+    from realtime.config import ServeConfig, resolve_as
 
     options = {
         "engine.purpose": _one(purpose),

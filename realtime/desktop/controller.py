@@ -9,6 +9,7 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from core.errors import EmotrackError
+from realtime.config import LiveConfig
 from realtime.consent.ledger import ledger_path
 from realtime.desktop.actions import Actions
 from realtime.desktop.capture_exclusion import SHOWN, ExclusionOutcome, exclude_from_capture
@@ -24,7 +25,6 @@ from realtime.desktop.theme import apply_theme
 from realtime.desktop.tray import Tray
 from realtime.desktop.window import NOBODY_YET, TrackerWindow
 from realtime.desktop.window_geometry import restore_geometry, save_geometry
-from realtime.live_config import LiveConfig
 
 UNCLEAN: Final = (
     "The last session did not end in order. Its engine has ended with it: nothing was captured since."

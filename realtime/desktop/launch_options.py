@@ -10,9 +10,8 @@ from typing import Final, Protocol, Self
 
 from core.labels import Purpose
 from core.policy import policy_of
-from realtime.config import PURPOSE, resolve_as
+from realtime.config import PURPOSE, LiveConfig, resolve_as
 from realtime.desktop.settings import Settings, proposed_purpose, settings_path
-from realtime.live_config import LiveConfig
 
 ENTRY: Final = Path(__file__).resolve().parents[2] / "emotrack.py"
 

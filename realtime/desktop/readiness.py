@@ -14,9 +14,9 @@ from core.policy import policy_of
 from core.spec import insist_on_live, read_spec
 from core.weights import Weight, catalogue, find, is_ready
 from core.weights.manifest import HubSource, WebSource
+from realtime.config import LiveConfig
 from realtime.desktop.settings import Settings, proposed_purpose
 from realtime.doctor import Check, examine_devices
-from realtime.live_config import LiveConfig
 from realtime.sources.live import LiveSource
 from realtime.sources.open import admitted
 

@@ -18,8 +18,8 @@ from core.config_base import read_yaml
 from core.errors import ConfigError, SinkError
 from core.labels import Purpose
 from core.policy import policy_of, settled
+from realtime.config import LiveConfig
 from realtime.desktop.yaml_edit import at, edited, put
-from realtime.live_config import LiveConfig
 
 FILE_NAME: Final = "desktop.yaml"
 

@@ -17,9 +17,9 @@ from PySide6.QtWidgets import (
 
 from core.policy import policy_of
 from core.weights import catalogue, is_ready
+from realtime.config import LiveConfig
 from realtime.desktop.purposes import MEANINGS
 from realtime.desktop.texts import make_label, set_label
-from realtime.live_config import LiveConfig
 
 _WHISPER = "whisper-"
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QSpinBox, QWidget
 
-from realtime.desktop.config import DesktopConfig
+from realtime.config import DesktopConfig
 from realtime.desktop.texts import make_label
 
 _THEMES: Final = {"system": "as the desktop", "light": "light", "dark": "dark"}

@@ -18,12 +18,11 @@ from core.events import End, Status, StreamInfo
 from core.policy import policy_of
 from core.spec import ModelSpec
 from core.work import WorkKind, WorkResult
-from realtime.config import WhisperConfig
+from realtime.config import LiveConfig, WhisperConfig
 from realtime.consent.gate import ConsentGate
 from realtime.consent.keys import WITHDRAW_KEYS, withdrawable
 from realtime.consent.session_files import SessionFiles
 from realtime.consent.terminal import ask
-from realtime.live_config import LiveConfig
 from realtime.recording.header import header_of
 from realtime.recording.recorder import FILE_NAME, Recorder
 from realtime.runs.build import (

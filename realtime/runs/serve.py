@@ -10,6 +10,7 @@ from dataclasses import replace
 from core.backends.preparation import checkpoint_folder, prepare
 from core.errors import ConfigError
 from core.spec import ModelSpec
+from realtime.config import ServeConfig
 from realtime.consent.gate import ConsentGate
 from realtime.consent.keys import WITHDRAW_KEYS, withdrawable
 from realtime.consent.terminal import ask
@@ -21,7 +22,6 @@ from realtime.runs.malloc import limit_malloc_arenas
 from realtime.runs.serve_networks import SharedNetworks
 from realtime.runs.serve_sessions import Sessions
 from realtime.runs.sinks import check_feed, ending_signals, tell
-from realtime.serve_config import ServeConfig
 from realtime.sources.memory import MemorySource
 
 INGEST_PAGE = "/ingest"

@@ -18,7 +18,7 @@ from core.work import Outcome, WorkKind
 from core.workers.loading import load_voice, load_whisper
 from core.workers.networks import NetworkWorkers
 from core.workers.whisper import Whisper
-from realtime.live_config import LiveTrackingConfig
+from realtime.config import LiveTrackingConfig
 from realtime.runs.build import load_checkpoint, load_faces, transcriber_of
 from realtime.runs.whisper_fallback import WhisperFallback, fallback_config
 from realtime.session.worker_threads import Worker

@@ -11,6 +11,7 @@ from core.engine.engine import Engine
 from core.errors import EmotrackError, FeedError
 from core.events import Event, Hello, StreamInfo
 from core.work import WorkResult
+from realtime.config import ServeConfig
 from realtime.consent.gate import ConsentGate
 from realtime.feed.client_messages import Ingest
 from realtime.feed.close_codes import CloseCode, Refusal
@@ -21,7 +22,6 @@ from realtime.runs.control import LiveControl
 from realtime.runs.live import with_person
 from realtime.runs.serve_networks import SessionNetworks
 from realtime.runs.sinks import delete_session_files
-from realtime.serve_config import ServeConfig
 from realtime.session.live import LiveSession
 from realtime.session.worker_threads import WorkerThreads
 from realtime.sinks.base import FanOut, Sink

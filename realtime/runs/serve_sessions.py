@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from core.errors import ConsentError, SinkError
 from core.events import Hello
+from realtime.config import ServeConfig
 from realtime.consent.gate import ConsentGate
 from realtime.consent.session_files import SessionFiles
 from realtime.feed.client_messages import Ingest
@@ -19,7 +20,6 @@ from realtime.feed.server_messages import Ack
 from realtime.runs.serve_networks import SessionNetworks
 from realtime.runs.serve_session import ChannelSink, ServedSession
 from realtime.runs.sinks import run_folder_sinks
-from realtime.serve_config import ServeConfig
 from realtime.sinks.base import Sink
 from realtime.sinks.run_folder import RunFolder, launch_stamp, unused
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from core.weights import find, is_ready
 from core.work import Hypothesis, Transcribe
 from core.workers.transcribe import Transcriber
-from realtime.config import WhisperConfig
-from realtime.live_config import LiveTrackingConfig
+from realtime.config import LiveTrackingConfig, WhisperConfig
 
 log = logging.getLogger(__name__)
 

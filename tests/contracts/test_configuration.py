@@ -10,9 +10,7 @@ import pytest
 from core.config import EngineConfig, LatencyConfig
 from core.config_base import Strict
 from core.errors import ConfigError
-from realtime.config import ReplayConfig
-from realtime.live_config import LiveConfig
-from realtime.serve_config import ServeConfig
+from realtime.config import LiveConfig, ReplayConfig, ServeConfig
 from train.ablation.config import AblationConfig
 from train.config import TrainingConfig
 from train.encoders.command import EncoderTraining

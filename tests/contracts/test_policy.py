@@ -17,7 +17,7 @@ from core.config_base import read_yaml
 from core.engine.engine import Engine
 from core.errors import PolicyError
 from core.events import EmotionEstimate, StreamInfo
-from realtime.config import resolve, resolve_as
+from realtime.config import ServeConfig, resolve, resolve_as
 from realtime.feed.client import FeedClient
 from realtime.feed.client_messages import Ingest, IngestStream, Mute
 from realtime.feed.ingest_client import IngestClient
@@ -25,7 +25,6 @@ from realtime.recording.header import header_of
 from realtime.recording.recorder import FILE_NAME, Recorder
 from realtime.runs.serve import open_sessions
 from realtime.runs.serve_networks import SharedNetworks
-from realtime.serve_config import ServeConfig
 from realtime.session.live import LiveSession
 from realtime.sources.memory import MemorySource
 from tests.core import fakes

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from realtime.config import ServeConfig
 from realtime.feed.sink import FeedSink
 from realtime.runs.serve import INGEST_PAGE
 from realtime.runs.serve_sessions import Sessions
-from realtime.serve_config import ServeConfig
 from tests.core.fakes import voice
 from tests.e2e.test_clients import fed, looping
 from tests.realtime.consent.agreeing import agreed

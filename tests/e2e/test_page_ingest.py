@@ -13,11 +13,11 @@ import pytest
 
 from core.events import Hello
 from core.labels import Purpose
+from realtime.config import ServeConfig
 from realtime.consent.ledger import Ledger
 from realtime.consent.notice import notice_for
 from realtime.runs.serve import INGEST_PAGE
 from realtime.runs.serve_sessions import Sessions
-from realtime.serve_config import ServeConfig
 from tests.core import fakes
 from tests.core.fakes import voice
 from tests.e2e.browser import BROWSER, browsing

@@ -9,8 +9,7 @@ import pytest
 from core.config_base import read_yaml
 from core.errors import ConfigError
 from core.resources import shipped
-from realtime.config import resolve_as
-from realtime.live_config import LiveConfig
+from realtime.config import LiveConfig, resolve_as
 from realtime.runs.live import run_live
 
 

@@ -97,7 +97,7 @@ def test_all_rows_share_weights_language_and_arithmetic():
 
 def test_our_pause_is_the_one_that_tuned_peers_get():
     from benchmarks.competitors.products import END_PAUSE_S
-    from realtime.live_config import LiveConfig
+    from realtime.config import LiveConfig
 
     assert LiveConfig().engine.voice.end_pause_s == END_PAUSE_S
 

@@ -12,9 +12,9 @@ import pytest
 import emotrack
 from core.errors import ConsentError
 from core.events import End, Hello, Status
+from realtime.config import LiveConfig
 from realtime.consent.gate import ConsentGate
 from realtime.consent.ledger import Ledger
-from realtime.live_config import LiveConfig
 from realtime.runs.live import capture_notice
 from realtime.session.live import LiveSession
 from realtime.sources.config import SourcesConfig

@@ -53,7 +53,7 @@ def test_a_screen_of_another_kind_is_left_to_qt(linux, name) -> None:
 
 
 def test_the_command_line_its_settings_and_the_engine_s_side_load_no_qt() -> None:
-    names = "realtime.cli.app, realtime.live_config, realtime.runs.supervision, realtime.desktop.command"
+    names = "realtime.cli.app, realtime.config, realtime.runs.supervision, realtime.desktop.command"
     code = f"import sys, {names}, realtime.desktop.view_model, realtime.desktop.settings; "
     code += "sys.exit('PySide6' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

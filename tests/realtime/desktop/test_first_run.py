@@ -20,12 +20,12 @@ from core.weights import Step, fetch, find
 from core.weights.cache import partial_folder
 from core.weights.packages import Packages
 from core.weights.web import Web
+from realtime.config import LiveConfig
 from realtime.desktop.downloads import Downloads, Fetcher, explained
 from realtime.desktop.first_run import FirstRun
 from realtime.desktop.readiness import ReadinessChecks, check_checkpoint, is_first_run, needed
 from realtime.desktop.settings import Settings
 from realtime.doctor import Check
-from realtime.live_config import LiveConfig
 
 Until = Callable[..., None]
 Open = Callable[..., FirstRun]

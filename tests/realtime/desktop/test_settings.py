@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from core.config_base import read_yaml
 from core.errors import ConfigError, PolicyError, SinkError
 from core.resources import shipped
-from realtime.config import resolve_as
+from realtime.config import LiveConfig, resolve_as
 from realtime.desktop.settings import FILE_NAME, Settings, settings_path
 from realtime.desktop.yaml_edit import at, edited, put
-from realtime.live_config import LiveConfig
 
 WRITTEN_BY_HAND = """\
 # my settings

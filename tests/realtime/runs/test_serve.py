@@ -21,7 +21,7 @@ from core.resources import shipped
 from core.work import Transcribe
 from core.workers.whisper import Decoded, Encoded
 from core.workers.whisper_words import Piece
-from realtime.config import resolve_as
+from realtime.config import ServeConfig, SessionsConfig, resolve_as
 from realtime.consent.ledger import Ledger
 from realtime.feed.client import FeedClient
 from realtime.feed.client_messages import Ingest, IngestStream
@@ -31,7 +31,6 @@ from realtime.runs.serve import run_serve
 from realtime.runs.serve_networks import SharedNetworks, once, one_at_a_time
 from realtime.runs.serve_sessions import Sessions
 from realtime.runs.whisper_fallback import fallback_config
-from realtime.serve_config import ServeConfig, SessionsConfig
 from realtime.session.replay import ReplaySession
 from realtime.session.worker_threads import WorkerThreads
 from realtime.sources.memory import MemorySource

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import pytest
 
+from realtime.config import ServeConfig
 from realtime.consent.ledger import Ledger
 from realtime.consent.notice import notice_for
 from realtime.feed.client_messages import Ingest, Mark, Withdraw
 from realtime.runs.serve_sessions import Sessions
-from realtime.serve_config import ServeConfig
 from realtime.sinks.base import FanOut
 from tests.realtime.consent.agreeing import agreed
 from tests.realtime.feed.feedside import asynchronous, serving, until, watching
