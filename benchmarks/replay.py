@@ -112,7 +112,7 @@ def measure(path: Path, rounds: int, config_path: Path) -> dict[str, Any]:
             "first_estimate_s": sink.first_estimate_s,
         },
         "stages": _stages(threads.timings.run_ms, threads.timings.wait_ms, decoding, deciding),
-        "threads": _lane_shares(threads.timings.run_ms, wall_s),
+        "lanes": _lane_shares(threads.timings.run_ms, wall_s),
         "events": sink.counts,
         "faults": list(end.faults),
     }
