@@ -1,30 +1,74 @@
-"""The controller: window, tray, dialogs and keys around the session."""
+"""The controller: window, tray, dialogs and keys around the session, and where the window was last."""
 
 from __future__ import annotations
 
+import json
+import logging
+from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QObject, QTimer, QUrl
+from PySide6.QtCore import QObject, QPoint, QRect, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
 from core.errors import EmotrackError
 from realtime.config import LiveConfig
 from realtime.consent.ledger import ledger_path
-from realtime.desktop.actions import Actions
+from realtime.desktop.actions import Actions, Tray
 from realtime.desktop.capture_exclusion import SHOWN, ExclusionOutcome, exclude_from_capture
 from realtime.desktop.consent_dialog import ask_consent
 from realtime.desktop.hotkey import Hotkey
 from realtime.desktop.icons import tray_icon
 from realtime.desktop.launch_options import LaunchOptions, SessionConsent
-from realtime.desktop.phase import Phase
 from realtime.desktop.session import EngineSession
 from realtime.desktop.single_instance import SingleInstance
-from realtime.desktop.status import StatusIndicator, indicator_for
+from realtime.desktop.status import Phase, StatusIndicator, indicator_for
 from realtime.desktop.theme import apply_theme
-from realtime.desktop.tray import Tray
 from realtime.desktop.window import NOBODY_YET, TrackerWindow
-from realtime.desktop.window_geometry import restore_geometry, save_geometry
+
+log = logging.getLogger(__name__)
+
+FILE_NAME: Final = "desktop.place.json"
+_MARGIN_PX: Final = 24
+
+
+def restore_geometry(window: QWidget, folder: Path) -> None:
+    """Put the window where it was, all of it on a screen; the first time, into the upper right corner."""
+    size, found = window.sizeHint(), _read(folder / FILE_NAME)
+    free = _free(found)
+    if found is None:
+        corner = QPoint(free.right() - size.width() - _MARGIN_PX, free.top() + _MARGIN_PX)
+        found = QRect(corner, size)
+    width = min(max(found.width(), size.width()), free.width())
+    window.resize(width, size.height())
+    x = max(free.left(), min(found.left(), free.right() - width))
+    y = max(free.top(), min(found.top(), free.bottom() - size.height()))
+    window.move(x, y)
+
+
+def _free(place: QRect | None) -> QRect:
+    """The room of the screen that a place is on; of the first one, where it is on none."""
+    screen = QGuiApplication.screenAt(place.center()) if place is not None else None
+    screen = screen or QGuiApplication.primaryScreen()
+    return screen.availableGeometry()
+
+
+def save_geometry(window: QWidget, folder: Path) -> None:
+    """Remember where it is."""
+    place = [window.x(), window.y(), window.width(), window.height()]
+    try:
+        (folder / FILE_NAME).write_text(json.dumps(place), encoding="utf-8")
+    except OSError as error:  # it opens elsewhere next time, no more
+        log.warning("the window's place was not kept: %s", error)
+
+
+def _read(file: Path) -> QRect | None:
+    try:
+        x, y, width, height = json.loads(file.read_text(encoding="utf-8"))
+        return QRect(int(x), int(y), int(width), int(height))
+    except (OSError, TypeError, ValueError):
+        return None
+
 
 UNCLEAN: Final = (
     "The last session did not end in order. Its engine has ended with it: nothing was captured since."

@@ -11,9 +11,8 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from core.media.source import Source
 from core.policy import Policy
+from realtime.desktop.device_probe import PICTURES, DeviceWatch, open_device
 from realtime.desktop.device_row import DeviceRow
-from realtime.desktop.device_watch import DeviceWatch
-from realtime.desktop.probe import PICTURES, open_device
 from realtime.desktop.texts import make_label, set_label
 from realtime.sources.config import SourcesConfig
 from realtime.sources.device_items import DeviceLost

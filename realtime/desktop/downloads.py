@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, Protocol
+from urllib.parse import urlsplit
 
 from core.errors import WeightsError
 from core.weights import Progress, Step, Weight, cache_root, find, is_ready
 from core.weights.fetching import fetch, is_offline
+from core.weights.manifest import HubSource, WebSource
 from core.weights.packages import Packages
 from core.weights.web import Web
 
@@ -218,6 +220,17 @@ def explained(error: WeightsError, *, in_folder: bool = False) -> str:
     if asked:
         return "No source could give what is needed: the details say why."
     return error.what
+
+
+def origin(weight: Weight) -> str:
+    """Who is asked for a weight first."""
+    match weight.sources[0]:
+        case HubSource():
+            return "huggingface.co"
+        case WebSource() as source:
+            return urlsplit(source.base).netloc
+        case _:
+            return "the package index"
 
 
 def free_bytes() -> int:

@@ -1,4 +1,4 @@
-"""The engine as a process beside the window: started, listened to, ended, and started again when it fails."""
+"""The engine as a process beside the window: started, listened to, ended, and restarted with a back-off."""
 
 from __future__ import annotations
 
@@ -10,10 +10,37 @@ from PySide6.QtCore import QElapsedTimer, QObject, QProcess, QProcessEnvironment
 
 from core.errors import ConfigError, ConsentError, FeedError, NotAvailable, PolicyError, SpecMismatch
 from core.errors import WeightsError as Weights
-from realtime.desktop.backoff import Backoff
-from realtime.desktop.phase import Phase
+from realtime.desktop.status import Phase
 from realtime.runs.sinks import tell
 from realtime.runs.supervision import Announcement, Order
+
+PAUSES_S: Final = (1.0, 2.0, 4.0)
+WELL_S: Final = 60.0
+"""An engine that has run for so long was well: what fails now is something new."""
+
+
+class Backoff:
+    """Counts failures in a row.
+
+    Args:
+        pauses_s: before the first, second... attempt; after the last it is given up.
+    """
+
+    def __init__(self, pauses_s: tuple[float, ...] = PAUSES_S) -> None:
+        self._pauses_s = pauses_s
+        self._failures = 0
+
+    def reset(self) -> None:
+        """Somebody has started it by hand."""
+        self._failures = 0
+
+    def pause_s(self, ran_s: float) -> float | None:
+        """It has failed after `ran_s`: how long to wait before it is started again; None = it is given up."""
+        if ran_s >= WELL_S:
+            self._failures = 0
+        self._failures += 1
+        return self._pauses_s[self._failures - 1] if self._failures <= len(self._pauses_s) else None
+
 
 NOT_RETRYABLE: Final = frozenset(
     kind.exit_code for kind in (ConfigError, SpecMismatch, Weights, NotAvailable, ConsentError, PolicyError)

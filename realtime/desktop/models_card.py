@@ -18,8 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from realtime.desktop.downloads import Downloads, Item, free_bytes
-from realtime.desktop.readiness import origin
+from realtime.desktop.downloads import Downloads, Item, free_bytes, origin
 from realtime.desktop.texts import Role, make_label, set_label
 
 _STATES: Final[dict[str, tuple[str, Role]]] = {

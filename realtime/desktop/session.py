@@ -11,8 +11,7 @@ from core.labels import Modality
 from realtime.desktop.engine_process import EngineProcess
 from realtime.desktop.feed_link import FeedLink
 from realtime.desktop.launch_options import LaunchOptions, SessionConsent
-from realtime.desktop.phase import Phase
-from realtime.desktop.status import TrackerStatus
+from realtime.desktop.status import Phase, TrackerStatus
 from realtime.desktop.view_model import ViewModel
 from realtime.feed.client_messages import Mark, Mute, Request
 from realtime.runs.supervision import Announcement

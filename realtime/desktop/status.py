@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Literal
 
-from realtime.desktop.phase import Phase
+
+class Phase(Enum):
+    """Of the engine's process."""
+
+    OFF = "off"
+    STARTING = "starting"
+    """The process is there, its feed is not."""
+    RUNNING = "running"
+    STOPPING = "stopping"
+    """It works off the last words."""
+    WAITING = "waiting"
+    """It has failed and is started again soon."""
+    FAILED = "failed"
+    """It has failed and is not started again by itself."""
+
 
 Tone = Literal["quiet", "live", "warn", "bad"]
 

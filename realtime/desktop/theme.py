@@ -9,7 +9,30 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPainterPath, QPalette, QPolygonF
 from PySide6.QtWidgets import QApplication
 
-from realtime.desktop.outlines import outline
+_CLASSES: Final = (
+    "QCheckBox",
+    "QRadioButton",
+    "QLineEdit",
+    "QComboBox",
+    "QAbstractSpinBox",
+    "QProgressBar",
+)
+_FUSION_DARKENS: Final = 140
+"""Per cent, as `QColor.darker` takes them."""
+
+
+def outline(palette: QPalette, colour: QColor) -> None:
+    """Give boxes, fields and lists of the application an outline.
+
+    Args:
+        palette: of everything else.
+        colour: of the outline; at least three times as light or dark as the background (WCAG 2.2, 1.4.11).
+    """
+    outlined = QPalette(palette)
+    outlined.setColor(QPalette.ColorRole.Window, colour.lighter(_FUSION_DARKENS))
+    for name in _CLASSES:
+        QApplication.setPalette(outlined, name)  # type: ignore[arg-type]  # the stubs say bytes, Qt does not
+
 
 Theme = Literal["system", "light", "dark"]
 

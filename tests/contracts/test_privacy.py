@@ -39,7 +39,7 @@ MAY_SPEAK = ("core/weights/", "realtime/feed/")
 """Folders that may use the network: an explicit download, and the feed."""
 
 MAY_NAME = {
-    "realtime/desktop/signals.py": {"socket"},  # a pair of sockets inside the process, for signals
+    "realtime/desktop/application.py": {"socket"},  # a pair of sockets inside the process, for signals
     "realtime/desktop/feed_link.py": {"ssl"},  # which certificate the client of the feed believes
 }
 """Single modules elsewhere."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realtime.desktop.backoff import WELL_S, Backoff
+from realtime.desktop.engine_process import WELL_S, Backoff
 
 
 def test_pauses_grow_and_then_it_is_given_up() -> None:

@@ -14,8 +14,7 @@ from core.labels import Purpose
 from core.policy import policy_of
 from realtime.consent.ledger import Ledger
 from realtime.consent.notice import notice_for
-from realtime.desktop.consent_dialog import Agreement, ConsentDialog, ask_consent
-from realtime.desktop.purposes import scope
+from realtime.desktop.consent_dialog import Agreement, ConsentDialog, ask_consent, scope
 from realtime.desktop.texts import unwrapped
 
 

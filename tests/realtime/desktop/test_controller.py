@@ -13,9 +13,8 @@ from PySide6.QtWidgets import QApplication, QLabel
 from realtime.desktop import controller as controller_module
 from realtime.desktop.controller import UNCLEAN, Controller
 from realtime.desktop.launch_options import LaunchOptions
-from realtime.desktop.phase import Phase
 from realtime.desktop.settings import Settings
-from realtime.desktop.status import TrackerStatus
+from realtime.desktop.status import Phase, TrackerStatus
 from realtime.desktop.view_model import ViewModel
 
 

@@ -14,10 +14,10 @@ from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QLabel,
 
 from core.errors import ConfigError, PolicyError
 from core.policy import policy_of
+from realtime.desktop.device_probe import open_device
 from realtime.desktop.device_row import DeviceRow
+from realtime.desktop.device_views import describe_level
 from realtime.desktop.devices_dialog import DevicesDialog
-from realtime.desktop.meter import describe_level
-from realtime.desktop.probe import open_device
 from realtime.desktop.settings import Settings
 from realtime.sources.devices import Device
 from tests.realtime.desktop.fakes import DEVICES, FakeHardware, lost

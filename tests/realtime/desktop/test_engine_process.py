@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigError
-from realtime.desktop.backoff import Backoff
-from realtime.desktop.engine_process import EngineProcess
-from realtime.desktop.phase import Phase
+from realtime.desktop.engine_process import Backoff, EngineProcess
+from realtime.desktop.status import Phase
 from realtime.runs.supervision import Announcement
 
 FAKE = str(Path(__file__).with_name("fake_engine.py"))

@@ -22,8 +22,7 @@ from core.weights.packages import Packages
 from core.weights.web import Web
 from realtime.config import LiveConfig
 from realtime.desktop.downloads import Downloads, Fetcher, explained
-from realtime.desktop.first_run import FirstRun
-from realtime.desktop.readiness import ReadinessChecks, check_checkpoint, is_first_run, needed
+from realtime.desktop.first_run import FirstRun, ReadinessChecks, check_checkpoint, is_first_run, needed
 from realtime.desktop.settings import Settings
 from realtime.doctor import Check
 
@@ -357,7 +356,7 @@ def test_it_is_a_first_run_until_there_are_settings_and_models(
     assert is_first_run(settings)
     settings.create()
     assert is_first_run(settings)
-    monkeypatch.setattr("realtime.desktop.readiness.is_ready", lambda _weight: True)
+    monkeypatch.setattr("realtime.desktop.first_run.is_ready", lambda _weight: True)
     assert not is_first_run(settings)
     settings.path.write_text("a: [")
     with pytest.raises(ConfigError):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer
 
-from realtime.desktop.gc import GarbageCollector
+from realtime.desktop.application import GarbageCollector
 
 CYCLES = 20_000
 

@@ -13,15 +13,13 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QGroupBox, QLabel, 
 from core.errors import WeightsError
 from core.labels import Purpose
 from realtime.consent.ledger import Ledger
-from realtime.desktop.actions import Actions
+from realtime.desktop.actions import Actions, Tray
 from realtime.desktop.consent_dialog import ConsentDialog
 from realtime.desktop.devices_dialog import DevicesDialog
 from realtime.desktop.downloads import Downloads
 from realtime.desktop.first_run import FirstRun
-from realtime.desktop.phase import Phase
 from realtime.desktop.settings import Settings
-from realtime.desktop.status import TrackerStatus
-from realtime.desktop.tray import Tray
+from realtime.desktop.status import Phase, TrackerStatus
 from realtime.desktop.window import TrackerWindow
 from tests.realtime.desktop.fakes import FakeHardware
 

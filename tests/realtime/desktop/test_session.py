@@ -10,13 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from realtime.desktop.backoff import Backoff
-from realtime.desktop.engine_process import EngineProcess
+from realtime.desktop.engine_process import Backoff, EngineProcess
 from realtime.desktop.launch_options import LaunchOptions
-from realtime.desktop.phase import Phase
 from realtime.desktop.session import EngineSession
 from realtime.desktop.settings import Settings
-from realtime.desktop.status import indicator_for
+from realtime.desktop.status import Phase, indicator_for
 
 FAKE = str(Path(__file__).with_name("fake_engine.py"))
 ADA = SimpleNamespace(who="Ada", purpose="personal")

@@ -7,8 +7,7 @@ import itertools
 
 import pytest
 
-from realtime.desktop.phase import Phase
-from realtime.desktop.status import TrackerStatus, indicator_for
+from realtime.desktop.status import Phase, TrackerStatus, indicator_for
 
 DEVICES = {"audio_devices": ("microphone", "loudspeaker"), "video_devices": ("camera",)}
 RUNNING = TrackerStatus(Phase.RUNNING, connected=True, capturing=True, **DEVICES)

@@ -13,8 +13,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QDialog,
 from realtime.consent.ledger import Ledger
 from realtime.desktop.consent_dialog import ConsentDialog
 from realtime.desktop.devices_dialog import DevicesDialog
-from realtime.desktop.first_run import FirstRun
-from realtime.desktop.readiness import ReadinessChecks
+from realtime.desktop.first_run import FirstRun, ReadinessChecks
 from realtime.desktop.settings import Settings
 from realtime.desktop.texts import make_label, set_label, unwrapped
 from realtime.desktop.theme import DARK, LIGHT, apply_theme

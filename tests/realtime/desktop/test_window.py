@@ -13,9 +13,8 @@ from PySide6.QtWidgets import QLabel, QToolButton, QWidget
 from core.labels import EMOTIONS
 from realtime.desktop import theme
 from realtime.desktop.actions import Actions
-from realtime.desktop.phase import Phase
 from realtime.desktop.rows import BarView, PersonView
-from realtime.desktop.status import TrackerStatus, indicator_for
+from realtime.desktop.status import Phase, TrackerStatus, indicator_for
 from realtime.desktop.view_model import ViewModel
 from realtime.desktop.window import TrackerWindow
 from tests.realtime.desktop.fake_engine import estimate, hello

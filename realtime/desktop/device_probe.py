@@ -1,6 +1,6 @@
-"""One device, opened to be looked at: its level or its picture, now. Nothing is kept, nothing inferred.
+"""Devices looked at in threads of their own: which there are, a short test, and what one gives now.
 
-A probe runs in a thread and touches no window; windows look at it when they like.
+These threads touch no window; windows read them when they like. Nothing is kept and nothing inferred.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,13 +18,97 @@ from core.errors import EmotrackError, PolicyError
 from core.inputs import AudioChunk, DeviceState, Image, VideoFrame
 from core.media.source import Source
 from core.policy import Policy
-from realtime.doctor import judge
+from realtime.doctor import Check, judge
 from realtime.sources.config import SourcesConfig
 from realtime.sources.device_test import DeviceTestResult
-from realtime.sources.devices import DeviceKind
+from realtime.sources.devices import Device, DeviceKind, list_devices
+from realtime.sources.live import LiveSource
 from realtime.sources.open import open_sources
 
 log = logging.getLogger(__name__)
+
+EVERY_S: Final = 1.5
+
+
+class DeviceWatch:
+    """Lists the devices until it is stopped. No device is opened for that.
+
+    Args:
+        list_: lists them.
+        every_s: pause between two looks.
+
+    Attributes:
+        devices: those of the last look; None before the first one.
+    """
+
+    def __init__(
+        self, list_: Callable[[], tuple[Device, ...]] = list_devices, every_s: float = EVERY_S
+    ) -> None:
+        self.devices: tuple[Device, ...] | None = None
+        self._list = list_
+        self._every_s = every_s
+        self._stopping = threading.Event()
+        threading.Thread(target=self._run, name="device watch", daemon=True).start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopping.set()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.devices = self._list()
+            except (EmotrackError, OSError, RuntimeError) as error:  # what the libraries raise on a loss
+                log.warning("devices cannot be listed: %s", error)
+            if self._stopping.wait(self._every_s):
+                return
+
+
+class DeviceTest:
+    """One test.
+
+    Args:
+        examine: makes the test; it tells what opens the devices, so that they can be closed.
+    """
+
+    def __init__(self, examine: Callable[[Callable[[LiveSource], None]], Iterator[Check]]) -> None:
+        self._examine = examine
+        self._lock = threading.Lock()
+        self._stopping = False
+        self._source: LiveSource | None = None
+        self._checks: tuple[Check, ...] = ()
+        self._thread = threading.Thread(target=self._run, name="device trial", daemon=True)
+        self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether devices may be open."""
+        return self._thread.is_alive()
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """What was found so far."""
+        return self._checks
+
+    def stop(self) -> None:
+        """Have the devices closed; does not wait for it."""
+        with self._lock:
+            self._stopping = True
+            source = self._source
+        if source is not None:
+            source.stop()
+
+    def _run(self) -> None:
+        for check in self._examine(self._opening):
+            self._checks = (*self._checks, check)
+
+    def _opening(self, source: LiveSource) -> None:
+        with self._lock:
+            self._source = source
+            stopping = self._stopping
+        if stopping:
+            source.close()
+
 
 PICTURES: Final[tuple[DeviceKind, ...]] = ("camera", "screen")
 _NOTHING: Final[dict[DeviceKind, None]] = {
