@@ -1,4 +1,4 @@
-"""One session's conversation: what was said, and who follows it."""
+"""One session as its clients see it: the events so far, and the viewers that follow it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from realtime.feed.viewer import Viewer
 
 
 class Channel:
-    """Tells every viewer what a session says, run after run.
+    """Sends the events of a session, run after run, to every viewer.
 
     Args:
         name: of the session.
@@ -37,7 +37,7 @@ class Channel:
         self.sent = self.conflated = self.filtered = 0
 
     def publish(self, message: Message) -> None:
-        """Tell it to everybody, present and future. A hello begins a new run."""
+        """Send an event to all viewers and keep it for later ones. A hello begins a new run."""
         self._history.add(message)
         if message.kind == "hello":
             self._begin_run()
@@ -56,16 +56,16 @@ class Channel:
             viewer.reply(self._lag)
 
     def forget(self) -> None:
-        """Remember nothing of what was said so far."""
+        """Remove every event from memory: consent was withdrawn."""
         self._history.forget()
 
     def join(self, viewer: Viewer, subscription: Subscription | None) -> None:
-        """Begin with a snapshot."""
+        """Let a viewer follow the session, beginning with a snapshot."""
         viewer.subscribe(subscription)
         self._send_snapshot(viewer, "joined")
 
     def change(self, viewer: Viewer, subscription: Subscription) -> None:
-        """Another subscription."""
+        """Give a viewer another subscription; a snapshot of what it now wants follows."""
         self._settle_counts(viewer)
         viewer.subscribe(subscription)
         self._send_snapshot(viewer, "subscribed")
@@ -100,7 +100,7 @@ class Channel:
         self._send_lag(viewer)
 
     def leave(self, viewer: Viewer) -> None:
-        """The client is gone."""
+        """Forget a viewer whose connection is over; its counts stay in the totals."""
         if viewer in self.viewers:
             self.viewers.discard(viewer)
             self._settle_counts(viewer)
@@ -148,19 +148,19 @@ class Channels:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of all sessions, newest last."""
+        """Names of all sessions, newest last."""
         return tuple(self._channels)
 
     def add(self, channel: Channel) -> None:
-        """A session begins. Its name is new."""
+        """Add a session as the newest. Its name must not be in use."""
         self._channels[channel.name] = channel
 
     def remove(self, name: str) -> Channel | None:
-        """A session is forgotten."""
+        """Take a session out. None: there was none of that name."""
         return self._channels.pop(name, None)
 
     def get(self, name: str) -> Channel | None:
-        """The session of that name."""
+        """The session of that name, None if there is none."""
         return self._channels.get(name)
 
     def find(self, message: Identify) -> Channel:

@@ -1,4 +1,4 @@
-"""What is said between the feed and one client, from the welcome to the end."""
+"""The server's side of the protocol with one client, from the welcome to the end."""
 
 from __future__ import annotations
 
@@ -43,7 +43,17 @@ CAPABILITIES: Final = ("resume", "subscribe", "control")
 
 @dataclass(frozen=True, slots=True)
 class FeedContext:
-    """What all dialogues of one feed share."""
+    """What the sessions of all clients of one feed share.
+
+    Attributes:
+        auth: says what a token allows.
+        channels: the sessions that can be followed.
+        limits: bounds on what a client may do.
+        clock: monotonic seconds.
+        ingest: begins sessions for ingest clients; None = there is no ingest path.
+        is_full: whether as many clients have identified themselves as there is room for.
+        tells_lag: whether the feed will be told how far the run is behind.
+    """
 
     auth: Authenticator
     channels: Channels
@@ -61,7 +71,7 @@ class FeedContext:
 
 
 class ClientSession:
-    """Understands one client and answers it.
+    """Handles the messages of one client: identifies it, answers it, and lets it follow a session.
 
     Args:
         line: the open connection.

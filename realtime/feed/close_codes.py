@@ -38,12 +38,12 @@ class CloseCode(IntEnum):
 
     @property
     def meaning(self) -> str:
-        """One clause for people."""
+        """What the code says of the connection, as one clause for people."""
         return _MEANINGS[self][0]
 
     @property
     def advice(self) -> str:
-        """What a client should do next."""
+        """What a client should do next, as a clause in the imperative."""
         return _MEANINGS[self][1]
 
 

@@ -17,49 +17,33 @@ MAX_WAITING: Final = 256
 class RunControl:
     """Carries out requests that concern a run, and lets markers and corrections in between its events.
 
-    It is a `ControlTarget`, and a sink before another sink. Requests come from any thread; what they add is
-    written by the thread that writes the events, before the next one, and all are numbered anew: numbers stay
-    without holes. Without a request the events pass as they are.
+    It is a `ControlTarget`. Requests come from any thread; what they add is written by the thread that writes
+    the events, through the sink that `before` gives.
 
     Args:
         interrupted: set to end the run in order.
     """
 
     def __init__(self, interrupted: threading.Event) -> None:
-        self._sink: Sink | None = None
         self._interrupted = interrupted
         self._lock = threading.Lock()
         self._waiting: deque[Marker | Correction] = deque()
         self._labels: frozenset[str] = frozenset()
         self._running = False
         self._now_s = 0.0
-        self._shift = 0
 
-    # -- a sink ---------------------------------------------------------------------------------------
+    # -- events ---------------------------------------------------------------------------------------
 
     def before(self, sink: Sink) -> Sink:
-        """Stand before `sink` from now on; returns itself."""
-        self._sink = sink
-        return self
+        """A sink that writes to `sink` what clients add, each before the next event."""
+        return _AddingSink(self, sink)
 
-    def write(self, event: Event, seq: int) -> None:
-        """Write what waits, then the event."""
-        sink = self._sink
-        assert sink is not None, "it stands before no sink"
+    def take(self, event: Event) -> list[Marker | Correction]:
+        """Note what the next event says of the run, and give what has to be written before it."""
         with self._lock:
-            waiting, self._waiting = self._waiting, deque()
+            added, self._waiting = list(self._waiting), deque()
             self._note(event)
-        for added in waiting:
-            sink.write(added, seq + self._shift)
-            self._shift += 1
-        if isinstance(event, Hello):
-            self._shift = 0
-        sink.write(event, seq + self._shift)
-
-    def close(self) -> None:
-        """Close the sink behind."""
-        if self._sink is not None:
-            self._sink.close()
+        return added
 
     def _note(self, event: Event) -> None:
         match event:
@@ -75,17 +59,17 @@ class RunControl:
     # -- a control target -----------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Not for a recording."""
+        """Refuse: a replay begins with its command and captures nobody (raises NotAvailable)."""
         raise NotAvailable("A replay begins when its command does.")
 
     def stop(self) -> None:
-        """End the run in order."""
+        """Ask the run to end in order. Raises FeedError when there is none."""
         with self._lock:
             self._check_running()
         self._interrupted.set()
 
     def withdraw(self) -> None:
-        """Not for a recording."""
+        """Refuse: a replay begins with its command and captures nobody (raises NotAvailable)."""
         raise NotAvailable("A replay captures nobody.")
 
     def mute(self, modality: Modality, *, muted: bool) -> None:
@@ -117,3 +101,25 @@ class RunControl:
         if len(self._waiting) >= MAX_WAITING:
             raise FeedError("Too many requests wait already.")
         self._waiting.append(event)
+
+
+class _AddingSink:
+    """Writes events and what is added to them, numbered anew: numbers stay without holes."""
+
+    def __init__(self, control: RunControl, sink: Sink) -> None:
+        self._control = control
+        self._sink = sink
+        self._shift = 0
+
+    def write(self, event: Event, seq: int) -> None:
+        """Write what waits, then the event; without a request the events pass as they are."""
+        for added in self._control.take(event):
+            self._sink.write(added, seq + self._shift)
+            self._shift += 1
+        if isinstance(event, Hello):
+            self._shift = 0
+        self._sink.write(event, seq + self._shift)
+
+    def close(self) -> None:
+        """Close the sink that is written to."""
+        self._sink.close()

@@ -73,7 +73,7 @@ class Endpoint:
 
     @property
     def secure(self) -> bool:
-        """Whether TLS is spoken."""
+        """Whether clients have to speak TLS."""
         return self._tls is not None
 
     @property

@@ -1,4 +1,4 @@
-"""What is remembered of a run: for clients that join late, and for clients that come back."""
+"""The events of a run that are kept: for clients that join late, and for clients that resume."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class IngestClient:
         await self._send(stream, jpeg, t_s, missing_before=False)
 
     async def finish(self) -> None:
-        """Say that nothing more will come; the events up to `end` still come. Raises as `sound`."""
+        """Say that the last frame was sent; the events up to `end` still come. Raises as `sound`."""
         await self._send_message(write(Finish()))
 
     async def _send(self, stream: int, payload: bytes, t_s: float, *, missing_before: bool) -> None:

@@ -1,4 +1,4 @@
-"""A source that is fed by frames from a client: bounded, acknowledged, its holes announced."""
+"""A source that is fed by frames from a client: bounded in memory, acknowledged, its gaps announced."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class IngestSource:
         self._acknowledge(frame.stream, state, now_s)
 
     def finish(self) -> None:
-        """No more will come."""
+        """The client has sent its last frame: what waits is given out, then the source ends."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -148,7 +148,7 @@ class IngestSource:
     # -- a source -------------------------------------------------------------------------------------
 
     def now_s(self) -> float:
-        """The present stream time."""
+        """Stream time at this moment in seconds, by the client's clock; never goes back."""
         with self._changed:
             return self._schedule.now_s(self._clock())
 

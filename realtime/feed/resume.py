@@ -1,4 +1,4 @@
-"""What a client has to remember between connections: where it was, what it has told, what to do next."""
+"""What a client remembers between connections: the last event it received, and whether to try again."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class AfterClose(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEvent:
-    """One event, as the feed told it.
+    """One event as a client received it.
 
     Attributes:
         event: what.
@@ -75,7 +75,7 @@ class RetryPolicy:
 
 
 class ResumePosition:
-    """Where a client is in what the feed says. Lets every event through once and in order.
+    """The last event that a client has received. Lets every event through once and in order.
 
     Args:
         session: the session that was asked for; None = the newest.

@@ -1,4 +1,4 @@
-"""The feed: a websocket server for those who follow, control or feed a session, and the page."""
+"""The feed's server: websockets for clients that follow, control or feed a session, and the pages."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.http11 import Request, Response
 from websockets.protocol import State
 
 from core.errors import FeedError
@@ -39,8 +39,19 @@ FLUSHED_FIRST: Final = frozenset({CloseCode.GOING_AWAY, CloseCode.SESSION_OVER})
 log = logging.getLogger("emotrack.feed")
 
 
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """What there is while the feed listens."""
+
+    loop: asyncio.AbstractEventLoop
+    server: Server
+    ticking: asyncio.Task[None]
+
+
 class Feed:
-    """Tells every client what the sessions say. It lives on the event loop that called `start`.
+    """Serves the events of sessions to clients, and their requests to the sessions.
+
+    It lives on the event loop that called `start`; `publish`, `forget`, `tell_lag` may come from any thread.
 
     Args:
         host: "127.0.0.1", "localhost" or "::1"; with `tls` any address of this machine.
@@ -87,10 +98,7 @@ class Feed:
         self._pool = ConnectionContext(self._limits, clock, self._counts.refused)
         self._clients: dict[Connection, ClientSession] = {}
         self._closed_totals: list[tuple[int, int, int]] = []  # what sessions that are forgotten have counted
-        self._http: HttpHandler | None = None
-        self._server: Server | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._ticking: asyncio.Task[None] | None = None
+        self._open: _Open | None = None
 
     # -- where it is ----------------------------------------------------------------------------------
 
@@ -101,17 +109,17 @@ class Feed:
 
     @property
     def url(self) -> str:
-        """Where the stream is."""
+        """Address of the stream, without a token."""
         return self._endpoint.url("ws", STREAM_PATH)
 
     @property
     def ingest_url(self) -> str:
-        """Where audio and video are taken in."""
+        """Address of the ingest path, without a token."""
         return self._endpoint.url("ws", INGEST_PATH)
 
     @property
     def page_url(self) -> str:
-        """Where the page is, with the token that lets it read. Not for logs."""
+        """Address of the page, with the token that lets it read. Not for logs."""
         return self.page("view")
 
     def page(self, right: Right, path: str = "/") -> str:
@@ -135,16 +143,15 @@ class Feed:
         listener = self._endpoint.listen(self._limits.socket_buffer_bytes)
         notice = None if self._context.ingest is None else self._notice
         status = FeedStatus(self._is_full, self._is_ready, self._metrics, notice, self._metrics_token)
-        self._http = HttpHandler(self._endpoint, self._context.auth, status, self._counts.refused)
+        http = HttpHandler(self._endpoint, self._context.auth, status, self._counts.refused)
         log.setLevel(logging.INFO)  # below that the library would log what people said, and tokens
-        self._loop = asyncio.get_running_loop()
-        self._server = await serve(
+        server = await serve(
             self._serve,
             sock=listener,
             ssl=tls_context,
             create_connection=partial(Connection, context=self._pool),  # type: ignore[arg-type]
-            process_request=self._process_request,
-            process_response=self._http.add_security_headers,
+            process_request=http.respond,
+            process_response=http.add_security_headers,
             server_header=None,
             compression=None,
             open_timeout=self._limits.open_s,
@@ -155,21 +162,20 @@ class Feed:
             write_limit=self._limits.write_limit_bytes,
             logger=log,
         )
-        self._ticking = asyncio.create_task(self._tick_forever())
+        self._open = _Open(asyncio.get_running_loop(), server, asyncio.create_task(self._tick_forever()))
 
     async def close(self) -> None:
         """Give clients a bounded time to take what waits, then close with 1001. Again: does nothing."""
-        server, self._server = self._server, None
-        if server is None:
+        open_, self._open = self._open, None
+        if open_ is None:
             return
-        if self._ticking is not None:
-            self._ticking.cancel()
-        server.close(close_connections=False)
+        open_.ticking.cancel()
+        open_.server.close(close_connections=False)
         for connection in list(self._pool.connections):
             connection.request_close((CloseCode.GOING_AWAY, "the feed is over."))
             if connection.state in {State.CONNECTING, State.CLOSED}:
                 connection.transport.abort()  # it never became a client; browsers open some in advance
-        await server.wait_closed()
+        await open_.server.wait_closed()
 
     def tick(self) -> None:
         """Look after all clients once: who is late, who is stalled, who is silent."""
@@ -200,14 +206,14 @@ class Feed:
                 connection.request_close((CloseCode.SESSION_OVER, "the session is over."))
 
     def publish(self, event: Event, seq: int, session: str = MAIN) -> None:
-        """Tell all who follow the session, present and future. Never waits; may be called from any thread.
+        """Send an event to all who follow the session, and keep it for those who join. Never waits.
 
         Raises:
             FeedError: the feed has not started or is over.
             ValueError: the event cannot be encoded (`core.wire.encode`).
         """
         message = message_of(event, seq)
-        if self._loop is None or self._server is None or self._loop.is_closed():
+        if self._open is None or self._open.loop.is_closed():
             raise FeedError("the feed is not open.")
         self._on_loop(session, lambda channel: self._deliver(channel, message))
 
@@ -216,7 +222,7 @@ class Feed:
         self._on_loop(session, lambda channel: channel.tell_lag(behind_s))
 
     def forget(self, session: str = MAIN) -> None:
-        """Remember nothing of what was said so far in a session; from any thread."""
+        """Remove a session's events from memory: consent was withdrawn. From any thread."""
         self._on_loop(session, Channel.forget)
 
     def _deliver(self, channel: Channel, message: Message) -> None:
@@ -235,18 +241,14 @@ class Feed:
             if channel is not None:
                 call(channel)
 
-        if self._loop is None or self._loop.is_closed():
+        if self._open is None or self._open.loop.is_closed():
             return
-        if self._loop is _running_loop():
+        if self._open.loop is _running_loop():
             carry_out()
         else:
-            self._loop.call_soon_threadsafe(carry_out)
+            self._open.loop.call_soon_threadsafe(carry_out)
 
     # -- connections ----------------------------------------------------------------------------------
-
-    def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
-        assert self._http is not None
-        return self._http.respond(connection, request)
 
     async def _serve(self, accepted: ServerConnection) -> None:
         connection = cast(Connection, accepted)
@@ -255,7 +257,7 @@ class Feed:
         connection.message_handler = client
         self._clients[connection] = client
         self._counts.opened += 1
-        if self._server is None:
+        if self._open is None:
             connection.request_close((CloseCode.GOING_AWAY, "the feed is over."))
         client.send_welcome()
         try:
@@ -296,7 +298,7 @@ class Feed:
 
     def _is_ready(self) -> bool:
         has_run = any(channel.run is not None for channel in self._context.channels)
-        return self._server is not None and (has_run or self._context.ingest is not None)
+        return self._open is not None and (has_run or self._context.ingest is not None)
 
     def _metrics(self) -> bytes:
         return openmetrics(self.counts)

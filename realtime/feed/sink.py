@@ -109,12 +109,12 @@ class FeedSink:
 
     @property
     def port(self) -> int:
-        """The port in use."""
+        """The TCP port that the feed listens on."""
         return self._feed.port
 
     @property
     def url(self) -> str:
-        """Where the stream is."""
+        """Address of the stream, without a token."""
         return self._feed.url
 
     @property
@@ -133,11 +133,11 @@ class FeedSink:
 
     @property
     def viewers(self) -> int:
-        """How many are watching."""
+        """How many clients follow the run at this moment."""
         return self._feed.viewers
 
     def write(self, event: Event, seq: int) -> None:
-        """Tell all viewers; never waits. Raises FeedError when the feed is over."""
+        """Send an event to all viewers; never waits. Raises FeedError when the feed is over."""
         self._feed.publish(event, seq)
         self._lag.observe(event)
         now_s, behind_s = self._monotonic(), self._lag.behind_s
@@ -146,7 +146,7 @@ class FeedSink:
             self._feed.tell_lag(max(0.0, behind_s))
 
     def forget(self) -> None:
-        """Remember nothing of what was said so far."""
+        """Remove the run's events from memory: consent was withdrawn."""
         self._feed.forget()
 
     def close(self) -> None:

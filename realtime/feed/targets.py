@@ -1,4 +1,4 @@
-"""What stands behind the feed: who carries out requests, and who takes in audio and video from clients.
+"""Interfaces of what stands behind the feed: who carries out requests, and who takes in audio and video.
 
 Both are called on the feed's event loop and have to return at once: hand over to a queue, never compute.
 """
@@ -20,7 +20,7 @@ class ControlTarget(Protocol):
     """
 
     def start(self) -> None:
-        """Begin a run."""
+        """Begin a run; the program is idle."""
         ...
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""One client that follows a session: what it wants, what waits for it, and its accounts."""
+"""One client that follows a session: its subscription, its queue, and its counts of events."""
 
 from __future__ import annotations
 
@@ -70,9 +70,10 @@ class SubscriptionFilter:
 
 
 class SendQueue:
-    """A queue that forgets rolling estimates which a newer one has replaced, and nothing else.
+    """A queue that drops rolling estimates which a newer one has replaced, and nothing else.
 
-    Frames leave in the order in which they came. News are counted in accounts; `restart` opens a new one.
+    Frames leave in the order in which they came. Events are counted from each snapshot or replay on:
+    `restart` begins such an account anew.
 
     Attributes:
         sent, conflated: news of the present account that left, or were replaced by newer ones.
@@ -109,7 +110,7 @@ class SendQueue:
         self.sent = self.conflated = 0
 
     def put_event(self, message: Message) -> None:
-        """Let an event wait."""
+        """Queue an event; a rolling estimate replaces the older one of the same person."""
         self._order += 1
         entry = (self._order, message.frame, self._account)
         if message.rolling and message.person is not None:
@@ -122,13 +123,13 @@ class SendQueue:
             self._lasting.append(entry)
 
     def put_reply(self, frame: bytes) -> None:
-        """Let a frame wait that is no event."""
+        """Queue a frame that is no event, such as a `pong`."""
         self._order += 1
         self._undroppable += 1
         self._lasting.append((self._order, frame, _REPLY))
 
     def put_past(self, frames: list[bytes]) -> None:
-        """Let the frames of a snapshot or replay wait; none of them may be replaced."""
+        """Queue the frames of a snapshot or replay; none of them may be replaced."""
         for frame in frames:
             self._order += 1
             self._lasting.append((self._order, frame, _PAST))
@@ -147,7 +148,7 @@ class SendQueue:
         return frame
 
     def drop_events(self) -> None:
-        """Forget all but answers."""
+        """Drop what waits except replies: a new snapshot will hold it."""
         self._rolling.clear()
         self._lasting = deque(entry for entry in self._lasting if entry[2] == _REPLY)
         self._undroppable = len(self._lasting)
@@ -159,11 +160,11 @@ class FrameWriter(Protocol):
     paused: bool
 
     def write(self, frame: bytes) -> None:
-        """Send a frame."""
+        """Send a complete websocket frame at once."""
         ...
 
     def request_close(self, reason: CloseReason) -> None:
-        """Let the connection end."""
+        """Close the connection with a code and a reason, soon."""
         ...
 
 

@@ -1,4 +1,4 @@
-// The dashboard: reads the feed of the server that this page came from, shows it, and controls it where it may.
+// The dashboard: follows the feed of its own server, shows the run, and controls it if the token gives that right.
 
 import { FeedClient, ownAddress, obtainToken } from "./client.js";
 import { Control } from "./control.js";
@@ -13,13 +13,13 @@ class DashboardClient extends FeedClient {
   }
 }
 
-// Buttons are there for those who may press them, and while there is something to control.
+// The buttons are shown only with the right "control", and while a run goes on.
 function offerControls(may) {
   byId("controls").hidden = !may;
   allow(may ? (person, estimate) => control.wrong(person, estimate, run.hello.labels) : null);
 }
 
-// There is consent to withdraw only where people are captured, and no picture to mute where none is looked at.
+// "Withdraw consent" is shown only while people are captured, "Mute picture" only where faces are used.
 function adaptControls(hello) {
   byId("withdraw").hidden = hello.capturing !== true;
   document.querySelector("[data-mute=visual]").hidden = Object.hasOwn(hello.withheld ?? {}, "visual");

@@ -1,4 +1,4 @@
-// What counts now: a bar of the fusion with its threshold for each label, and below it what each modality says alone.
+// One bar per label: the fused probability with its threshold, and below it what each modality says alone.
 
 import { Canvas } from "./canvas.js";
 import { MODALITIES } from "./history.js";

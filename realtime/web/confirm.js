@@ -1,4 +1,4 @@
-// A button that asks whether it is meant: its dialog's button of the same value says yes, all else says no.
+// A button with a dialog that asks again: only the dialog's button with the given value confirms.
 
 export function confirmed(button, dialog, act) {
   const question = document.getElementById(dialog);

@@ -1,10 +1,10 @@
-// What people are told before anything of them is captured: the text that the ledger's entries stand for.
+// The consent notice, shown before anything is captured: the text that entries of the consent ledger refer to.
 
 import { element, setText } from "./dom.js";
 
 const byId = (id) => document.getElementById(id);
 
-// Shows the notice. Resolves to it; rejects when it cannot be had, and then nobody can agree.
+// Shows the notice. Resolves to it; rejects when it cannot be fetched; then nobody can agree.
 export async function showNotice() {
   const answer = await fetch("/notice.json");
   if (!answer.ok) throw new Error("The notice cannot be had: nothing is captured.");

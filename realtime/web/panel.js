@@ -1,4 +1,4 @@
-// What is known of one person at one moment: values, modalities, doubts, and the chart of the minute before.
+// One person at one moment: probabilities, modalities, doubts, and the chart of the minute before.
 
 import { Bars } from "./bars.js";
 import { Chart, SPAN_S } from "./chart.js";

@@ -1,4 +1,4 @@
-// How the run itself is doing: devices, what is left out under load, and how long estimates take.
+// The state of the run: devices, what is left out under load, how far it is behind, and the delay of estimates.
 
 import { clock, element, setText } from "./dom.js";
 

@@ -1,4 +1,4 @@
-// The colours of the style sheet, for canvases, and when they change.
+// The colours of the style sheet for canvases; tells when the system switches between light and dark.
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 let colours = null;

@@ -1,4 +1,4 @@
-// The conversation: who said what, what is not settled yet, and beside the words what they were said with.
+// The conversation: the words of each utterance, which of them may still change, and the labels found in it.
 
 import { clock, element, percent, setText } from "./dom.js";
 import { glyph, hue } from "./labels.js";

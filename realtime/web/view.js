@@ -1,5 +1,5 @@
-// Shows a run: people, conversation, notices, and how it ended. Every page of this folder has these elements; the
-// strip of the session and the run's health are for pages that have theirs.
+// Shows a run: people, conversation, notices, and how it ended. Both pages have the elements for these; timeline and
+// run health are drawn only on the page that has elements for them.
 
 import { clock, element, setText } from "./dom.js";
 import { RunHealth } from "./run_health.js";
@@ -91,7 +91,7 @@ function banner(reason, title, text, faults = []) {
   root.hidden = false;
 }
 
-// Consent was withdrawn: nothing of the session stays on the page but that it is so.
+// Consent was withdrawn: the page drops everything of the session and says so.
 function forget(message) {
   run.withdrawn = true;
   begin();
@@ -104,7 +104,7 @@ function forget(message) {
   banner("withdrawn", title, `Nothing is captured any more. ${done} This page has forgotten what it was told.`);
 }
 
-// Everything of a run anew, and nothing of one before.
+// Sets up the page for a new run and drops everything of the one before.
 function begin() {
   const { hello } = run;
   run.people = new People(byId("people"), hello, ask);
@@ -122,7 +122,7 @@ function begin() {
   allow(run.onWrong);
 }
 
-// Lets estimates be called wrong, or no longer: `onWrong(person, estimate)` or null.
+// Sets who is told that an estimate was called wrong: `onWrong(person, estimate)`, or null to hide the buttons.
 export function allow(onWrong) {
   run.onWrong = onWrong;
   if (run.people === null) return;
