@@ -21,6 +21,7 @@ OPEN_KEYS = {
     "TrainingConfig.corpora": "names of corpora, checked against the registry",
     "TrainingConfig.linear_start": "modalities, and only those with statistics",
     "BatchConfig.corpora": "names of corpora, checked against those of the preset",
+    "AudioTraining.corpora": "names of corpora, checked against the registry",
     "AblationConfig.variants": "names that the file makes up",
     "AblationConfig.not_applicable": "names that the file makes up",
 }

@@ -8,7 +8,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import torch
@@ -40,13 +39,22 @@ class TextShares(Strict):
     emotionlines: float = Field(0.0, ge=0)
 
 
+class TextBalance(Strict):
+    """How strongly rare labels of each corpus are drawn more often, in [0, 1]; see `TextTraining.balance`."""
+
+    goemotions: float = Field(0.0, ge=0, le=1)
+    xed: float = Field(0.0, ge=0, le=1)
+    brighter: float = Field(0.0, ge=0, le=1)
+    emotionlines: float = Field(0.0, ge=0, le=1)
+
+
 class TextTraining(Strict):
     """How the text encoder and peer are trained.
 
     Attributes:
         epochs, batch, rate, peer_rate, weight_decay, average: of the training.
         shares: how often the training part of each corpus is seen per epoch; one with 0 is not read.
-        balance: corpus -> its texts are drawn as often as their most voted label's share to minus this power:
+        balance: per corpus: texts are drawn as often as their most voted label's share to minus this,
             0 = as they come, 1 = every label as often.
         spoken: share of the texts that lose their punctuation.
         limit: use only so many training texts (0 = all), for a quick try.
@@ -61,7 +69,7 @@ class TextTraining(Strict):
     weight_decay: float = Field(0.02, ge=0)
     average: float = Field(0.997, ge=0, lt=1)
     shares: TextShares = TextShares()
-    balance: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+    balance: TextBalance = TextBalance()
     spoken: float = Field(0.25, ge=0, le=1)
     limit: int = Field(0, ge=0)
     peer: PeerSizes = PeerSizes()
@@ -131,7 +139,7 @@ def _fit(
 
     def batches(epoch: int) -> Iterator[TextBatch]:
         drawn = epoch_batches(
-            train, shares, config.batch, config.limit, draws.generator, balance=config.balance
+            train, shares, config.batch, config.limit, draws.generator, balance=config.balance.model_dump()
         )
         for rows in drawn:
             yield make_batch(rows, tokenizer, draws.python, config.spoken)
