@@ -11,12 +11,15 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
 from core.stages.baseline import TOKEN_S, BaselineConfig
-from train.encoding.history import WITHOUT
+
+WITHOUT: Final = 0.35
+"""Share of training clips without any history: the first words of somebody never met."""
 
 
 class VoiceMemory(nn.Module):

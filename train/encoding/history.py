@@ -20,14 +20,12 @@ from core.stages.baseline import Baseline, BaselineConfig
 from core.window import Tokens
 from train.corpora.base import bucket
 from train.data.token_set import Ragged, TokenSet
+from train.encoders.voice_memory import WITHOUT
 
 _Word = Literal["none", "all"]
 
 History = int | _Word
 """How many other clips of the person the baseline has heard before."""
-
-WITHOUT: Final = 0.35
-"""Share of training clips without any history: the first words of somebody never met."""
 
 _MODALITY: Final[Modality] = "audio"
 
