@@ -19,6 +19,7 @@ from realtime.runs.live import capture_notice
 from realtime.session.live import LiveSession
 from realtime.sources.config import SourcesConfig
 from realtime.sources.open import open_sources
+from tests.core import fakes
 from tests.core.fakes import chunks, ended, voice
 from tests.realtime.consent.agreeing import agreed
 from tests.realtime.consent.machine import install
@@ -201,3 +202,40 @@ def test_nothing_that_was_captured_is_looked_at_kept_or_said_after_withdrawal(he
 def test_a_configuration_can_hold_no_consent():
     """It is given for one session; a file would give it for all."""
     assert not any("consent" in name for name in LiveConfig.model_fields)
+
+
+@pytest.mark.parametrize("moment", range(40))
+def test_withdrawal_at_any_moment_ends_in_order_and_leaves_no_thread_of_the_session(moment, hello):
+    """With every worker busy. A thread that outlives its session would abort the process at its end."""
+    before = set(threading.enumerate())
+    withdrawn = threading.Event()
+    purged = []
+
+    def busy(compute):
+        def computed(payload):
+            withdrawn.wait(0.02 if moment % 2 else 5.0)
+            return compute(payload)
+
+        return computed
+
+    source = ScriptedSource(ended(chunks(voice(4.0, [(0.2, 1.5), (2.2, 3.6)])), "audio", 4.0))
+    sink = ListSink()
+    workers = {kind: busy(compute) for kind, compute in fakes.WORKERS.items()}
+    session = session_of(source, sink, workers=workers, purge=lambda: purged.append(1) or "all is deleted")
+
+    def withdraw(item):
+        if source.now_s() >= moment / 10 and not withdrawn.is_set():
+            session.withdraw()
+            withdrawn.set()
+
+    source.pause_at = withdraw
+    try:
+        end = session.run(source, hello)
+    finally:
+        session.threads.close()
+    assert (purged, end.reason) == ([1], "interrupted")
+    assert [type(event) for event in sink.events[-2:]] == [Status, End]
+    assert sink.events[-2].value == "withdrawn"
+    for thread in set(threading.enumerate()) - before:
+        thread.join(20)
+    assert set(threading.enumerate()) <= before

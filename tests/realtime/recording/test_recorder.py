@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from core.errors import SinkError, SourceError
 from core.events import End
 from core.inputs import AudioChunk, ClockState, DeviceState, EndOfStream, Gap, Tick, VideoFrame
 from core.work import Failed, Work, WorkResult
+from realtime.recording import recorder as recorder_module
 from realtime.recording.codec import pack, unpack
 from realtime.recording.header import (
     engine_from,
@@ -331,3 +333,31 @@ def test_when_the_disk_is_slow_pictures_are_left_out_and_sound_is_not(tmp_path):
     assert sum(isinstance(item, AudioChunk) for item in items) == 400
     assert pictures == 400 - tape.lost_pictures
     assert tape.lost_pictures > 0
+
+
+def test_a_recording_that_is_given_up_writes_nothing_of_what_waits_and_takes_no_room(tmp_path, monkeypatch):
+    """Whoever withdraws waits for one input at most, however much lies before the disk."""
+    packed, begun, go_on = [], threading.Event(), threading.Event()
+
+    def slowly(item, **options):
+        packed.append(item)
+        if len(packed) == 3:
+            begun.set()
+            go_on.wait(20)
+        return pack(item, **options)
+
+    monkeypatch.setattr(recorder_module, "pack", slowly)
+    tape = Recorder(tmp_path, HEADER, lambda error: None)
+    for k in range(1000):
+        tape.write(k / 10, AudioChunk("me", 1600 * k, np.zeros(1600, np.float32)))
+    begun.wait(20)
+    giving_up = threading.Thread(target=tape.discard)
+    giving_up.start()
+    while not tape._discarded:
+        threading.Event().wait(0.001)
+    go_on.set()
+    giving_up.join(20)
+    assert not giving_up.is_alive()
+    assert len(packed) == 3
+    assert (tmp_path / FILE_NAME).stat().st_size < 40_000
+    assert tape.failure is None

@@ -69,7 +69,7 @@ async def test_who_sends_may_withdraw_and_is_told_how_many_files_were_deleted(he
     assert withdrawn["message"] == "consent was withdrawn: 3 files of this session were deleted"
     assert not list(tmp_path.glob("run/*"))
     assert (messages[-1]["type"], code) == ("end", 4011)
-    assert [entry.means for entry in permission.ledger.entries()][-1] == "client"
+    await until(lambda: [entry.means for entry in permission.ledger.entries()][-1] == "client")
 
 
 def test_a_deleted_file_is_counted_and_one_that_stays_is_tried_again(tmp_path):
