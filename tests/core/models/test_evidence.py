@@ -107,6 +107,7 @@ def test_the_shipped_fusion_never_lowers_a_label_for_which_a_peer_has_more_evide
     default, seed, modality, label, more
 ):
     """To 1e-5 of a logit. The calibration is monotone too: temperatures are above 0."""
+    assert default.combination is not None
     spec = read_spec(shipped("checkpoints/default"))
     given_windows = windows(seed, {m: e.width for m, e in spec.encoders.items()})
     before = default(*given_windows)[0][:, label]
