@@ -10,7 +10,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFormLayout,
     QFrame,
-    QHBoxLayout,
+    QGridLayout,
     QLabel,
     QLineEdit,
     QSpinBox,
@@ -130,7 +130,7 @@ class RegionChoice(QWidget):
 
     def __init__(self, region: Region, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        layout = QHBoxLayout(self)
+        layout = QGridLayout(self)  # two rows: side by side the four are wider than the dialog
         layout.setContentsMargins(0, 0, 0, 0)
         self.fields: list[QSpinBox] = []
         for index, name in enumerate(_NAMES):
@@ -140,8 +140,10 @@ class RegionChoice(QWidget):
             field.valueChanged.connect(self.changed)
             label = QLabel(name, self)
             label.setBuddy(field)
-            layout.addWidget(label)
-            layout.addWidget(field, 1)
+            row, column = divmod(index, 2)
+            layout.addWidget(label, row, 2 * column)
+            layout.addWidget(field, row, 2 * column + 1)
+            layout.setColumnStretch(2 * column + 1, 1)
             self.fields.append(field)
         self.set_region(region)
 

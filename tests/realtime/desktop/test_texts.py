@@ -121,3 +121,21 @@ def test_a_state_has_a_sign_and_screen_readers_get_the_words(app: QApplication, 
 
 def test_paragraphs_flow_and_stay_apart() -> None:
     assert unwrapped("one\ntwo\n\nthree\nfour") == "one two\n\nthree four"
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.7])
+def test_a_part_of_the_screen_can_be_typed_within_the_width_of_the_dialog(
+    app: QApplication, tmp_path: Path, scale: float
+) -> None:
+    apply_theme("light", scale)
+    settings = Settings(tmp_path / "desktop.yaml")
+    settings.change({"sources.screen": "10,20,300,200"})
+    dialog = DevicesDialog(settings, "Hidden.", hardware=FakeHardware().hardware)
+    dialog.show()
+    area = dialog.pages.currentWidget()
+    assert isinstance(area, QScrollArea)
+    [row] = [row for row in dialog.devices.rows if row.kind == "screen"]
+    for field in row.region.fields:
+        right = field.mapTo(area, field.rect().topRight()).x()
+        assert 0 < right <= area.viewport().width(), field.accessibleName()
+    dialog.reject()
