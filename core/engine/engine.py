@@ -10,15 +10,17 @@ alone, however the input was chunked or interleaved and however long the workers
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
 from core.config import EngineConfig
 from core.encoders.silero import FRAME_SAMPLES
-from core.engine.estimation import KEEP_S, emit_rolling, handle_result, person_left, request_final
+from core.engine.estimation import KEEP_S, emit_rolling, handle_result, idle, person_left, request_final
 from core.engine.estimator import Estimator
+from core.engine.input_checks import Input, check_input, fitting
 from core.engine.load_shedding import MEANING, ComputeBudget, LoadShedder, LoadStep, QueueAges
 from core.engine.scheduler import EstimationOwner, Scheduler, SpeechOwner, VisionOwner
 from core.engine.speech import AudioBlocks, SpeechStream
@@ -57,8 +59,12 @@ from core.stages.vad import Vad, VadNetwork
 from core.window import Tokens, Window
 from core.work import Faces, Failed, Outcome, VisualTokens, Work, WorkResult
 
-Input = AudioChunk | VideoFrame | Gap | DeviceState | ClockState | Tick | EndOfStream | WorkResult | QueueAges
 Output = Event | Work
+
+__all__ = ["Engine", "Input", "Output"]
+
+_STALL_US: Final = 60_000_000
+"""A live run that is behind by more than this leaves out the hops in between: nobody waits for them."""
 
 
 class Engine:
@@ -122,8 +128,9 @@ class Engine:
 
         Raises:
             StreamGap: audio does not continue where it left off and no `Gap` said so.
-            KeyError: the stream was not announced.
+            SourceError: a time is no time of this run, or the stream was not announced.
         """
+        check_input(item, self.state.speech, self.state.vision)
         out: list[Output] = []
         match item:  # what is not of a stream's content is acted upon at once
             case QueueAges():
@@ -250,9 +257,14 @@ class Engine:
                 timeline.arrive(item.id, self.policy.admitted(item.outcome), item.done_s)
 
     def _schedule_hop(self) -> None:
-        self.state.hop += 1
-        at_us = microseconds(self.state.hop * self.state.config.estimates.hop_s)
-        self.state.timeline.deliver(at_us, Rank.HOP, HopItem(self.state.hop))
+        """Park the next hop that can change anything: a gap of hours must not be walked through."""
+        state, hop_s = self.state, self.state.config.estimates.hop_s
+        state.hop += 1
+        quiet_until_us = state.timeline.quiet_until_us
+        stalled = not state.config.deterministic and quiet_until_us - state.timeline.now_us > _STALL_US
+        if quiet_until_us < NEVER and (stalled or idle(state)):
+            state.hop = max(state.hop, math.floor(quiet_until_us / 1e6 / hop_s))
+        state.timeline.deliver(microseconds(state.hop * hop_s), Rank.HOP, HopItem(state.hop))
 
     # -- items to outputs -----------------------------------------------------------------------------
 
@@ -277,11 +289,13 @@ class Engine:
     def _handle_result(self, work_id: int, outcome: Outcome, stamp_s: float) -> list[Event]:
         """Give a result to whose job it was."""
         state, events = self.state, list[Event]()
+        kind, owner = state.scheduler.release(work_id)
+        outcome = fitting(kind, outcome, len(owner.requests) if isinstance(owner, EstimationOwner) else None)
         if isinstance(outcome, Failed):
             said = state.faults.admit(outcome.reason.partition(":")[0], outcome.reason, state.now_s)
             if said is not None:
                 events.append(Status(state.now_s, "model_fault", "error", said))
-        match state.scheduler.release(work_id):
+        match owner:
             case SpeechOwner(stream, utterance):
                 events += state.speech[stream].handle_result(
                     utterance, work_id, outcome, state.scheduler, state.now_s, stamp_s
@@ -330,8 +344,9 @@ class Engine:
     def _hop(self) -> list[Event]:
         if len(self.state.ended) == len(self.state.timeline.reached_us):
             return []
+        events = emit_rolling(self.state)
         self._schedule_hop()
-        return emit_rolling(self.state)
+        return events
 
     def _interrupt(self, gap: Gap) -> list[Event]:
         state = self.state

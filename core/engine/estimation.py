@@ -38,6 +38,15 @@ def emit_rolling(state: EngineState) -> list[Event]:
     return events
 
 
+def idle(state: EngineState) -> bool:
+    """Whether hops change nothing until something comes: nobody speaks, is in view, or can be asked about."""
+    if any(u.open for u in state.utterances.values()) or any(v.occupied for v in state.vision.values()):
+        return False
+    if not state.config.deterministic and state.scheduler.outstanding("fuse"):
+        return True
+    return not _persons(state)
+
+
 def request_final(state: EngineState, stream: str) -> list[Event]:
     """Ask for the final estimate of a stream's next utterance once everything it needs is there.
 
@@ -84,7 +93,7 @@ def handle_result(
                 if request.final:
                     events += abstain(state, request)
         case _:
-            raise TypeError(f"{type(outcome).__name__} is no result of the fusion network")
+            raise AssertionError("the engine has checked that the result fits its job")
     for request in requests:
         if request.final and request.utterance is not None:
             events += request_final(state, request.utterance.stream)

@@ -108,9 +108,9 @@ class Scheduler:
         self.issued.append(Work(self._count, kind, payload, now_s, due_s))
         return self._count
 
-    def release(self, work_id: int) -> Owner:
-        """A job is done: whose it was. Raises KeyError when no such job is outstanding."""
-        return self.owners.pop(work_id)[1]
+    def release(self, work_id: int) -> tuple[WorkKind, Owner]:
+        """A job is done: its kind, and whose it was. Raises KeyError when no such job is outstanding."""
+        return self.owners.pop(work_id)
 
     def outstanding(self, kind: WorkKind, stream: str | None = None) -> bool:
         """Whether a job of a kind is under way: of one video stream, or a rolling one where none is named."""

@@ -157,7 +157,7 @@ class SpeechStream:
             case Failed():
                 events = self.transcription.handle_failure(utterance, work_id, scheduler, now_s, stamp_s)
             case _:
-                raise TypeError(f"{type(outcome).__name__} is no result of a job of speech")
+                raise AssertionError("the engine has checked that the result fits its job")
         utterance.awaiting.discard(work_id)
         self.transcription.release(utterance, work_id)
         return events

@@ -155,6 +155,11 @@ class Timeline:
             return min(self.reached_us.values(), default=NEVER)
         return max((t_us for t_us in self.reached_us.values() if t_us != NEVER), default=NEVER)
 
+    @property
+    def quiet_until_us(self) -> int:
+        """Time up to which all has been delivered and nothing is parked."""
+        return min(self.watermark_us, self._heap[0].t_us if self._heap else NEVER)
+
     def cancel_hops(self) -> None:
         """No hop will come any more; one that is parked must not move time beyond the end."""
         self._heap = [entry for entry in self._heap if entry.rank != Rank.HOP]

@@ -93,6 +93,11 @@ class VisionStream:
             scheduler.submit("encode_visual", payload, now_s, VisionOwner(self.info.name, size))
         return update
 
+    @property
+    def occupied(self) -> bool:
+        """Whether somebody is in view, or may still be."""
+        return bool(self.tracks.state.tracks)
+
     def advance(self, t_s: float) -> tuple[str, ...]:
         """Time has reached `t_s`: the persons who have been out of sight for too long."""
         left = self.tracks.advance(t_s, standing=self._hole_s is None).left
