@@ -146,8 +146,9 @@ class SpeechStream:
         events: list[Event] = []
         match outcome:
             case Hypothesis():
+                settled = self.endpointer.settled_sample
                 events = self.transcription.handle_hypothesis(
-                    utterance, work_id, outcome, scheduler, now_s, stamp_s
+                    utterance, work_id, outcome, settled, scheduler, now_s, stamp_s
                 )
             case AudioTokens(tokens):  # the last block usually reaches beyond the utterance
                 utterance.audio.append(between(tokens, utterance.t0_s, utterance.t1_s(now_s)))

@@ -114,16 +114,28 @@ class Transcription:
         utterance: Utterance,
         work_id: int,
         hypothesis: Hypothesis,
+        settled_sample: int,
         scheduler: Scheduler,
         now_s: float,
         stamp_s: float,
     ) -> list[Event]:
-        """Take recognised words in. What was submitted early is final only if the utterance ended there."""
+        """Take recognised words in. What was submitted early is final only if the utterance ended there.
+
+        Args:
+            utterance: the words are of this one.
+            work_id: the job's id.
+            hypothesis: what was recognised.
+            settled_sample: sample up to which an open utterance reaches for certain.
+            scheduler: takes the jobs that follow.
+            now_s: stream time.
+            stamp_s: stream time at which the worker was done.
+        """
         jobs = utterance.jobs
         if work_id == jobs.early and work_id != jobs.final:
             jobs.early_hypothesis = hypothesis
             hypothesis = replace(hypothesis, final=False)
-        return self._commit(utterance, hypothesis, scheduler, now_s, stamp_s)
+        end = settled_sample if utterance.end_sample is None else utterance.end_sample
+        return self._commit(utterance, hypothesis, end / SAMPLE_RATE, scheduler, now_s, stamp_s)
 
     def handle_text_tokens(self, utterance: Utterance, work_id: int, tokens: Tokens, stamp_s: float) -> None:
         """Take text tokens in, unless the words have changed since they were asked for."""
@@ -150,7 +162,8 @@ class Transcription:
         """An utterance opened or ended: its final transcript is said if there is nothing to wait for."""
         jobs = utterance.jobs
         if jobs.early_hypothesis is not None and jobs.early_end_sample == utterance.end_sample:
-            return self._commit(utterance, jobs.early_hypothesis, scheduler, now_s, now_s)
+            end_s = utterance.t1_s(now_s)
+            return self._commit(utterance, jobs.early_hypothesis, end_s, scheduler, now_s, now_s)
         if jobs.final is None and not utterance.open:
             return self._finish(utterance, scheduler, now_s, now_s)
         return []
@@ -158,18 +171,19 @@ class Transcription:
     def _finish(
         self, utterance: Utterance, scheduler: Scheduler, now_s: float, stamp_s: float
     ) -> list[Event]:
-        update = self.transcripts.finish(utterance.id)
+        update = self.transcripts.finish(utterance.id, utterance.t1_s(now_s))
         return self._emit(utterance, update, update.words, scheduler, now_s, stamp_s)
 
     def _commit(
         self,
         utterance: Utterance,
         hypothesis: Hypothesis,
+        until_s: float,
         scheduler: Scheduler,
         now_s: float,
         stamp_s: float,
     ) -> list[Event]:
-        update = self.transcripts.push(hypothesis)
+        update = self.transcripts.push(hypothesis, until_s)
         words = update.words if update.final else hypothesis.words
         return self._emit(utterance, update, words, scheduler, now_s, stamp_s)
 

@@ -80,6 +80,19 @@ class Endpointer:
         self._max_turn = _samples(config.max_turn_s)
         self._search_frames = _samples(min(_SPLIT_SEARCH_S, config.max_turn_s / 2)) // FRAME_SAMPLES
 
+    @property
+    def settled_sample(self) -> int:
+        """Sample up to which the open turn reaches for certain, whatever comes.
+
+        It may end after the last frame of speech and the padding, or be split in the last seconds before it
+        gets too long. 0 when no turn is open.
+        """
+        state = self.state
+        if state.turn_start is None:
+            return 0
+        earliest_split = state.turn_start + self._max_turn - self._search_frames * FRAME_SAMPLES
+        return min(state.speech_end + self._pad, earliest_split)
+
     def push(self, start_sample: int, probability: float) -> list[TurnEvent]:
         """Take in the next frame: 512 samples from `start_sample` on, and how likely they hold speech.
 

@@ -2,11 +2,14 @@
 
 Every hypothesis of an utterance hears it from its start. Words are committed once two successive hypotheses
 agree on them (LocalAgreement-2, Machacek et al. 2023, "Turning Whisper into Real-Time Transcription System");
-what is committed never changes. The final hypothesis commits the rest.
+what is committed never changes. The final hypothesis commits the rest. A hypothesis may hear more than its
+utterance will turn out to hold, so no word is committed before it is known to lie within.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 import unicodedata
 from dataclasses import dataclass, replace
 
@@ -56,16 +59,28 @@ class TranscriptAssembler:
     def __init__(self, state: dict[str, TranscriptState] | None = None) -> None:
         self.state: dict[str, TranscriptState] = dict(state or {})
 
-    def push(self, hypothesis: Hypothesis) -> TranscriptUpdate:
-        """Take in what was recognised. A hypothesis that comes after the final one is ignored."""
+    def push(self, hypothesis: Hypothesis, until_s: float = math.inf) -> TranscriptUpdate:
+        """Take in what was recognised. A hypothesis that comes after the final one is ignored.
+
+        Args:
+            hypothesis: of the utterance from its start.
+            until_s: stream time up to which the utterance reaches for certain. Words that end later stay
+                pending until the final hypothesis, which hears the utterance and no more.
+        """
         before = self.state.get(hypothesis.utterance, TranscriptState())
-        after = before if before.final else _advance(before, hypothesis)
+        after = before if before.final else _advance(before, hypothesis, until_s)
         return self._settle(hypothesis.utterance, after)
 
-    def finish(self, utterance: str) -> TranscriptUpdate:
-        """No final hypothesis will come, because recognition failed: the newest one becomes final."""
+    def finish(self, utterance: str, until_s: float = math.inf) -> TranscriptUpdate:
+        """No final hypothesis will come, because recognition failed: the newest one becomes final.
+
+        Args:
+            utterance: its id.
+            until_s: stream time at which it ended; pending words that begin later are not its own.
+        """
         line = self.state.get(utterance, TranscriptState())
-        words = line.committed + _in_order(line.tail, line.committed)
+        tail = tuple(replace(word, t1_s=min(word.t1_s, until_s)) for word in line.tail if word.t0_s < until_s)
+        words = line.committed + _in_order(tail, line.committed)
         return self._settle(utterance, TranscriptState(words, (), line.language if words else "", final=True))
 
     def forget(self, utterance: str) -> None:
@@ -93,9 +108,10 @@ def same_word(text: str) -> str:
     return kept or folded
 
 
-def _advance(line: TranscriptState, hypothesis: Hypothesis) -> TranscriptState:
+def _advance(line: TranscriptState, hypothesis: Hypothesis, until_s: float) -> TranscriptState:
     tail = _words_after(line.committed, hypothesis.words)
-    count = len(tail) if hypothesis.final else _agreement(line.tail, tail)
+    within = sum(1 for _ in itertools.takewhile(lambda word: word.t1_s <= until_s, tail))
+    count = len(tail) if hypothesis.final else min(within, _agreement(line.tail, tail))
     newly = _in_order(tail[:count], line.committed)
     committed = line.committed + newly
     language = hypothesis.language or line.language

@@ -15,7 +15,7 @@ from core.inputs import SAMPLE_RATE, AudioChunk, Samples
 from core.stages.vad import Vad, VadNetwork
 from core.work import Hypothesis, Transcribe, Word
 from core.workers.whisper import LONGEST_CONTEXT_S, Decoded, Device, Encoded, Whisper
-from core.workers.whisper_guard import babble, is_unsure, objection
+from core.workers.whisper_guard import Objection, babble, is_fluent, is_unsure, objection
 from core.workers.whisper_language import LanguageState, choose_language
 from core.workers.whisper_words import Piece
 
@@ -157,16 +157,28 @@ class Transcriber:
                 encoded, language, most_tokens=most_tokens, beams=beams, hot_words=self._hot_words
             )
             doubt = objection(decoded, encoded.speech_s, self._hot_words)
-            if doubt is None and is_unsure(decoded, encoded.speech_s):
-                spoken = None if self._fixed_language is not None else language
-                doubt = babble(self._recogniser.language_probabilities(encoded), spoken)
             if doubt is None:
-                self.language = state
-                return self._recogniser.align(encoded, decoded, language), language
+                pieces = self._recogniser.align(encoded, decoded, language)
+                doubt = self._babble(encoded, decoded, pieces, language)
+                if doubt is None:
+                    self.language = state
+                    return pieces, language
             _log.debug("%s, context %d s, beams %d: %s.", order.utterance, context_s, beams, doubt.reason)
             if not doubt.loop:
                 break
         return None
+
+    def _babble(
+        self, encoded: Encoded, decoded: Decoded, pieces: tuple[Piece, ...], language: str
+    ) -> Objection | None:
+        """Why unsure words are in no language that is spoken; None where a language was given."""
+        if self._fixed_language is not None or not is_unsure(decoded, encoded.speech_s):
+            return None
+        probabilities = self._recogniser.language_probabilities(encoded)
+        words, sureness = [piece.text for piece in pieces], [piece.probability for piece in pieces]
+        if is_fluent(words, sureness, probabilities.get(language, 0.0)):
+            return None
+        return babble(probabilities, language)
 
     def _choose_language(self, encoded: Encoded, *, final: bool) -> tuple[str, LanguageState]:
         if self._fixed_language is not None:

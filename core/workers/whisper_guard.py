@@ -7,8 +7,9 @@ repeats itself for ever. What it invents gives itself away by its own figures: n
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from core.stages.transcript import same_word
 from core.workers.whisper import Decoded
@@ -31,6 +32,11 @@ _UNSURE = -0.5
 _UNSURE_WHEN_SHORT = -0.7
 _SHORT_S = 2.0
 _CLEAR_LANGUAGE = 0.85
+# Clear speech with an accent, or cut in mid-word, is unsure and its language .66 to .83 likely; its words are
+# many and most of them probable. What is written on laughter, cries and moans is a word or two of .06 to .64.
+_POSSIBLE_LANGUAGE = 0.6
+_FLUENT_WORDS = 5
+_FLUENT_PROBABILITY = 0.75
 _SPELLED_SOUNDS = 6
 _CHANTED = 3
 _LONGEST_WORD = 12
@@ -84,19 +90,31 @@ def is_unsure(decoded: Decoded, speech_s: float) -> bool:
     return decoded.log_probability < least or chanted or _is_spelled(decoded.text)
 
 
-def babble(language_probabilities: Mapping[str, float], language: str | None = None) -> Objection | None:
-    """Why an unsure text must not be shown, or None: it is in no language that could be told.
+def babble(language_probabilities: Mapping[str, float], language: str) -> Objection | None:
+    """Why an unsure text must not be shown, or None: the sound is not clearly in the language of the text.
 
     Args:
         language_probabilities: what the network makes of the sound.
-        language: that the text is in; None where it was fixed, whatever is spoken.
+        language: that the text is in. Do not ask about one that was given: somebody knows better.
     """
-    clearest = max(language_probabilities.values(), default=0.0)
-    if language is not None:
-        clearest = language_probabilities.get(language, 0.0)
-    if clearest < _CLEAR_LANGUAGE:
-        return Objection(f"it is in no clear language ({clearest:.2f})", loop=False)
+    clarity = language_probabilities.get(language, 0.0)
+    if clarity < _CLEAR_LANGUAGE:
+        return Objection(f"it is in no clear language ({clarity:.2f})", loop=False)
     return None
+
+
+def is_fluent(words: Sequence[str], probabilities: Sequence[float], language_probability: float) -> bool:
+    """Whether unsure words are believed although their language is not clear: they are many, different, and
+    at least half of them are probable.
+
+    Args:
+        words: as aligned.
+        probabilities: of each, in [0, 1].
+        language_probability: what the network makes of the sound, for the language of the text.
+    """
+    if len({same_word(word) for word in words}) < _FLUENT_WORDS:
+        return False
+    return language_probability >= _POSSIBLE_LANGUAGE and median(probabilities) >= _FLUENT_PROBABILITY
 
 
 def _loops(text: str, words: list[str]) -> bool:

@@ -42,6 +42,8 @@ def check(events: list[Event], *, all_estimated: bool = True) -> None:
         check_utterance(messages)
     for messages in transcripts.values():
         check_transcript(messages)
+    for name, messages in transcripts.items():
+        check_extent(messages[-1], utterances[name][-1])
     for messages in estimates.values():
         check_estimates(messages)
     finals = [e for e in of(events, EmotionEstimate) if e.final]
@@ -72,6 +74,12 @@ def check_transcript(messages: list[Transcript]) -> None:
         assert later.words[: len(earlier.words)] == earlier.words
     for message in messages:
         assert message.text == " ".join(w.text for w in message.words)
+
+
+def check_extent(transcript: Transcript, utterance: Utterance) -> None:
+    """No word stands in an utterance that began after it or had ended before it."""
+    for word in transcript.words:
+        assert utterance.t0_s - 1e-3 <= word.t0_s <= word.t1_s <= utterance.t1_s + 1e-3
 
 
 def check_estimates(messages: list[EmotionEstimate]) -> None:

@@ -11,7 +11,7 @@ from core.errors import StreamGap
 from core.events import EmotionEstimate, Status, StreamInfo, Transcript, Utterance
 from core.inputs import SAMPLE_RATE, AudioChunk, EndOfStream, Gap, Tick
 from core.labels import MODALITIES
-from core.work import EncodeAudio, Failed, Transcribe, Work, WorkResult
+from core.work import EncodeAudio, Failed, Hypothesis, Transcribe, Word, Work, WorkResult
 from tests.core import fakes
 from tests.core.conversations import AUDIO, BOTH, CONFIG, LIVE, VIDEO, engine
 from tests.core.fakes import FRAME_S, Player, chunks, ended, frames, lines, merged, play, voice
@@ -110,6 +110,30 @@ def test_a_monologue_of_ninety_seconds_is_cut_into_utterances_without_a_hole_bet
     assert {u.ended_by for u in closed[:-1]} == {"max_length"}
     assert all(u.t1_s - u.t0_s <= CONFIG.voice.max_turn_s for u in closed)
     assert all(a.t1_s == b.t0_s for a, b in itertools.pairwise(closed))
+
+
+def test_at_a_forced_split_every_word_stands_once_and_in_its_own_utterance():
+    """The split lies seconds before the place at which it is decided; partial words have gone beyond it."""
+
+    def compute(work):
+        if not isinstance(work.payload, Transcribe):
+            return fakes.compute(work)
+        order = work.payload  # a word every half second of the stream, whatever part of it is heard
+        t0_s = order.start_sample / SAMPLE_RATE
+        t1_s = t0_s + len(order.samples) / SAMPLE_RATE
+        numbers = [n for n in range(1, 100) if t0_s <= 0.5 * n - 0.05 and 0.5 * n + 0.4 <= t1_s]
+        words = tuple(Word(f"w{n}", 0.5 * n, 0.5 * n + 0.3, 0.9) for n in numbers)
+        return Hypothesis(order.utterance, words, "en", order.final)
+
+    # the voice grows quiet for a moment at 9.5 s, so that the split falls there
+    loud = voice(30.0, [(1.0, 9.42), (9.48, 21.0), (21.05, 29.0)])
+    events = play(engine((AUDIO,)), ended(chunks(loud), "audio", 30.0), compute=compute)
+    check(events)
+    finals = [t for t in of(events, Transcript) if t.final]
+    said = [word.text for transcript in finals for word in transcript.words]
+    assert {u.ended_by for u in of(events, Utterance) if u.final} >= {"max_length"}
+    assert len(said) == len(set(said))
+    assert len(said) > 40
 
 
 def test_an_utterance_that_lasts_to_the_last_sample_ends_with_the_stream():

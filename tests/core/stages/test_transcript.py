@@ -202,3 +202,35 @@ def test_changed_says_whether_anything_is_different(stream):
     for before, after in itertools.pairwise(deltas):
         if shown(before) != shown(after):
             assert after.changed
+
+
+def test_a_word_is_not_committed_before_its_utterance_reaches_it_for_certain() -> None:
+    transcripts = TranscriptAssembler()
+    heard = (Word("one", 0.0, 0.4, 0.9), Word("two", 0.5, 0.9, 0.9), Word("three", 1.0, 1.4, 0.9))
+    for until_s, committed in (
+        (1.0, []),
+        (1.0, ["one", "two"]),
+        (1.39, ["one", "two"]),
+        (1.4, ["one", "two", "three"]),
+    ):
+        update = transcripts.push(Hypothesis("u1", heard, "en", final=False), until_s)
+        assert [word.text for word in update.words] == committed
+    assert update.pending == ""
+
+
+def test_what_stays_pending_is_settled_by_the_final_hypothesis_which_hears_the_utterance_alone() -> None:
+    transcripts = TranscriptAssembler()
+    heard = (Word("one", 0.0, 0.4, 0.9), Word("two", 0.5, 0.9, 0.9))
+    for _ in range(2):
+        update = transcripts.push(Hypothesis("u1", heard, "en", final=False), 0.45)
+    assert ([word.text for word in update.words], update.pending) == (["one"], "two")
+    update = transcripts.push(Hypothesis("u1", heard[:1], "en", final=True), 0.45)
+    assert ([word.text for word in update.words], update.pending) == (["one"], "")
+
+
+def test_without_a_final_hypothesis_pending_words_end_with_the_utterance() -> None:
+    transcripts = TranscriptAssembler()
+    heard = (Word("one", 0.0, 0.4, 0.9), Word("two", 0.5, 0.9, 0.9), Word("three", 1.0, 1.4, 0.9))
+    transcripts.push(Hypothesis("u1", heard, "en", final=False), 0.0)
+    update = transcripts.finish("u1", 0.7)
+    assert [(word.text, word.t1_s) for word in update.words] == [("one", 0.4), ("two", 0.7)]

@@ -30,11 +30,12 @@ class Scripted:
 
     languages = frozenset({"en", "de"})
 
-    def __init__(self, texts, *, several_beams=None, language="en", log_probability=-0.2):
+    def __init__(self, texts, *, several_beams=None, language="en", log_probability=-0.2, sureness=0.9):
         self.texts = texts
         self.several_beams = several_beams
         self.heard = {language: 0.95}
         self.log_probability = log_probability
+        self.sureness = sureness
         self.contexts = []
         self.decoded_in = []
 
@@ -55,7 +56,7 @@ class Scripted:
     def align(self, encoded, decoded, language):
         words = decoded.text.split()
         each = encoded.speech_s / len(words)
-        return tuple(Piece(w, i * each, (i + 1) * each, 0.9) for i, w in enumerate(words))
+        return tuple(Piece(w, i * each, (i + 1) * each, self.sureness) for i, w in enumerate(words))
 
 
 class Told:
@@ -107,11 +108,34 @@ def test_a_final_result_that_cannot_be_believed_is_tried_again_with_the_full_con
     assert texts(hypothesis) == ["No,", "I", "didn't."]
 
 
-@pytest.mark.parametrize(("clarity", "words"), [(0.5, []), (0.95, ["hello", "there"])])
-def test_unsure_words_are_believed_in_a_clear_language_only_even_where_it_is_fixed(clarity, words):
-    recogniser = Scripted(GOOD, log_probability=-0.8)
+SENTENCE = dict.fromkeys(GOOD, "it stands for the bank and the value of its notes")
+
+
+@pytest.mark.parametrize(
+    ("written", "clarity", "sureness", "believed"),
+    [
+        (GOOD, 0.5, 0.9, False),
+        (GOOD, 0.83, 0.9, False),
+        (GOOD, 0.95, 0.9, True),
+        (SENTENCE, 0.83, 0.8, True),
+        (SENTENCE, 0.66, 0.8, True),
+        (SENTENCE, 0.5, 0.8, False),
+        (SENTENCE, 0.83, 0.6, False),
+        (dict.fromkeys(GOOD, "la la la le le la la"), 0.7, 0.9, False),
+    ],
+)
+def test_unsure_words_are_believed_in_a_clear_language_or_when_they_are_fluent(
+    written, clarity, sureness, believed
+):
+    recogniser = Scripted(written, log_probability=-0.8, sureness=sureness)
     recogniser.heard = {"en": clarity}
-    assert texts(Transcriber(recogniser, language="en").run(order(5))) == words
+    assert bool(texts(Transcriber(recogniser).run(order(5)))) is believed
+
+
+def test_words_in_a_language_that_was_given_are_never_doubted_for_it():
+    recogniser = Scripted(GOOD, log_probability=-0.8)
+    recogniser.heard = {"en": 0.05, "de": 0.2}
+    assert texts(Transcriber(recogniser, language="en").run(order(5))) == ["hello", "there"]
 
 
 def test_a_final_result_that_repeats_itself_is_decoded_greedily_before_it_is_encoded_again():

@@ -107,7 +107,7 @@ def test_improbable_chanted_and_spelled_texts_have_to_be_in_a_clear_language(
 
 
 def test_what_is_in_no_clear_language_or_in_another_than_is_heard_is_babble():
-    assert "no clear language" in babble({"ja": 0.46, "la": 0.13, "en": 0.05}).reason
-    assert babble({"de": 0.97, "nl": 0.01}) is None
+    assert "no clear language" in babble({"ja": 0.46, "la": 0.13, "en": 0.05}, "ja").reason
+    assert babble({"de": 0.97, "nl": 0.01}, "de") is None
     assert babble({"ja": 0.9, "en": 0.05}, "en") is not None
-    assert babble({"en": 1.0}) is None
+    assert babble({"en": 1.0}, "en") is None
