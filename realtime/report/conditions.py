@@ -7,10 +7,9 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from core.events import Status
-from realtime.report.absence import Absence
 from realtime.report.delays import spread
 from realtime.report.markup import Child, node
-from realtime.report.person import Person
+from realtime.report.person import Absence, Person
 from realtime.report.reading import Report
 from realtime.report.tables import table
 from realtime.report.wording import clock, length, percent, plural

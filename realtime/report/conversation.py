@@ -8,9 +8,8 @@ from xml.etree.ElementTree import Element
 
 from core.events import Marker
 from realtime.report.markup import node
-from realtime.report.reading import Report
+from realtime.report.reading import Report, Speech
 from realtime.report.signs import glyph, hue, sign_of
-from realtime.report.speech import Speech
 from realtime.report.wording import clock, percent
 
 

@@ -16,11 +16,20 @@ from numpy.typing import NDArray
 from realtime.report.downsampled_series import runs
 from realtime.report.markup import node
 from realtime.report.person import Person, Series
-from realtime.report.reading import Report
-from realtime.report.rows import APART, ROW_PX, ROWS, noted_moments, sign_at, signs, speech_row, state_rows
+from realtime.report.reading import Report, Speech
+from realtime.report.rows import (
+    APART,
+    ROW_PX,
+    ROWS,
+    WIDE,
+    Span,
+    noted_moments,
+    sign_at,
+    signs,
+    speech_row,
+    state_rows,
+)
 from realtime.report.signs import glyph, hue, names
-from realtime.report.span import WIDE, Span
-from realtime.report.speech import Speech
 from realtime.report.wording import clock, percent, ticks
 
 LANE_PX: Final = 38
