@@ -130,7 +130,7 @@ def examine(config: SourcesConfig, duration_s: float) -> Iterator[Check]:
 
 
 def diagnose(config: SourcesConfig, duration_s: float) -> Diagnosis:
-    """The whole check."""
+    """Every check, one after the other, with the devices that there are."""
     return Diagnosis(list_devices(), tuple(examine(config, duration_s)))
 
 

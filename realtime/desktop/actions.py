@@ -46,7 +46,7 @@ class Actions(QObject):
 
     @property
     def all(self) -> list[QAction]:
-        """Every action."""
+        """Every action, in the order of their making."""
         return self.findChildren(QAction)
 
     def apply_theme(self) -> None:
@@ -112,7 +112,7 @@ class Tray(QObject):
         return QSystemTrayIcon.isSystemTrayAvailable() and self._icon.isVisible()
 
     def update_status(self, indicator: StatusIndicator) -> None:
-        """Show this state."""
+        """Show a state by icon and tooltip; nothing is drawn where it is unchanged."""
         if indicator == self._indicator:
             return
         before, self._indicator = self._indicator, indicator
@@ -132,7 +132,7 @@ class Tray(QObject):
             self._icon.showMessage(title, sentence, QSystemTrayIcon.MessageIcon.Warning)
 
     def hide(self) -> None:
-        """Take the icon away."""
+        """Take the icon out of the system's tray, at the end of the program."""
         self._icon.hide()
 
     def _activated(self, reason: QSystemTrayIcon.ActivationReason) -> None:

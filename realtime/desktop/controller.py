@@ -54,7 +54,7 @@ def _free(place: QRect | None) -> QRect:
 
 
 def save_geometry(window: QWidget, folder: Path) -> None:
-    """Remember where it is."""
+    """Remember position and size of the window in `folder`, for the next start."""
     place = [window.x(), window.y(), window.width(), window.height()]
     try:
         (folder / FILE_NAME).write_text(json.dumps(place), encoding="utf-8")
@@ -189,7 +189,7 @@ class Controller(QObject):
     # -- what is shown --------------------------------------------------------------------------------
 
     def update_status(self) -> None:
-        """Show what is so now."""
+        """Show the state of the session in window, tray and actions, and the people while it runs."""
         now = self.session.status
         indicator = indicator_for(now)
         self._alarm(indicator)

@@ -51,7 +51,7 @@ class DeviceWatch:
         threading.Thread(target=self._run, name="device watch", daemon=True).start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """End the thread after the list that it is at; does not wait."""
         self._stopping.set()
 
     def _run(self) -> None:

@@ -149,7 +149,7 @@ class RegionChoice(QWidget):
 
     @property
     def region(self) -> Region:
-        """What they say."""
+        """What the four fields say: left, top, width and height in pixels of the desktop."""
         left, top, width, height = (field.value() for field in self.fields)
         return left, top, width, height
 
@@ -219,7 +219,7 @@ class DeviceRow(QFrame):
         return self._probe
 
     def offer(self, devices: Iterable[Device]) -> None:
-        """What there is now."""
+        """Offer the devices of this kind that are plugged in now."""
         self.choice.offer(device for device in devices if device.kind == self.kind)
 
     def start_probe(self, open_: Callable[[DeviceKind, str], Source]) -> None:

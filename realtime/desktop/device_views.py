@@ -51,7 +51,7 @@ class LevelMeter(QWidget):
         self.clear()
 
     def clear(self) -> None:
-        """Nothing is heard."""
+        """Show no level: nothing is recorded any more."""
         self._shown, self._loudest, self._looks = _FLOOR_DBFS, -math.inf, 0
         self.bar.setValue(round(_FLOOR_DBFS))
         set_label(self.words, "")
@@ -159,18 +159,18 @@ class Preview(QWidget):
             painter.drawRect(drawn)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Begin a region."""
+        """Begin to draw a region, where one can be drawn."""
         if self._drawable and self.whole is not None and self._image is not None:
             self._from = self._to = event.position().toPoint()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Draw the region larger."""
+        """Draw the region up to where the mouse is."""
         if self._from is not None:
             self._to = event.position().toPoint()
             self.update()
 
     def mouseReleaseEvent(self, _event: QMouseEvent) -> None:
-        """The region is drawn."""
+        """End the drawing and tell the region by `drawn`, unless it is too small."""
         rubber, self._from, self._to = self._rubber(), None, None
         if rubber is not None and self.whole is not None:
             region = self._on_desktop(rubber, self.whole)

@@ -26,7 +26,7 @@ _LOOK_S: Final = 0.1
 
 
 class Fetcher(Protocol):
-    """As `core.weights.fetch`."""
+    """Gets one weight, with the signature of `core.weights.fetch`; replaced in tests."""
 
     def __call__(  # noqa: D102
         self,
@@ -80,7 +80,7 @@ class Downloads:
         self._items = {w.name: Item(w, "here" if is_ready(w) else "absent") for w in weights}
 
     def snapshot(self) -> tuple[Item, ...]:
-        """How far everything is."""
+        """State and progress of every weight at this moment."""
         with self._lock:
             return tuple(self._items.values())
 
@@ -91,7 +91,7 @@ class Downloads:
 
     @property
     def complete(self) -> bool:
-        """Whether everything is here."""
+        """Whether every weight that is needed is on this machine."""
         return all(item.state == "here" for item in self.snapshot())
 
     @property

@@ -112,7 +112,7 @@ class EngineProcess(QObject):
             self._stop_timer.start(round(STOP_S * 1000))
 
     def kill(self) -> None:
-        """End it at once."""
+        """End the process at once, without its last words; nothing happens where there is none."""
         self._restart_timer.stop()
         if self._process is not None:
             self._process.kill()

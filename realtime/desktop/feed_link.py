@@ -112,7 +112,7 @@ class _FeedThread:
         self.thread = threading.Thread(target=self._run, name="feed link", daemon=True)
 
     def start(self) -> None:
-        """Connect."""
+        """Connect in the thread, and follow the run until `end`."""
         self._following = self._loop.create_task(self._receive())
         self.thread.start()
 

@@ -25,7 +25,7 @@ class Keys:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read "Ctrl+Alt+S"."""
+        """Read keys as the settings write them, such as "Ctrl+Alt+S"."""
         *modifiers, key = text.split("+")
         return cls(frozenset(modifiers), key)
 
@@ -34,7 +34,7 @@ class Grab(Protocol):
     """A key that the system has given to us."""
 
     def release(self) -> None:
-        """Give it back."""
+        """Give the keys back to the system, for other programs."""
         ...
 
 
@@ -84,7 +84,7 @@ class Hotkey(QObject):
             )
 
     def release(self) -> None:
-        """Give the keys back."""
+        """Give the keys back, at the end or before others are taken."""
         grab, self._grab = self._grab, None
         if grab is not None:
             grab.release()

@@ -58,7 +58,7 @@ class WindowsGrab(QAbstractNativeEventFilter):
     def nativeEventFilter(
         self, eventType: QByteArray | bytes | bytearray | memoryview, message: int
     ) -> object:
-        """As Qt asks."""
+        """Look for our key among Windows' messages; every message goes on to Qt."""
         kind = eventType.data() if isinstance(eventType, QByteArray) else bytes(eventType)
         if kind == b"windows_generic_MSG":
             told = Message.from_address(int(message))
@@ -67,7 +67,7 @@ class WindowsGrab(QAbstractNativeEventFilter):
         return False, 0
 
     def release(self) -> None:
-        """Give them back."""
+        """Give the keys back to Windows, for other programs."""
         self._user32.UnregisterHotKey(None, self._number)
         application = QCoreApplication.instance()
         if application is not None:

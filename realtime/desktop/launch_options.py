@@ -21,12 +21,12 @@ class SessionConsent(Protocol):
 
     @property
     def who(self) -> str:
-        """Who agrees."""
+        """Name of the person who agrees, as it is written into the ledger."""
         ...
 
     @property
     def purpose(self) -> Purpose:
-        """To what purpose."""
+        """Purpose that the consent is for."""
         ...
 
 

@@ -27,7 +27,7 @@ class BarView(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
-        """As Qt asks."""
+        """As high as a line of text, and wide enough for name, bar and figure."""
         height = round(self.fontMetrics().height() * 1.3)
         return QSize(height * 9, height)
 
@@ -40,7 +40,7 @@ class BarView(QWidget):
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """As Qt asks."""
+        """Paint shape, name, bar, threshold and figure of the emotion."""
         self.painted += 1
         palette, bar, metrics = colours(), self._bar, QFontMetricsF(self.font())
         painter = QPainter(self)
@@ -153,7 +153,7 @@ class PersonView(QFrame):
 
 
 def describe_bar(bar: LabelBar) -> str:
-    """An emotion in words."""
+    """One emotion in words, for screen readers."""
     return f"{bar.label} {bar.percent} percent{', present' if bar.present else ''}"
 
 

@@ -72,7 +72,7 @@ class EngineSession(QObject):
         self._closed = QTimer(self, singleShot=True, interval=CLOSED_MS)
         self._closed.timeout.connect(self._insist)
 
-    # -- what is so -----------------------------------------------------------------------------------
+    # -- the present state -----------------------------------------------------------------------------
 
     @property
     def status(self) -> TrackerStatus:
@@ -129,7 +129,7 @@ class EngineSession(QObject):
         self._closed.start()
 
     def kill(self) -> None:
-        """End without order."""
+        """End the engine at once; it loses its last words."""
         self._engine.kill()
 
     def mute(self, modality: Modality, *, muted: bool) -> None:
@@ -137,7 +137,7 @@ class EngineSession(QObject):
         self._send(Mute(0, modality, muted))
 
     def mark(self) -> None:
-        """Mark this moment."""
+        """Mark this moment in the run; `refused` follows where that fails."""
         self._send(Mark(0))
 
     def open_page(self) -> None:
@@ -146,7 +146,7 @@ class EngineSession(QObject):
             self._link.request_page(self._announcement)
 
     def close(self) -> None:
-        """Leave the feed."""
+        """Leave the feed; the engine is not touched."""
         self._link.close()
 
     def _send(self, request: Request) -> None:

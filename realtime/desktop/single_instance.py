@@ -51,7 +51,7 @@ class SingleInstance(QObject):
         return True
 
     def release(self) -> None:
-        """End in order."""
+        """Leave the place to others, and note that this window has ended in order."""
         self._server.close()
         self._note.unlink(missing_ok=True)
         self._lock.unlock()

@@ -8,7 +8,7 @@ from typing import Literal
 
 
 class Phase(Enum):
-    """Of the engine's process."""
+    """What the engine's process is doing."""
 
     OFF = "off"
     STARTING = "starting"

@@ -139,7 +139,7 @@ class ViewModel:
         return {s.name for s in self.hello.streams if s.kind == kind} if self.hello is not None else set()
 
     def apply(self, event: Event) -> None:
-        """Take in one event."""
+        """Take in one event of the run, in the feed's order."""
         match event:
             case Hello():
                 self.reset()

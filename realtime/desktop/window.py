@@ -93,14 +93,14 @@ class TrackerWindow(QWidget):
         self._fit()
 
     def keep_on_top(self, *, on: bool) -> None:
-        """Above others, or not."""
+        """Keep the window above others, or not; it is hidden for a moment where that changes."""
         if bool(self.windowFlags() & Qt.WindowType.WindowStaysOnTopHint) != on:
             visible = self.isVisible()
             self.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint, on)
             self.setVisible(visible)
 
     def show_indicator(self, indicator: StatusIndicator) -> None:
-        """Say what goes on."""
+        """Show mark, word and sentence of a state in the first line."""
         if indicator == self._indicator:
             return
         self._indicator = indicator
@@ -163,7 +163,7 @@ class TrackerWindow(QWidget):
             label.setText(text)
 
     def apply_theme(self) -> None:
-        """The theme has changed."""
+        """Draw icons and colours anew after the theme has changed."""
         self._actions.apply_theme()
         self._menu_button.setIcon(icon("menu"))
         self._close.setIcon(icon("close"))
@@ -198,7 +198,7 @@ class TrackerWindow(QWidget):
         return layout.totalMinimumSize().width() if layout is not None else 0
 
     def sizeHint(self) -> QSize:
-        """As Qt asks."""
+        """Wide enough for a person's line, and as high as what is in it."""
         width = max(self._least(), self.fontMetrics().averageCharWidth() * 44)
         return QSize(width, self._height(width))
 
@@ -295,11 +295,11 @@ class TrackerWindow(QWidget):
             self.move(event.globalPosition().toPoint() - self._grabbed)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Let go."""
+        """End moving the window by the mouse."""
         self._grabbed = None
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Another width, another height."""
+        """Fit the height again when the width has changed."""
         if event.size().width() != event.oldSize().width():
             self._fit()
 

@@ -53,7 +53,7 @@ class OpenDevice:
 
 @dataclass(slots=True)
 class Closed:
-    """There is no device."""
+    """There is no device: the stream follows the time with gaps."""
 
 
 @dataclass(slots=True)

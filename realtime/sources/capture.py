@@ -28,7 +28,7 @@ class CaptureTrack(Protocol):
         ...
 
     def poll(self, now_s: float, *, slept: bool = False) -> list[SourceInput]:
-        """Let time act."""
+        """Let time act: holes, losses and time-outs; `slept` when the machine was not running."""
         ...
 
     def finish(self, now_s: float) -> list[SourceInput]:
@@ -103,7 +103,7 @@ class DeviceReader:
         self._supervisor.stop(join_s=0.0)
 
     def stop(self) -> None:
-        """Close the device."""
+        """Close the device and wait for its thread, at most a second; one that hangs is left behind."""
         self._supervisor.stop()
 
     def finish(self, now_s: float) -> list[SourceInput]:

@@ -123,7 +123,7 @@ def cameras(folder: Path = Path("/sys/class/video4linux")) -> list[Device]:
 
 
 def screens() -> list[Device]:
-    """Screens by number."""
+    """Screens by number, as `sources.screen` takes them; none where there is no display."""
     try:
         with open_mss() as grabber:
             sizes = [(area["width"], area["height"]) for area in grabber.monitors[1:]]

@@ -92,7 +92,7 @@ class DeviceSupervisor:
         self.reopened = 0
 
     def start(self) -> None:
-        """Start the driver's thread."""
+        """Start the driver's thread, unless it was stopped before."""
         with self._lock:
             if not self._stopped:
                 self._launch()

@@ -62,7 +62,7 @@ class LiveSource:
         self._readers = tuple(DeviceReader(capture, self.now_s, self._news.set) for capture in captures)
 
     def now_s(self) -> float:
-        """The present stream time."""
+        """The present stream time in seconds; 0 is when `inputs` began."""
         return self._clock() - self.zero_s
 
     def behind_s(self) -> float:

@@ -44,14 +44,14 @@ class MemorySource:
         self._closed = False
 
     def inputs(self) -> Iterator[SourceInput]:
-        """The inputs, as given."""
+        """The inputs in the order in which they were given."""
         for item in self._inputs:
             if self._closed:
                 return
             yield item
 
     def close(self) -> None:
-        """End a running iteration."""
+        """End a running iteration before its next input."""
         self._closed = True
 
     def __enter__(self) -> Self:

@@ -86,7 +86,7 @@ def admitted(config: SourcesConfig, policy: Policy) -> SourcesConfig:
 
 
 def microphone(config: SourcesConfig) -> Capture:
-    """What I say."""
+    """The capture of what I say: stream `me`."""
     driver = PortAudioDriver(config.microphone or "default")
     track = AudioTrack(ME, driver.label, missing_after_s=config.missing_after_s, zero_is_missing=True)
     return Capture(StreamInfo(ME, "audio", person="me"), driver, track, _SOUND_ITEMS)
@@ -112,7 +112,7 @@ def loopback_driver(device: str) -> Driver:
 
 
 def camera(config: SourcesConfig) -> Capture:
-    """My face."""
+    """The capture of my face: stream `camera`."""
     driver = camera_driver(config)
     track = VideoTrack(
         CAMERA,

@@ -64,7 +64,7 @@ class PulseServer:
             raise DeviceLost("unreachable", "no sound server") from error
 
     def close(self) -> None:
-        """End the connection."""
+        """End the connection; errors of a server that is gone are ignored."""
         with contextlib.suppress(*self._errors):
             self._pulse.close()
 

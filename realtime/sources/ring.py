@@ -30,7 +30,7 @@ class RingBuffer:
         self.dropped = 0
 
     def put(self, item: DeviceItem) -> None:
-        """Hand an item over."""
+        """Hand an item over, from any thread; never waits, and drops the oldest when full."""
         self._items.append(item)
         if len(self._items) > self._capacity:
             self._drop_oldest()

@@ -22,7 +22,7 @@ VIRTUAL_DEVICES: Final = ("blackhole", "loopback audio", "soundflower", "vb-cabl
 
 
 def load_soundcard() -> ModuleType:
-    """The library `soundcard`."""
+    """Import the library `soundcard`, which opens the sound system at once."""
     import soundcard
 
     module: ModuleType = soundcard

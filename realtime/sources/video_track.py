@@ -100,7 +100,7 @@ class VideoTrack:
         return out if self._status.present else [*out, *self._follow(now_s)]
 
     def finish(self, now_s: float) -> list[SourceInput]:
-        """End the stream."""
+        """End the stream where its last picture or gap ends."""
         return [EndOfStream(self._stream, self._reached_s)]
 
     # -- pictures -------------------------------------------------------------------------------------
