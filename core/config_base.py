@@ -1,4 +1,4 @@
-"""The base of every configuration and specification: frozen, and deaf to no misspelling."""
+"""The base of every configuration and specification: immutable values that refuse unknown keys."""
 
 from __future__ import annotations
 

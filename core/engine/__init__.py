@@ -1,1 +1,1 @@
-"""The sans-I/O engine: what was heard and seen goes in, events and work orders come out."""
+"""The sans-I/O engine: timed inputs in, events and jobs for workers out."""

@@ -11,7 +11,7 @@ from core.inputs import Samples
 
 @dataclass(slots=True)
 class AudioBuffer:
-    """Keeps what was appended until it is forgotten. What was never heard (a gap) reads as zeros."""
+    """Keeps what was appended until it is forgotten. A gap reads as zeros."""
 
     _frames: dict[int, Samples] = field(default_factory=dict)
 

@@ -113,7 +113,7 @@ class LoadShedder:
 
     @property
     def step(self) -> LoadStep:
-        """The current step."""
+        """What is left out at present; FULL leaves out nothing."""
         return self.steps[self._at]
 
     def observe(self, measured: QueueAges) -> bool:

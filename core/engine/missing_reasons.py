@@ -38,12 +38,12 @@ def missing(
 def lost_modalities(state: EngineState, person: str) -> dict[Modality, str]:
     """Modalities of a person whose devices are lost, and why. What came from them before is out of date."""
     found: dict[Modality, str] = {}
-    deaf = _lost(state, person, (branch.info for branch in state.speech.values()))
-    blind = _lost(state, person, (branch.info for branch in state.vision.values()))
-    if deaf is not None:
-        found["text"] = found["audio"] = deaf
-    if blind is not None:
-        found["visual"] = blind
+    unheard = _lost(state, person, (speech.info for speech in state.speech.values()))
+    unseen = _lost(state, person, (vision.info for vision in state.vision.values()))
+    if unheard is not None:
+        found["text"] = found["audio"] = unheard
+    if unseen is not None:
+        found["visual"] = unseen
     return found
 
 

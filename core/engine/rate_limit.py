@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class RateLimiter:
+class FaultLimiter:
     """Lets one fault of a kind through in `every_s`, and counts those in between.
 
     Attributes:

@@ -8,7 +8,7 @@ from core.config import EngineConfig
 from core.engine.devices import Devices
 from core.engine.estimator import Estimator
 from core.engine.load_shedding import LoadShedder
-from core.engine.rate_limit import RateLimiter
+from core.engine.rate_limit import FaultLimiter
 from core.engine.scheduler import Scheduler
 from core.engine.speech import SpeechStream
 from core.engine.timeline import Timeline
@@ -49,7 +49,7 @@ class EngineState:
     load: LoadShedder
     baselines: Baselines
     devices: Devices = field(default_factory=Devices)
-    faults: RateLimiter = field(default_factory=RateLimiter)
+    faults: FaultLimiter = field(default_factory=FaultLimiter)
     utterances: dict[str, Utterance] = field(default_factory=dict)
     opened: int = 0
     hop: int = 0

@@ -25,7 +25,7 @@ NEVER: Final = 1 << 62
 
 
 def microseconds(t_s: float) -> int:
-    """Seconds to whole microseconds."""
+    """Seconds as whole microseconds, rounded: equal times must compare equal."""
     return round(t_s * 1_000_000)
 
 
@@ -76,7 +76,7 @@ class HopItem:
 
 @dataclass(frozen=True, slots=True)
 class EndItem:
-    """A stream is over."""
+    """A stream is over: nothing of it follows."""
 
     stream: str
 

@@ -133,7 +133,7 @@ class Utterance:
 
     @property
     def t0_s(self) -> float:
-        """Start in stream seconds."""
+        """Start in stream seconds, padding included."""
         return self.start_sample / SAMPLE_RATE
 
     def t1_s(self, now_s: float) -> float:

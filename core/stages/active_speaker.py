@@ -78,7 +78,7 @@ class ActiveSpeakerState:
     newest_s: float = -math.inf
 
     def copy(self) -> ActiveSpeakerState:
-        """An independent copy."""
+        """A copy that later observations of this state do not change."""
         mouths = {track: list(samples) for track, samples in self.mouths.items()}
         return ActiveSpeakerState(list(self.voice), mouths, self.newest_s)
 
@@ -99,17 +99,17 @@ class ActiveSpeakerDetector:
         self.state = state if state is not None else ActiveSpeakerState()
 
     def voice(self, t_s: float, probability: float) -> None:
-        """See `SpeakerAttribution`."""
+        """Note the probability of speech at a time; what is 30 s older is forgotten."""
         insort(self.state.voice, (t_s, probability))
         self._forget(t_s)
 
     def mouth(self, t_s: float, track: str, motion: float) -> None:
-        """See `SpeakerAttribution`."""
+        """Note the motion of a track's mouth at a time; what is 30 s older is forgotten."""
         insort(self.state.mouths.setdefault(track, []), (t_s, motion))
         self._forget(t_s)
 
     def decide(self, t0_s: float, t1_s: float) -> Attribution:
-        """See `SpeakerAttribution`."""
+        """Name the speaker between two times, or UNKNOWN_PERSON with the reason."""
         visible = {
             track: self._evidence(samples, t0_s, t1_s)
             for track, samples in self.state.mouths.items()

@@ -108,7 +108,7 @@ def intersection_over_union(a: Box, b: Box) -> float:
 
 
 def centre(box: Box) -> tuple[float, float]:
-    """Middle of a box."""
+    """Middle (x, y) of a box, in the box's unit."""
     return box[0] + box[2] / 2, box[1] + box[3] / 2
 
 

@@ -1,7 +1,7 @@
 """Turns of speech from frame-wise speech probabilities.
 
-A turn opens once enough speech was heard in a row, ends after a pause, and is split at its quietest place
-before it gets too long. Nothing here listens to audio or to a clock: frames in, decisions out.
+A turn opens once there was enough speech in a row, ends after a pause, and is split at its quietest place
+before it gets too long. The stage sees neither audio nor a clock: frames in, decisions out.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class EndpointerState:
 
 
 class Endpointer:
-    """Takes turns on one stream. What comes out depends on nothing but the frames and gaps put in."""
+    """Finds the turns of one stream. The result depends on nothing but the frames and gaps put in."""
 
     def __init__(self, config: VoiceConfig, state: EndpointerState | None = None) -> None:
         self.state = state or EndpointerState()

@@ -100,7 +100,7 @@ class FaceTrackerState:
     next_person: int = 1
 
     def copy(self) -> FaceTrackerState:
-        """An independent copy."""
+        """A copy that later pictures given to this state do not change."""
         return replace(self, tracks=list(self.tracks), former=list(self.former))
 
 

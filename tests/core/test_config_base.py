@@ -1,4 +1,4 @@
-"""Configuration: deaf to no misspelling."""
+"""Configuration: unknown keys and impossible values are refused by name."""
 
 from __future__ import annotations
 

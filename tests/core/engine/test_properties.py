@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.engine.rate_limit import RateLimiter
+from core.engine.rate_limit import FaultLimiter
 from core.events import EmotionEstimate, Status
 from core.testing import rechunk
 from core.work import Failed, Work
@@ -94,7 +94,7 @@ def test_a_worker_that_fails_costs_what_it_would_have_given_and_nothing_else(
     kinds = Counter(s.message.partition(":")[0] for s in faults)
     assert set(kinds) == {w.kind for w in failed}
     end_s = max((s.t_s for s in faults), default=0.0)
-    assert max(kinds.values(), default=0) <= 1 + end_s / RateLimiter().every_s
+    assert max(kinds.values(), default=0) <= 1 + end_s / FaultLimiter().every_s
     assert all(s.level == "error" for s in faults)
 
 
