@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from core.backends import preparation as export
 from core.backends.artifacts import export_folder
 from core.backends.preparation import checkpoint_folder, prepare
-from core.errors import ModelError, SpecMismatch
+from core.errors import ModelError, SpecMismatch, WeightsError
 from core.spec import read_spec
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -122,3 +123,73 @@ def test_a_replay_imports_no_torch():
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr or "torch was imported"
+
+
+# -- what is refused although the networks were prepared earlier --------------------------------------------
+
+
+@pytest.fixture
+def prepared(random_checkpoint, exported, place, exporter, tmp_path) -> Path:
+    """A copy of the checkpoint, whose networks are in the cache; nothing may be exported any more."""
+    shutil.copytree(exported, place)
+    exporter(lambda *_, **__: pytest.fail("nothing is to be exported"))
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(random_checkpoint, folder)
+    prepare(folder, lambda _: None)
+    return folder
+
+
+FILES = ("model.safetensors", "text_adapter.safetensors", "audio_adapter.safetensors", "visual.safetensors")
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda path: path.unlink(), "cannot be read"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-100]), "its hash differs"),
+        (lambda path: path.write_bytes(b""), "its hash differs"),
+        (
+            lambda path: path.write_text(
+                "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
+            ),
+            "pointer of Git LFS.*git lfs pull",
+        ),
+    ],
+)
+def test_a_checkpoint_without_its_weights_is_refused_although_they_were_prepared(
+    prepared, name, change, said
+):
+    change(prepared / name)
+    with pytest.raises(SpecMismatch, match=said) as caught:
+        prepare(prepared, lambda _: None)
+    assert name in str(caught.value)
+    assert caught.value.exit_code == 3
+
+
+def test_a_recogniser_that_was_not_pulled_is_told_before_anything_is_prepared(
+    random_checkpoint, place, exporter, monkeypatch, tmp_path
+):
+    calls = exporter(lambda *_, **__: pytest.fail("nothing is to be exported"))
+    with pytest.raises(WeightsError, match="whisper-large-v3-nowhere"):
+        prepare(random_checkpoint, lambda _: None, ["whisper-large-v3-nowhere"])
+    monkeypatch.setenv("EMOTRACK_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setenv("EMOTRACK_OFFLINE", "1")
+    with pytest.raises(WeightsError, match="whisper-tiny"):
+        prepare(random_checkpoint, lambda _: None, ["whisper-tiny"])
+    assert calls == []
+
+
+@pytest.mark.parametrize("name", ["/proc/self/cwd/c/x", "../../../c/x", "a\0b", "x" * 65, "\u0430"])
+def test_a_checkpoint_whose_name_leads_elsewhere_is_refused_before_anything_is_computed(
+    random_checkpoint, exporter, tmp_path, name
+):
+    calls = exporter(lambda *_, **__: pytest.fail("nothing is to be exported"))
+    folder = tmp_path / "c"
+    shutil.copytree(random_checkpoint, folder)
+    values = json.loads((folder / "spec.json").read_text())
+    (folder / "spec.json").write_text(json.dumps({**values, "name": name}))
+    with pytest.raises(SpecMismatch) as caught:
+        prepare(folder, lambda _: None)
+    assert caught.value.exit_code == 3
+    assert calls == []
