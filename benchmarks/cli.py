@@ -25,6 +25,7 @@ from benchmarks.fusion import fusion
 from benchmarks.live import live
 from benchmarks.output import emit
 from benchmarks.quiet import quiet
+from benchmarks.soak import soak
 from realtime.consent.ledger import STATE_VARIABLE
 from realtime.environment import variable
 
@@ -33,6 +34,7 @@ app.command()(live)
 app.command()(peers)
 app.command()(faults)
 app.command()(quiet)
+app.command()(soak)
 app.command()(av)
 app.command()(desktop)
 app.command()(feed)

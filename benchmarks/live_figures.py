@@ -37,6 +37,7 @@ class Observed:
     connected_s: float = 0.0
     messages: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
     memory: list[tuple[float, float]] = field(default_factory=list)
+    handles: list[tuple[float, int]] = field(default_factory=list)
     peak_rss_mb: float = 0.0
     cpu_s: float = 0.0
 

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -23,13 +24,19 @@ _START_S: Final = 180.0
 _END_S: Final = 60.0
 
 
-def observe(words: Sequence[str], seconds: float, environment: dict[str, str]) -> Observed:
+def observe(
+    words: Sequence[str],
+    seconds: float,
+    environment: dict[str, str],
+    company: Callable[[str], AbstractContextManager[object]] = nullcontext,
+) -> Observed:
     """Run `emotrack live` with these words for so long and watch its feed.
 
     Args:
         words: options of the command; feed and port are added.
         seconds: from the first message on.
         environment: of the process.
+        company: makes of the page's address what is there as long as the run is watched.
 
     Raises:
         EmotrackError: it does not start, or fails.
@@ -39,7 +46,8 @@ def observe(words: Sequence[str], seconds: float, environment: dict[str, str]) -
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         page = page_of(process)
-        asyncio.run(_watch(observed, process, page, seconds))
+        with company(page):
+            asyncio.run(_watch(observed, process, page, seconds))
     finally:
         if process.poll() is None:
             process.kill()
@@ -122,6 +130,7 @@ async def _sample(observed: Observed, pid: int) -> None:
         fields = _status(pid)
         if fields is not None:
             observed.memory.append((time.time(), fields["VmRSS"]))
+            observed.handles.append((time.time(), _handles(pid)))
             observed.peak_rss_mb = max(observed.peak_rss_mb, fields["VmHWM"])
             observed.cpu_s = _cpu_s(pid) or observed.cpu_s
         await asyncio.sleep(1.0)
@@ -134,6 +143,13 @@ def _status(pid: int) -> dict[str, float] | None:
         return None
     found = dict(line.split(":", 1) for line in lines if line.startswith(("VmRSS", "VmHWM")))
     return {name: int(text.split()[0]) / 1024 for name, text in found.items()} if len(found) == 2 else None
+
+
+def _handles(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return 0
 
 
 def _cpu_s(pid: int) -> float | None:
