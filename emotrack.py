@@ -69,42 +69,8 @@ def _end_beside_threads(code: int) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one verb and return the process's exit code.
-
-    Args:
-        arguments: of the command line; None = the process's own, whose end this is.
-    """
-    if arguments is not None:
-        return _main(list(arguments))
-    code = _main(sys.argv[1:])
-    _leave_threads_behind(code)
-    return code
-
-
-def _leave_threads_behind(code: int) -> None:
-    """End the process here if threads that compute would outlive the interpreter.
-
-    A run ends in time although a network, a decoder or a driver is still at work on a daemon thread. When
-    such a thread comes back while Python is being shut down, Python ends it within C++ code that does not
-    allow that, and the process is aborted ("terminate called without an active exception"). So Python is not
-    shut down then: what has to be done at exit is done, and the process is gone.
-    """
-    threading = sys.modules.get("threading")
-    if threading is None or not any(thread.daemon for thread in threading.enumerate()):
-        return
-    import atexit
-
-    threading._shutdown()  # as Python does it: waits for all other threads
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError, AttributeError):  # closed, full, or not there: nobody can be told
-            code = code or 1
-    os._exit(code)
-
-
-def _main(words: list[str]) -> int:
+    """Run one verb and return the process's exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
     debug = os.environ.get("EMOTRACK_DEBUG", "") not in ("", "0")
     if words[:1] == ["--debug"]:
         words, debug = words[1:], True
@@ -152,6 +118,13 @@ def _run(verb: str, words: list[str], *, debug: bool) -> int:
     except KeyboardInterrupt:
         print("emotrack: interrupted.", file=sys.stderr)
         return 130
+    except OSError as error:
+        import errno
+
+        if debug or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        print(f"emotrack: the output cannot be written ({error.strerror}).", file=sys.stderr)
+        return 9
     return 0
 
 

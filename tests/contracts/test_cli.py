@@ -257,13 +257,19 @@ def compute():
         begun.set()
 threading.Thread(target=compute, daemon=True).start()
 threading.Thread(target=lambda: (begun.wait(), print("waited for"))).start()
-atexit.register(lambda: print("cleaned up"))
 begun.wait()
-emotrack._main = lambda words: 4
-sys.argv = ["emotrack"]
-sys.exit(emotrack.main())
+emotrack.main = lambda: atexit.register(print, "cleaned up") and 4
+emotrack.command()
 """
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
     )
     assert (done.returncode, done.stdout.splitlines()) == (4, ["waited for", "cleaned up"]), done.stderr
+
+
+def test_a_full_standard_output_is_one_message_and_exit_code_9() -> None:
+    with Path("/dev/full").open("w") as full:
+        words = [sys.executable, str(ROOT / "emotrack.py"), "schema"]
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 9
+    assert done.stderr == "emotrack: the output cannot be written (No space left on device).\n"
