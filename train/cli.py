@@ -337,12 +337,14 @@ def card(
     from train.evaluation.evaluate import evaluate_corpus
     from train.evaluation.model_card import model_card
 
-    names = tuple(read_config(config, []).corpora)
+    preset = read_config(config, [])
+    names = tuple(preset.corpora)
+    of_encoders = tuple(preset.audio.corpora) if preset.peers == "first_stage" else ()
     reports = [
         evaluate_corpus(checkpoint, name, data, "test", cache=cache_folder(cache), locate=fetch, quiet=False)
         for name in names
     ]
-    text = model_card(read_spec(checkpoint), names, reports)
+    text = model_card(read_spec(checkpoint), names, reports, of_encoders)
     (checkpoint / "MODEL_CARD.md").write_text(text, encoding="utf-8")
     typer.echo(f"Wrote {checkpoint / 'MODEL_CARD.md'}.")
 

@@ -72,20 +72,24 @@ def _failures(corpora: Sequence[str]) -> str:
     return "\n".join(["## Known failures", "", *lines])
 
 
-def model_card(spec: ModelSpec, corpora: Sequence[str], reports: Sequence[Report]) -> str:
+def model_card(
+    spec: ModelSpec, corpora: Sequence[str], reports: Sequence[Report], of_encoders: Sequence[str] = ()
+) -> str:
     """The text of `MODEL_CARD.md`.
 
     Args:
         spec: of the checkpoint.
         corpora: names of the corpora that it was trained on.
         reports: measurements of this very checkpoint.
+        of_encoders: names of the corpora that its encoders were trained on, where those are others too.
     """
+    learned_from = list(dict.fromkeys([*corpora, *of_encoders]))
     parts = [
         f"# Model card: {spec.name}",
         spec.summary,
         f"Licence of the weights: {spec.license}.",
         _network(spec),
-        _data(corpora),
+        _data(learned_from),
         *([_points(spec)] if spec.calibration.operating_points else []),
         _figures(reports),
         _failures(corpora),

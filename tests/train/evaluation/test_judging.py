@@ -95,7 +95,9 @@ def test_tables_hold_both_points_the_constants_and_every_label(report):
 
 
 def test_the_model_card_tells_both_points_and_what_they_were_fitted_on(checkpoint, report):
-    text = model_card(checkpoint[1], ["ravdess"], [report])
+    text = model_card(checkpoint[1], ["ravdess"], [report], ["ravdess", "tess"])
+    assert text.count("| ravdess | audio |") == 1
+    assert "| tess | audio | CC BY-NC-ND 4.0 |" in text
     assert "| talk | 20 examples | 10 |" in text
     for point in ("default", "talk"):
         assert (
