@@ -15,7 +15,7 @@ from core.inputs import SAMPLE_RATE, SourceInput
 from core.media.container import Kind, probe
 from core.media.sound_tracks import speaking_track, tracks_sentence
 from core.media.source import available_s
-from core.media.stream_reader import NOUNS, Track, first_time_s, plan_times, read_audio, read_video
+from core.media.stream_reader import NOUNS, SelectedStream, first_time_s, plan_times, read_audio, read_video
 from core.media.timestamp_plan import TimestampPlan
 from core.media.truncation import cut_short
 
@@ -68,17 +68,17 @@ class RecordingSource:
         self.name = self._path.name
         self.faults: list[str] = []
 
-        tracks = self._found()
-        starts = [track.start_s for track in tracks if track.start_s is not None]
+        selected = self._found()
+        starts = [stream.start_s for stream in selected if stream.start_s is not None]
         wanted: dict[Kind, bool] = {"audio": want_audio, "video": want_video}
-        self._tracks = [track for track in tracks if wanted[track.kind]]
-        self._complete = len(self._tracks) == len(tracks) and len(self._sound_tracks) < 2
-        if not self._tracks or not starts:
-            raise self._nothing(found=bool(tracks), wanted=wanted)
+        self._selected = [stream for stream in selected if wanted[stream.kind]]
+        self._complete = len(self._selected) == len(selected) and len(self._sound_tracks) < 2
+        if not self._selected or not starts:
+            raise self._nothing(found=bool(selected), wanted=wanted)
         self._zero_s = min(starts)
         self.duration_s = self._duration_s()
         self.streams: tuple[StreamInfo, ...] = tuple(
-            StreamInfo(track.kind, track.kind) for track in self._tracks
+            StreamInfo(stream.kind, stream.kind) for stream in self._selected
         )
 
     def inputs(self) -> Iterator[SourceInput]:
@@ -91,7 +91,7 @@ class RecordingSource:
         )
         used = self.info.used("audio")
         if (
-            any(track.kind == "audio" for track in self._tracks)
+            any(stream.kind == "audio" for stream in self._selected)
             and len(self._sound_tracks) > 1
             and used is not None
         ):
@@ -118,18 +118,19 @@ class RecordingSource:
 
     # --- opening ---
 
-    def _found(self) -> list[Track]:
+    def _found(self) -> list[SelectedStream]:
         """The file's usable streams, with the time of the first frame that can be decoded."""
         kinds: tuple[Kind, ...] = ("audio", "video")
         indices = {kind: index for kind in kinds if (index := self.info.used(kind)) is not None}
         self._indices = tuple(indices.values())
         plan = plan_times(self._path, self._indices, self._indices)
         with contextlib.closing(plan):
-            tracks = [
-                Track(kind, index, first_time_s(self._path, index, plan)) for kind, index in indices.items()
+            selected = [
+                SelectedStream(kind, index, first_time_s(self._path, index, plan))
+                for kind, index in indices.items()
             ]
         self._announcement_fits = not plan.disbelieved
-        return tracks
+        return selected
 
     def _nothing(self, *, found: bool, wanted: dict[Kind, bool]) -> SourceError:
         where = self._path.name
@@ -140,7 +141,7 @@ class RecordingSource:
                 where=where,
                 fix="Export it again with usual settings, for instance 48000 Hz stereo and 1280x720.",
             )
-        if found and self._tracks:
+        if found and self._selected:
             return SourceError(
                 "has a header, but nothing of its content can be decoded.",
                 where=where,
@@ -160,8 +161,8 @@ class RecordingSource:
     def _merged(self) -> Generator[SourceInput]:
         if self._closed:
             return
-        plan = plan_times(self._path, self._indices, [track.index for track in self._tracks])
-        readers = [self._reader(track, plan) for track in self._tracks]
+        plan = plan_times(self._path, self._indices, [stream.index for stream in self._selected])
+        readers = [self._reader(stream, plan) for stream in self._selected]
         try:
             reached_s = 0.0
             for item in heapq.merge(*readers, key=available_s):
@@ -176,11 +177,11 @@ class RecordingSource:
             for reader in readers:
                 reader.close()
 
-    def _reader(self, track: Track, plan: TimestampPlan) -> Generator[SourceInput]:
-        if track.kind == "audio":
-            return read_audio(self._path, track, plan, self._zero_s, self._chunk_samples, self.faults)
+    def _reader(self, stream: SelectedStream, plan: TimestampPlan) -> Generator[SourceInput]:
+        if stream.kind == "audio":
+            return read_audio(self._path, stream, plan, self._zero_s, self._chunk_samples, self.faults)
         return read_video(
-            self._path, track, plan, self._zero_s, self._video_max_side, self._video_max_hz, self.faults
+            self._path, stream, plan, self._zero_s, self._video_max_side, self._video_max_hz, self.faults
         )
 
     def _tell_of_early_end(self, reached_s: float) -> None:

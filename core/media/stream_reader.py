@@ -28,7 +28,7 @@ _LATE_START_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class SelectedStream:
     """One stream to read: its index in the file and its start in the file's time, as the plan moves it."""
 
     kind: Kind
@@ -71,15 +71,20 @@ def first_time_s(path: Path, index: int, plan: TimestampPlan) -> float | None:
 
 
 def read_audio(
-    path: Path, track: Track, plan: TimestampPlan, zero_s: float, chunk_samples: int, faults: list[str]
+    path: Path,
+    selected: SelectedStream,
+    plan: TimestampPlan,
+    zero_s: float,
+    chunk_samples: int,
+    faults: list[str],
 ) -> Generator[SourceInput]:
     """Give a sound stream's chunks, gaps and end."""
     log = FaultLog(faults)
     timeline = AudioTimeline("audio", chunk_samples, log)
     with open_container(path) as container:
-        stamps = StampRepair(plan, track.index, zero_s, NOUNS["audio"], log)
+        stamps = StampRepair(plan, selected.index, zero_s, NOUNS["audio"], log)
         open_ended = has_unknown_length(path)
-        decoder = StreamDecoder(container, _stream(container, track.index), stamps, open_ended=open_ended)
+        decoder = StreamDecoder(container, _stream(container, selected.index), stamps, open_ended=open_ended)
         for frame in decoder.frames():
             assert isinstance(frame, av.AudioFrame)
             t_s = _stream_s(decoder.presented_s(frame), zero_s, timeline.expected_s)
@@ -107,7 +112,7 @@ def _link(decoder: StreamDecoder, timeline: AudioTimeline) -> Iterator[SourceInp
 
 def read_video(
     path: Path,
-    track: Track,
+    selected: SelectedStream,
     plan: TimestampPlan,
     zero_s: float,
     max_side: int | None,
@@ -117,11 +122,11 @@ def read_video(
     """Give a picture stream's frames, gaps and end."""
     log = FaultLog(faults)
     with open_container(path) as container:
-        stream = _stream(container, track.index)
+        stream = _stream(container, selected.index)
         assert isinstance(stream, av.VideoStream)
         pictures = PictureMaker(max_side, stream.sample_aspect_ratio)
         timeline = VideoTimeline("video", pictures, _interval_s(stream.guessed_rate), max_hz, log)
-        stamps = StampRepair(plan, track.index, zero_s, NOUNS["video"], log)
+        stamps = StampRepair(plan, selected.index, zero_s, NOUNS["video"], log)
         decoder = StreamDecoder(container, stream, stamps)
         for frame in decoder.frames():
             assert isinstance(frame, av.VideoFrame)
