@@ -127,7 +127,9 @@ def test_at_a_forced_split_every_word_stands_once_and_in_its_own_utterance():
 
     # the voice grows quiet for a moment at 9.5 s, so that the split falls there
     loud = voice(30.0, [(1.0, 9.42), (9.48, 21.0), (21.05, 29.0)])
-    events = play(engine((AUDIO,)), ended(chunks(loud), "audio", 30.0), compute=compute)
+    often = CONFIG.transcript.model_copy(update={"first_partial_s": 0.5, "partial_every_s": 0.5})
+    run = engine((AUDIO,), CONFIG.model_copy(update={"transcript": often}))
+    events = play(run, ended(chunks(loud), "audio", 30.0), compute=compute)
     check(events)
     finals = [t for t in of(events, Transcript) if t.final]
     said = [word.text for transcript in finals for word in transcript.words]
