@@ -40,16 +40,16 @@ def desktop(
 
     Needs PulseAudio, Xvfb and the extra `desktop`.
     """
-    from benchmarks.faults.testbed import world_of
+    from benchmarks.faults.testbed import make_testbed
     from benchmarks.machine import commit, machine
     from realtime.cli.demo import build_demo
 
     runs = []
-    with tempfile.TemporaryDirectory() as folder, world_of(Path(folder), build_demo(), "http") as world:
-        environment = world.sound.environment | {"DISPLAY": f":{world.display.number}"}
+    with tempfile.TemporaryDirectory() as folder, make_testbed(Path(folder), build_demo(), "http") as testbed:
+        environment = testbed.sound.environment | {"DISPLAY": f":{testbed.display.number}"}
         environment |= {"QT_QPA_PLATFORM": "xcb", "XDG_RUNTIME_DIR": folder}
         settings = Path(folder) / "desktop.yaml"
-        camera = f"http://127.0.0.1:{world.camera.port}/x"
+        camera = f"http://127.0.0.1:{testbed.camera.port}/x"
         settings.write_text(f'sources: {{camera: "{camera}"}}\nwhisper: {{size: {whisper}}}\n', "utf-8")
         for number in range(1, starts + 1):
             runs.append(_run(settings, environment, seconds if number == starts else 0.0))
