@@ -99,7 +99,9 @@ def _read_cells(
     rows: list[tuple[int, list[str]]] = []
     for number, text in enumerate(lines_of_text[1:], start=2):
         found = _cells(text)
-        if found is None:
+        if "\0" in text:
+            mistakes.add(number, "path", "the line holds a zero byte; the file is damaged, or no text")
+        elif found is None:
             mistakes.add(number, "path", _LONE_QUOTE)
         elif any(cell.strip() for cell in found):
             rows.append((number, found))

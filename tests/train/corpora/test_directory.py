@@ -311,3 +311,8 @@ class TestHints:
             directory.read(tmp_path)
         with pytest.raises(ConfigError, match=r"is a spreadsheet\. Save it as CSV UTF-8"):
             directory.read(tmp_path / "labels.xlsx")
+
+
+def test_a_zero_byte_is_told_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="line 2, column path: the line holds a zero byte"):
+        directory.read(write(tmp_path, "mon\0day.mp4,train,1", header="path,split,anger"))
