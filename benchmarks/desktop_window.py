@@ -23,7 +23,7 @@ class _Watched(Controller):
         self.session.changed.connect(self._watch)
         _tell("window")
 
-    def _agreement(self) -> Agreement:
+    def _consent(self) -> Agreement:
         return Agreement("bench", self._options.proposed[0])  # what is captured comes from a file
 
     def _watch(self) -> None:
