@@ -33,8 +33,8 @@ class EvidenceWeights(NamedTuple):
         positive: (M, C) >= 0, weight of evidence for a label.
         negative: (M, C) >= 0, weight of evidence against it.
         margin: (M, C) >= 0, evidence for a label below this counts nothing.
-        cross: (M, C, C) weight of the evidence for label k (second axis) in label c (third axis), diagonal 0;
-            used where both modalities of `PAIR` are there.
+        cross: (M, C, C) weight in label c (third axis) of what speaks for label k (second axis), diagonal 0;
+            used where both modalities of `PAIR` are there. What speaks against k says nothing of c.
         pair_bias: (C,) added where both are there.
     """
 
@@ -63,7 +63,9 @@ def combine(evidence: Tensor, available: Tensor, weights: EvidenceWeights, base:
     e = torch.where(available[..., None], evidence, torch.zeros_like(evidence))
     weighed = weights.positive * (e - weights.margin).clamp(min=0.0) + weights.negative * e.clamp(max=0.0)
     both = there[:, MODALITIES.index(PAIR[0])] * there[:, MODALITIES.index(PAIR[1])]  # (B, 1)
-    across = torch.stack([e[:, i] @ weights.cross[i] for i in range(len(MODALITIES))]).sum(dim=0)  # (B, C)
+    across = torch.stack([e[:, i].clamp(min=0.0) @ weights.cross[i] for i in range(len(MODALITIES))]).sum(
+        dim=0
+    )  # (B, C)
     return base + (weighed * there).sum(dim=1) + both * (across + weights.pair_bias)
 
 
