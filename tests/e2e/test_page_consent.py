@@ -123,7 +123,7 @@ def test_withdrawn_with_the_keyboard_a_real_run_captures_nothing_after_a_second_
     assert delivered[-1] - pressed_s <= 1.0
     assert machine.open == set()
     told = text(tab, "#end")  # the server is gone: what happened can still be read
-    assert "Nothing is captured any more. 5 files of this session were deleted." in told
+    assert "Nothing is captured any more. 4 files of this session were deleted." in told
     assert "utterances" not in told
     assert not shown(tab, "capturing")
     assert not shown(tab, "controls")

@@ -160,7 +160,7 @@ def test_pictures_become_rgb_of_a_bounded_size() -> None:
 
 def test_how_old_a_cameras_picture_is_when_it_arrives_is_configured() -> None:
     config = SourcesConfig(microphone=None, camera="http://127.0.0.1:1/x", camera_latency_s=0.2)
-    track = camera(config)._track
+    track = camera(config).track
     track.take(Opened(1.0, "camera"))
     given = track.take(CapturedFrame(2.0, np.zeros((8, 8, 3), np.uint8)))
     assert [item.t_s for item in given if isinstance(item, VideoFrame)] == [pytest.approx(1.8)]
