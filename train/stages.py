@@ -80,7 +80,9 @@ def train_network(
         net.combination.set_evidence(teacher.temperature, teacher.bias, teacher.base_logits, teacher.base)
         if teacher.people is not None:  # the student begins with what the teacher knows of people
             net.combination.set_weights(teacher.people)
-    agreement = teacher_agreement(config, validation, shapes, teacher)
+    if validate is None:
+        agreement = teacher_agreement(config, validation, shapes, teacher)
+        validate = validator(validation, shapes, agreement)
     return fit(
         net,
         BatchMaker(train, shapes, config.pairing, config.placement, config.optimisation.seed),
@@ -88,7 +90,7 @@ def train_network(
         config.optimisation,
         config.losses,
         world,
-        validate=validate or validator(validation, shapes, agreement),
+        validate=validate,
         log=log,
         state_path=state_path,
         resume=resume,

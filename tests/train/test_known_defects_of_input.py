@@ -19,7 +19,7 @@ from core.models.fusion import EmotionNet
 from core.models.raw.audio_patches import audio_patches
 from core.models.raw.tubelets import TubeletEmbedding, tubelets
 from core.models.raw.word_pieces import PieceEmbedding
-from core.spec import BranchCalibration, CalibrationSpec, EncoderSpec, FusionSpec, ModelSpec
+from core.spec import PATTERNS, BranchCalibration, CalibrationSpec, EncoderSpec, FusionSpec, ModelSpec
 from train.initialisation import set_input_statistics
 from train.testing import WIDTHS, corpus, network
 
@@ -109,7 +109,7 @@ def test_what_is_shown_is_what_the_network_said():
     flat = BranchCalibration(temperature=(1.0,) * 7, bias=(0.0,) * 7)
     encoder = EncoderSpec(kind="none", weight=None, weight_sha256=None, width=4, max_tokens=4)
     calibration = CalibrationSpec(
-        fusion={"audio": flat}, peers=dict.fromkeys(MODALITIES, flat), thresholds=(0.5,) * 7
+        fusion=dict.fromkeys(PATTERNS, flat), peers=dict.fromkeys(MODALITIES, flat), thresholds=(0.5,) * 7
     )
     spec = ModelSpec(
         name="n",

@@ -46,7 +46,7 @@ def test_missing_encoders_are_trained_once_and_finished_ones_not_again(trained, 
 def test_the_default_preset_names_the_recipes_of_train_encoder(modality):
     recipe = yaml.safe_load((PRESETS / f"{modality}.yaml").read_text())[modality]
     config = read_config(PRESETS / "default.yaml", [f"{modality}.seed=7"])
-    found = getattr(config, modality).model_dump()
+    found = getattr(config, modality).model_dump(exclude_unset=True)
     assert found.pop("seed") == 7
     for name in recipe.keys() - {"peer", "seed"}:
         assert found[name] == recipe[name]

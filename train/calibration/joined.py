@@ -36,7 +36,7 @@ def joined_windows(
         placement: how windows are drawn.
         count: how many are drawn; truly paired examples among them may give fewer.
     """
-    sets = [_only(s, names) for s in validation if set(s.tokens) & set(names)]
+    sets = [_only(s, names) for s in validation if len(s) and set(s.tokens) & set(names)]
     if {m for s in sets for m in s.tokens} != set(names):
         return []
     shares = BatchConfig(
