@@ -127,16 +127,17 @@ async def _stop(process: subprocess.Popen[str], begun: asyncio.Event, seconds: f
 async def _sample(observed: Observed, pid: int) -> None:
     """Memory and processor time, once a second."""
     while True:
-        fields = _status(pid)
+        fields = status_of(pid)
         if fields is not None:
             observed.memory.append((time.time(), fields["VmRSS"]))
-            observed.handles.append((time.time(), _handles(pid)))
+            observed.handles.append((time.time(), handles_of(pid)))
             observed.peak_rss_mb = max(observed.peak_rss_mb, fields["VmHWM"])
             observed.cpu_s = _cpu_s(pid) or observed.cpu_s
         await asyncio.sleep(1.0)
 
 
-def _status(pid: int) -> dict[str, float] | None:
+def status_of(pid: int) -> dict[str, float] | None:
+    """`VmRSS` and `VmHWM` of a process in MiB; None when it is gone, or has none (Linux alone)."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -145,7 +146,8 @@ def _status(pid: int) -> dict[str, float] | None:
     return {name: int(text.split()[0]) / 1024 for name, text in found.items()} if len(found) == 2 else None
 
 
-def _handles(pid: int) -> int:
+def handles_of(pid: int) -> int:
+    """Open file descriptors of a process, 0 when they cannot be counted."""
     try:
         return len(os.listdir(f"/proc/{pid}/fd"))
     except OSError:

@@ -10,6 +10,7 @@ command instead, which is named too.
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -47,6 +48,9 @@ HOSTILE, HTTP, CODEC = (f"realtime/feed/test_{name}.py" for name in ("hostile", 
 CLIENT_SESSION, ATTACKS = "realtime/feed/test_client_session.py", "realtime/feed/test_attacks.py"
 POLICY, PRIVACY = "contracts/test_policy.py", "contracts/test_privacy.py"
 CONSENT, LEDGER = "realtime/consent/test_live_consent.py", "realtime/consent/test_ledger.py"
+
+ENVIRONMENT: Final = {"EMOTRACK_TEST_WITHDRAWALS": "200"}
+"""What tests do more often here than in the suite."""
 
 ROWS: Final = (
     Row(
@@ -162,8 +166,9 @@ ROWS: Final = (
         {
             "core/stages/test_active_speaker.py": "memory_is_bounded_however_long_the_conversation",
             "core/stages/test_face_tracking.py": "memory_is_bounded",
+            "realtime/runs/test_serve_soak.py": "of_sessions_that_are_over_no_object_handle_or_thread_stays",
         },
-        "`emotrack bench live --soak 60`, docs/results.md",
+        "`emotrack bench live --soak 60`, `emotrack bench soak --sessions 150`, docs/results.md",
     ),
     Row(
         "live and replay say the same",
@@ -335,8 +340,10 @@ ROWS: Final = (
         "consent absent, declined, withdrawn",
         {
             CONSENT: "who_declines_is_recorded_by_decision_only_and_nothing_starts "
-            "withdrawal_closes_real_threads_of_devices_within_a_second_and_leaves_no_file"
+            "withdrawal_closes_real_threads_of_devices_within_a_second_and_leaves_no_file",
+            "realtime/consent/test_many_withdrawals.py": "each_closes_all_devices_and_leaves_no_thread",
         },
+        "200 withdrawals in a row",
     ),
     Row(
         "at work and in schools: no way around, by command, configuration, client or recording",
@@ -418,7 +425,8 @@ def main(words: list[str]) -> int:
         return 0
     nodes = sorted({node for row in ROWS for node in nodes_of(row)})
     command = [sys.executable, "-m", "pytest", "-q", "-rA", "--no-header", "-n", "0", *nodes]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    environment = {**os.environ, **ENVIRONMENT}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
     outcome: dict[str, set[str]] = {}
     for kind, node in re.findall(
         r"^(PASSED|FAILED|ERROR|SKIPPED) (?:\[\d+\] )?(\S+?)(?:\[.*| - .*|:\d+: .*)?$", done.stdout, re.M

@@ -59,6 +59,7 @@ class ConsentGate:
         self._who = ""
         self._means: Means = "terminal"
         self._stops: list[Callable[[], None]] = []
+        self._leave: Callable[[], None] = _nothing
 
     @property
     def state(self) -> State:
@@ -89,7 +90,7 @@ class ConsentGate:
     def another(self, name: str) -> ConsentGate:
         """A gate for one more session under the same consent, which can be withdrawn for itself.
 
-        When this one's is withdrawn, so is that one's.
+        When this one's is withdrawn, so is that one's, until it is closed.
 
         Raises:
             ConsentError: there is no consent (any more), or the ledger cannot be written.
@@ -100,17 +101,32 @@ class ConsentGate:
         )
         gate.notice = self.notice
         gate.give(self._who, self._means)
-        self.on_withdrawal(lambda: gate.withdraw(self._means))
+        gate._leave = self.on_withdrawal(lambda: gate.withdraw(self._means))
         return gate
 
-    def on_withdrawal(self, stop: Callable[[], None]) -> None:
-        """Have something stopped when consent is withdrawn; at once if it was."""
+    def close(self) -> None:
+        """Nothing of the session is left to be stopped or forgotten: `another`'s gate lets go of it."""
+        self._leave()
+
+    def on_withdrawal(self, stop: Callable[[], None]) -> Callable[[], None]:
+        """Have something stopped when consent is withdrawn; at once if it was.
+
+        Returns:
+            To be called when it has ended by itself: the gate lets go of it. Calling again does nothing.
+        """
         with self._lock:
             withdrawn = self._state == "withdrawn"
             if not withdrawn:
                 self._stops.append(stop)
         if withdrawn:
             stop()
+
+        def ended() -> None:
+            with self._lock:
+                if stop in self._stops:
+                    self._stops.remove(stop)
+
+        return ended
 
     def withdraw(self, means: Means) -> None:
         """Take consent back: stop everything, forget what is in memory, and write it down.
@@ -157,6 +173,10 @@ class ConsentGate:
         at = self._wall().isoformat(timespec="seconds").replace("+00:00", "Z")
         notice = self.notice
         return Entry(at, self._who, decision, notice.purpose, notice.version, self.session, means)
+
+
+def _nothing() -> None:
+    """Of a gate that is under no other one."""
 
 
 def refused(state: State) -> ConsentError:

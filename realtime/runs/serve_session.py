@@ -80,7 +80,7 @@ class ServedSession:
         self._thread: threading.Thread | None = None
         self.control = LiveControl(self._interrupted)
         self.control.gate = gate
-        gate.on_withdrawal(self._source.close)
+        self._source_ended = gate.on_withdrawal(self._source.close)
 
     @property
     def name(self) -> str:
@@ -114,6 +114,10 @@ class ServedSession:
     def interrupt(self) -> None:
         """End in order and soon: the program is about to end."""
         self._interrupted.set()
+
+    def forget(self) -> None:
+        """The session can be read no longer: the server's consent lets go of it."""
+        self._gate.close()
 
     def join(self, timeout_s: float) -> None:
         """Wait for the end."""
@@ -150,6 +154,7 @@ class ServedSession:
         finally:
             self.control.session = None
             self._source.close()
+            self._source_ended()
             sinks.close()
             if self._gate.state == "withdrawn":
                 for path in self._gate.traces.purge():
@@ -179,10 +184,11 @@ class ServedSession:
             purge=lambda: delete_session_files(self._gate.traces, sinks),
         )
         self.control.session = session
-        self._gate.on_withdrawal(session.withdraw)
+        ended = self._gate.on_withdrawal(session.withdraw)
         try:
             session.run(self._source, greeting)
         finally:
+            ended()
             session.threads.close(CLOSE_S)
 
     def _report(self, name: str, error: EmotrackError) -> None:

@@ -82,14 +82,18 @@ class Sessions:
         name = f"s{next(self._names)}"
         gate = self._gate(name)
         session = ServedSession(name, request, tell, self._config, gate)
-        sinks = self._sinks(session, self.feed, gate.traces)
+        try:
+            sinks = self._sinks(session, self.feed, gate.traces)
+        except Refusal:
+            session.forget()
+            raise
         self.feed.open_session(session.name, session.control)
         self._running[session.name] = session
         loop = asyncio.get_running_loop()
 
         def ended() -> None:
             with suppress(RuntimeError):  # the loop is closed: there is nobody left to be told
-                loop.call_soon_threadsafe(self._ended, session.name)
+                loop.call_soon_threadsafe(self._ended, session)
             over()  # last: whoever is told so finds the place free
 
         session.start(self._networks, self._greeting, sinks, ended)
@@ -125,12 +129,15 @@ class Sessions:
                 raise Refusal(CloseCode.INTERNAL_ERROR, "the session's files cannot be written.") from error
         return sinks
 
-    def _ended(self, name: str) -> None:
+    def _ended(self, session: ServedSession) -> None:
         """The place is free; the session can still be read for a while."""
+        self._running.pop(session.name, None)
+        asyncio.get_running_loop().call_later(self._config.sessions.linger_s, self._forget, session)
+
+    def _forget(self, session: ServedSession) -> None:
         assert self.feed is not None
-        self._running.pop(name, None)
-        loop = asyncio.get_running_loop()
-        loop.call_later(self._config.sessions.linger_s, self.feed.close_session, name)
+        self.feed.close_session(session.name)
+        session.forget()
 
 
 def _check(request: Ingest) -> None:

@@ -117,6 +117,27 @@ def test_sessions_under_one_consent_can_be_withdrawn_one_by_one_or_all_at_once(l
     ]  # fmt: skip
 
 
+def test_a_session_that_is_closed_is_not_withdrawn_any_more(ledger):
+    gate = agreed(ledger=ledger, session="server")
+    over, running = gate.another("s1"), gate.another("s2")
+    over.close()
+    over.close()
+    gate.close()
+    gate.withdraw("terminal")
+    assert (over.state, running.state) == ("given", "withdrawn")
+    assert [e.session for e in ledger.entries() if e.decision == "withdrawn"] == ["server.s2", "server"]
+
+
+def test_what_has_ended_by_itself_is_not_stopped_any_more(ledger):
+    gate, done = agreed(ledger=ledger), []
+    ended = gate.on_withdrawal(lambda: done.append("device"))
+    gate.on_withdrawal(lambda: done.append("session"))
+    ended()
+    ended()
+    gate.withdraw("client")
+    assert done == ["session"]
+
+
 def test_a_signal_handler_or_an_event_loop_need_not_wait(ledger):
     gate, release = agreed(ledger=ledger), threading.Event()
     stopped = threading.Event()
