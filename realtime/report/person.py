@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from core.events import EmotionEstimate, Hello
 from core.labels import MODALITIES
-from realtime.report.downsampled_series import Array, DownsampledSeries
 from realtime.report.shares import Shares
+from realtime.sinks.downsampled_series import Array, DownsampledSeries
 
 MAX_REASONS: Final = 200
 LISTED: Final = 6

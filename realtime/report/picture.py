@@ -15,12 +15,12 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from core.labels import MODALITIES
-from realtime.report.downsampled_series import runs
 from realtime.report.head import everybody
 from realtime.report.person import Person, Series
 from realtime.report.reading import Report
 from realtime.report.wording import GUESSES_SHORT, began, clock, length, percent, ticks
 from realtime.sinks.base import purpose_text
+from realtime.sinks.downsampled_series import runs
 from realtime.sinks.timeline_figure import COLOURS, FALLBACK, INK, QUIET
 
 if TYPE_CHECKING:

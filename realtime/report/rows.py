@@ -12,10 +12,10 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from core.labels import MODALITIES
-from realtime.report.downsampled_series import runs
 from realtime.report.markup import node
 from realtime.report.person import Series
 from realtime.report.reading import Report, Speech
+from realtime.sinks.downsampled_series import runs
 
 WIDE: Final = 1000
 """Width of the boxes in which curves and rows are drawn before they are stretched."""

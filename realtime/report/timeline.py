@@ -13,7 +13,6 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.report.downsampled_series import runs
 from realtime.report.markup import node
 from realtime.report.person import Person, Series
 from realtime.report.reading import Report, Speech
@@ -31,6 +30,7 @@ from realtime.report.rows import (
 )
 from realtime.report.signs import glyph, hue, names
 from realtime.report.wording import clock, percent, ticks
+from realtime.sinks.downsampled_series import runs
 
 LANE_PX: Final = 38
 AXIS_PX: Final = 20

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core.events import EmotionEstimate, Event, Hello, Status, Transcript, Utterance
 from core.labels import MODALITIES
-from realtime.report.downsampled_series import DownsampledSeries
+from realtime.sinks.downsampled_series import DownsampledSeries
 
 Array = NDArray[np.float64]
 

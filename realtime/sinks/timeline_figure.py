@@ -20,8 +20,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from core.labels import MODALITIES
-from realtime.report.downsampled_series import runs
 from realtime.sinks.base import purpose_text
+from realtime.sinks.downsampled_series import runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from tests.contracts import house
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("package", ["core", "train"])
+@pytest.mark.parametrize("package", ["core", "realtime", "train"])
 def test_no_rooms_lead_back_to_each_other(package):
     rooms, arrows = list(house.rooms_of(ROOT / package)), house.arrows_of(ROOT / package)
     assert house.circles_of(rooms, arrows) == []

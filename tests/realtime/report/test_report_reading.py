@@ -12,10 +12,10 @@ import pytest
 from core.errors import SourceError
 from core.events import Correction, EmotionEstimate, End, Hello, Marker, Transcript
 from core.wire import encode
-from realtime.report.downsampled_series import MAX_BINS
 from realtime.report.lines import Lines
 from realtime.report.reading import MAX_STATUSES, Report, read_run, told
 from realtime.report.wording import ticks
+from realtime.sinks.downsampled_series import MAX_BINS
 from tests.realtime.report.long_run import long_run
 
 
