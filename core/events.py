@@ -206,7 +206,7 @@ class Status:
         t_s: stream time.
         code: stable, machine-readable: "gap", "source_fault", "model_fault", "person_appeared",
             "person_left", "scene_change", "modality_missing", "modality_back", "load_step", "clock",
-            "abstained", "record_failed", "capture", "consent".
+            "abstained", "record_failed", "output_failed", "disk_low", "capture", "consent".
         level: how bad.
         message: one sentence for people; never words of the conversation.
         stream, person: concerned, if any.
