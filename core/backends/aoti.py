@@ -6,11 +6,14 @@ compiled for x86-64-v3 (AVX2), which every processor of the last ten years runs,
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
+import tempfile
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +25,12 @@ from core.errors import ModelError
 
 if TYPE_CHECKING:
     from core.backends.source import Source
+
+_TIDY: Final[dict[str, object]] = {
+    "aot_inductor.precompile_headers": False,
+    "cpp_cache_precompile_headers": False,
+}
+"""Precompiled headers lie in a folder of torch's that no variable moves once torch is imported."""
 
 
 class AotInductor:
@@ -55,15 +64,24 @@ class AotInductor:
             raise ModelError("there is no C++ compiler (g++ or clang++).", fix="Install one.")
         import torch
         from torch._inductor import aoti_compile_and_package
+        from torch._inductor.runtime.cache_dir_utils import temporary_cache_dir
 
         from core.backends.modules import dynamic_shapes
 
         dynamic: Any = dynamic_shapes("text") if network == "text" else None
         module = source.module(network, precision)
-        with warnings.catch_warnings(), torch.no_grad():
+        with (
+            tempfile.TemporaryDirectory() as caches,
+            patch.dict(
+                os.environ, TORCHINDUCTOR_CACHE_DIR=caches
+            ),  # before the first import of torch's compiler
+            temporary_cache_dir(caches),  # else hundreds of megabytes stay in a folder named after the user
+            warnings.catch_warnings(),
+            torch.no_grad(),
+        ):
             warnings.simplefilter("ignore")  # the compiler warns of its own deprecations
             program = torch.export.export(module, source.fixed_inputs(network), dynamic_shapes=dynamic)
-            aoti_compile_and_package(program, package_path=str(path), inductor_configs=options())
+            aoti_compile_and_package(program, package_path=str(path), inductor_configs=options() | _TIDY)
 
     def load(self, path: Path, network: NetworkName, precision: Precision, threads: int) -> Network:
         """Unpack and open the shared library."""

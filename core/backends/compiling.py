@@ -31,6 +31,7 @@ from core.backends.compiled import (
 from core.backends.host import installed
 from core.backends.onnx import OnnxNetwork
 from core.backends.parity import Case, Cases, Finding, compare, demand, load_cases
+from core.backends.scratch import scratch_folder
 from core.backends.source import Source
 from core.errors import ConfigError, EmotrackError, ModelError
 from core.version import VERSION
@@ -86,25 +87,26 @@ def compile_networks(
     if missing is not None:
         raise Unusable("probe", f"{backend.name} cannot be used here: {missing} Nothing was written.")
     cases = load_cases(source.export / PARITY_FILE)
-    if backend.runs != "artifact":
-        paths = {n: artifact_path(backend, n, source.export, source.checkpoint) for n in NETWORKS}
-        return _judge(source, backend, chosen, cases, paths, clock)
     folder = compiled_folder(source.spec, backend, chosen, root)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".compile-", dir=folder.parent))
-    try:
-        paths = {}
-        for network in NETWORKS:
-            tell(f"Lowering {network} for {backend.name}.")
-            paths[network] = draft / f"{network}{backend.suffix}"
-            _lower(source, backend, network, chosen, paths[network])
-        compiled = _judge(source, backend, chosen, cases, paths, clock)
-        write_compiled(_manifest(source, backend, compiled, cases, paths), draft)
-        if folder.exists():
-            shutil.rmtree(folder)
-        draft.replace(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    with scratch_folder(folder.parent):
+        if backend.runs != "artifact":
+            paths = {n: artifact_path(backend, n, source.export, source.checkpoint) for n in NETWORKS}
+            return _judge(source, backend, chosen, cases, paths, clock)
+        draft = Path(tempfile.mkdtemp(prefix=".compile-", dir=folder.parent))
+        try:
+            paths = {}
+            for network in NETWORKS:
+                tell(f"Lowering {network} for {backend.name}.")
+                paths[network] = draft / f"{network}{backend.suffix}"
+                _lower(source, backend, network, chosen, paths[network])
+            compiled = _judge(source, backend, chosen, cases, paths, clock)
+            write_compiled(_manifest(source, backend, compiled, cases, paths), draft)
+            if folder.exists():
+                shutil.rmtree(folder)
+            draft.replace(folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
     return Compiled(backend.name, chosen, folder, compiled.parity, compiled.benchmark)
 
 

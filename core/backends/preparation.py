@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from core.backends.artifacts import check_files, export_folder, is_exported
+from core.backends.scratch import scratch_folder
 from core.errors import ModelError
 from core.resources import shipped
 from core.spec import ModelSpec, insist_on_live, read_spec
@@ -62,13 +63,14 @@ def _export(checkpoint: Path, folder: Path) -> None:
     draft = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
     try:
         folders = [str(checkpoint.resolve()), str(draft.resolve())]
-        done = subprocess.run(
-            [sys.executable, "-m", "core.backends.export", *folders],
-            cwd=_HOME,  # python -m looks there first, and the user's folder may hold a `core` of its own
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        with scratch_folder(folder.parent):  # the environment of the other process, too
+            done = subprocess.run(
+                [sys.executable, "-m", "core.backends.export", *folders],
+                cwd=_HOME,  # python -m looks there first, and the user's folder may hold a `core` of its own
+                capture_output=True,
+                text=True,
+                check=False,
+            )
         if done.returncode != 0:
             lines = done.stderr.strip().splitlines()
             raise ModelError(

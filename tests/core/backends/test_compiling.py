@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -142,3 +148,79 @@ def test_a_manifest_is_readable_json(source, fake, tmp_path):
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["backend"] == "fake"
     assert set(manifest["files"]) == {f"{n}.fake" for n in NETWORKS}
+
+
+# -- what compilers leave lying about ---------------------------------------------------------------------
+
+MESSES = {
+    "a folder of Python": lambda: Path(tempfile.mkdtemp()),
+    "a file of Python": lambda: Path(tempfile.mkstemp()[1]),
+    "a file of another process": lambda: Path(
+        subprocess.run(
+            [sys.executable, "-c", "import tempfile; print(tempfile.mkstemp()[1])"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+    ),
+    "the cache of torch's compiler": lambda: written(Path(os.environ["TORCHINDUCTOR_CACHE_DIR"])),
+    "the cache of Triton": lambda: written(Path(os.environ["TRITON_CACHE_DIR"])),
+}
+
+
+def written(folder):
+    folder.mkdir()
+    (folder / "kernel.cpp").write_text("int main;")
+    return folder
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["compiled", "failed"])
+@pytest.mark.parametrize("mess", MESSES.values(), ids=MESSES)
+def test_what_a_compiler_leaves_is_removed_with_a_folder_of_ours(
+    mess, fails, source, fake, tmp_path, monkeypatch
+):
+    lower, left = fake.lower, []
+
+    def leaves_a_mess(*arguments):
+        left.append(mess())
+        left.append(next(p for p in left[0].parents if p.parent == compiled_root(tmp_path)))
+        assert stat.S_IMODE(left[-1].stat().st_mode) == 0o700
+        if fails:
+            raise RuntimeError("no kernel")
+        lower(*arguments)
+
+    monkeypatch.setattr(fake, "lower", leaves_a_mess)
+    before = dict(os.environ), tempfile.gettempdir()
+    if fails:
+        with pytest.raises(ModelError, match="no kernel"):
+            compile_networks(source, fake, root=tmp_path)
+        assert nothing_written(tmp_path)
+    else:
+        monkeypatch.setattr(fake, "lower", once(leaves_a_mess, lower))
+        folder = compile_networks(source, fake, root=tmp_path).folder
+        assert list(compiled_root(tmp_path).iterdir()) == [folder]
+    assert left
+    assert not any(path.exists() for path in left)
+    assert (dict(os.environ), tempfile.gettempdir()) == before
+
+
+def once(first, others):
+    """What calls the first function the first time only."""
+    functions = iter([first])
+    return lambda *arguments: next(functions, others)(*arguments)  # noqa: PLW0108  (another one each time)
+
+
+@pytest.mark.parametrize("form", ["export", "checkpoint"])
+def test_what_is_only_loaded_has_the_folder_too(form, source, fake, tmp_path, monkeypatch):
+    load, left = fake.load, []
+
+    def leaves_a_mess(*arguments):
+        left.append(Path(tempfile.mkdtemp()))
+        return load(*arguments)
+
+    fake.runs = form
+    monkeypatch.setattr(fake, "load", leaves_a_mess)
+    compile_networks(source, fake, root=tmp_path)
+    assert len(left) == len(NETWORKS)
+    assert not any(path.exists() for path in left)
+    assert nothing_written(tmp_path)

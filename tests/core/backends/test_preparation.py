@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -65,6 +68,25 @@ def test_an_export_that_fails_leaves_nothing_behind_and_says_why(random_checkpoi
     with pytest.raises(ModelError, match="No module named 'onnx'"):
         prepare(random_checkpoint, lambda _: None)
     assert list(place.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_what_the_exporting_process_leaves_in_temporary_folders_is_removed(
+    random_checkpoint, exported, place, exporter, code
+):
+    left = []
+
+    def act(draft, **_):
+        left.append(Path(tempfile.mkdtemp()))
+        assert left[0].parent == Path(os.environ["TMPDIR"])
+        shutil.copytree(exported, draft, dirs_exist_ok=True)
+        return subprocess.CompletedProcess([], code, "", "killed")
+
+    exporter(act)
+    with nullcontext() if code == 0 else pytest.raises(ModelError, match="killed"):
+        prepare(random_checkpoint, lambda _: None)
+    assert not left[0].exists()
+    assert list(place.parent.iterdir()) == ([place] if code == 0 else [])
 
 
 def test_an_unfinished_export_is_replaced(random_checkpoint, exported, place, exporter):

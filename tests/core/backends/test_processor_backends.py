@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import tempfile
 
 import numpy as np
 import onnx
@@ -104,10 +105,14 @@ class SmallSource:
         return torch.rand(1, 5, 8), torch.ones(1, 5, dtype=torch.bool)
 
 
-def test_aotinductor_compiles_loads_and_obeys_a_mask(tmp_path, caplog):
+def test_aotinductor_compiles_loads_obeys_a_mask_and_leaves_no_file_behind(tmp_path, caplog, monkeypatch):
     caplog.set_level(logging.CRITICAL)  # it warns that the code is for fewer instructions than there are
-    source, path = SmallSource(), tmp_path / "network.pt2"
+    source, path, temporary = SmallSource(), tmp_path / "network.pt2", tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     AotInductor().lower(source, "fusion", "fp32", path)
+    assert [left for left in temporary.rglob("*") if left.is_file()] == []
     run = AotInductor().load(path, "fusion", "fp32", 1)
     tokens = np.random.default_rng(0).normal(size=(3, 5, 8)).astype(np.float32)
     mask = np.array([[1, 1, 1, 1, 1], [1, 0, 1, 0, 0], [0, 0, 0, 0, 1]], np.bool_)
