@@ -59,7 +59,9 @@ log = logging.getLogger(__name__)
 
 EXIT_CODES: Final = {"finished": 0, "failed": 4, "interrupted": 0}
 CLOSE_S = 2.0
-"""How long a computation that hangs is waited for at the end."""
+"""How long computations that hang are waited for at the end, all together."""
+ENDING: Final = "emotrack: ending: the last words are being finished; Ctrl-C again ends at once."
+"""What is said without a console when the run is interrupted."""
 
 
 Muted = Literal["audio", "visual"]
@@ -131,7 +133,7 @@ def run_live(
             report=partial(_report_failure, control),
         )
         stack.callback(sinks.close)
-        stack.enter_context(interruptible(interrupted))
+        stack.enter_context(interruptible(interrupted, "" if console else ENDING))
         end, failures = _track(stack, setup, sinks, muted)
         if gate is None or gate.state == "given":
             interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)

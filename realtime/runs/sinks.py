@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import sys
 import threading
@@ -155,10 +156,14 @@ def delete_session_files(traces: SessionFiles, sinks: FanOut) -> str:
 
 
 @contextmanager
-def interruptible(interrupted: threading.Event) -> Iterator[None]:
+def interruptible(interrupted: threading.Event, said: str = "") -> Iterator[None]:
     """Ctrl-C, SIGTERM and a terminal that is closed end the run in order; a second one ends the process.
 
     A run that was started to outlive its terminal (`nohup`) goes on when that is closed.
+
+    Args:
+        interrupted: is set by the first signal.
+        said: a sentence for standard error at that moment, before anything is waited for.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -167,6 +172,9 @@ def interruptible(interrupted: threading.Event) -> Iterator[None]:
     def end_in_order(number: int, frame: object) -> None:
         interrupted.set()
         signal.signal(number, signal.default_int_handler)
+        if said:
+            with contextlib.suppress(OSError):  # `sys.stderr` may be in the middle of a write: not from here
+                os.write(2, f"{said}\n".encode())
 
     before = {number: signal.signal(number, end_in_order) for number in ending_signals()}
     try:

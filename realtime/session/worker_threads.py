@@ -165,13 +165,15 @@ class WorkerThreads:
         """Let every lane finish the order it is at, drop the others, and end. Closing again does nothing.
 
         Args:
-            timeout_s: how long to wait for an order that hangs; its thread is left behind then.
+            timeout_s: how long to wait for orders that hang, all lanes together; their threads are left
+                behind then.
         """
+        limit_s = None if timeout_s is None else self._clock() + timeout_s
         with self._changed:
             self._closing.set()
             self._changed.notify_all()
         while self._threads:
-            self._threads.pop().join(timeout_s)
+            self._threads.pop().join(None if limit_s is None else max(0.0, limit_s - self._clock()))
 
     def _hangs(self, lane: str, after_s: float) -> bool:
         run_ms = self.timings.run_ms.get(self._computing[lane].work.kind, ())

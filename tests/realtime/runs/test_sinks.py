@@ -69,6 +69,16 @@ def test_a_closed_terminal_ends_a_run_in_order_as_the_other_signals_do(number):
     assert signal.getsignal(number) == before
 
 
+@pytest.mark.parametrize(("said", "shown"), [("ending ...", "ending ...\n"), ("", "")])
+def test_that_a_run_ends_is_said_at_the_signal_itself(said, shown, capfd):
+    interrupted = threading.Event()
+    with interruptible(interrupted, said):
+        assert capfd.readouterr().err == ""
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupted.wait(10)
+        assert capfd.readouterr().err == shown
+
+
 def test_a_run_that_is_to_outlive_its_terminal_does():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

@@ -248,3 +248,19 @@ def test_closing_does_not_wait_for_ever_for_a_computation_that_hangs():
     assert gate.inside.acquire(timeout=10)
     threads.close(timeout_s=0.01)
     gate.go_on.release()
+
+
+def test_lanes_that_hang_are_waited_for_together_not_one_after_the_other():
+    now_s, given_s = [100.0], []
+
+    class Hanging:
+        def join(self, timeout_s):
+            given_s.append(timeout_s)
+            now_s[0] += timeout_s
+
+    threads = WorkerThreads({}, lambda: now_s[0])
+    lanes, threads._threads = threads._threads, [Hanging() for _ in set(LANES.values())]
+    threads.close(timeout_s=2.0)
+    assert given_s == [2.0, 0.0, 0.0]
+    for lane in lanes:
+        lane.join()
