@@ -20,6 +20,7 @@ from core.errors import SinkError, SourceError
 from core.events import End
 from core.inputs import AudioChunk, ClockState, DeviceState, EndOfStream, Gap, Tick, VideoFrame
 from core.work import Failed, Work, WorkResult
+from realtime.consent.session_files import SessionFiles
 from realtime.recording import recorder as recorder_module
 from realtime.recording.codec import pack, unpack
 from realtime.recording.header import (
@@ -361,3 +362,17 @@ def test_a_recording_that_is_given_up_writes_nothing_of_what_waits_and_takes_no_
     assert len(packed) == 3
     assert (tmp_path / FILE_NAME).stat().st_size < 40_000
     assert tape.failure is None
+
+
+def test_a_large_tape_that_is_given_up_is_deleted_without_writing_or_syncing_any_of_it(tmp_path, monkeypatch):
+    for slow in ("fsync", "fdatasync", "sync"):
+        monkeypatch.setattr(os, slow, lambda *_: pytest.fail("deleting waits for the disk"))
+    tape, files = Recorder(tmp_path / "run", HEADER, pytest.fail), SessionFiles()
+    path = tmp_path / "run" / FILE_NAME
+    files.file(path)
+    os.truncate(path, 100_000_000)
+    tape.discard()
+    assert path.stat().st_size == 0  # what waits for the disk is dropped before the name is
+    assert files.purge() == []
+    assert not path.parent.exists()
+    assert (files.deleted, tape.failure) == (1, None)
