@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.engine.rate_limit import FaultLimiter
+from core.engine.state import FaultLimiter
 from core.events import EmotionEstimate, Status
 from core.testing import rechunk
 from core.work import Failed, Work
