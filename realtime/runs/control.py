@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from core.errors import FeedError, NotAvailable
@@ -16,13 +17,18 @@ if TYPE_CHECKING:
 class LiveControl(RunControl):
     """A `ControlTarget` for a live run.
 
+    Args:
+        interrupted: is set to end the run.
+        gate: its consent; None when nobody is captured.
+
     Attributes:
-        session: the run; set it before clients may ask.
-        gate: its consent; None while nobody is captured.
+        session: the run, from its beginning on; clients that ask before are told that there is none.
     """
 
-    session: LiveSession | None = None
-    gate: ConsentGate | None = None
+    def __init__(self, interrupted: threading.Event, gate: ConsentGate | None = None) -> None:
+        super().__init__(interrupted)
+        self._gate = gate
+        self.session: LiveSession | None = None
 
     def start(self) -> None:
         """Not needed: it runs."""
@@ -30,9 +36,9 @@ class LiveControl(RunControl):
 
     def withdraw(self) -> None:
         """Take consent back."""
-        if self.gate is None:
+        if self._gate is None:
             raise NotAvailable("Nobody is captured in this run.")
-        self.gate.withdraw_soon("client")
+        self._gate.withdraw_soon("client")
 
     def mute(self, modality: Modality, *, muted: bool) -> None:
         """Leave out what is heard, or what is seen."""

@@ -111,8 +111,7 @@ def run_live(
         interrupted = threading.Event()
         announce = _supervision(interrupted, gate, config) if supervised else None
         config = _with_folders_of_its_own(config) if supervised else config
-        control = LiveControl(interrupted)
-        control.gate = gate
+        control = LiveControl(interrupted, gate)
         folders = claimed(stack, config, config.record, force=force, warn=partial(_warn_of_room, control))
         check_feed(config.feed)
         source = stack.enter_context(_open(config, play, gate))

@@ -78,8 +78,7 @@ class ServedSession:
         self._source = IngestSource(request, tell, idle_s=config.sessions.idle_s)
         self._interrupted = threading.Event()
         self._thread: threading.Thread | None = None
-        self.control = LiveControl(self._interrupted)
-        self.control.gate = gate
+        self.control = LiveControl(self._interrupted, gate)
         self._source_ended = gate.on_withdrawal(self._source.close)
 
     @property

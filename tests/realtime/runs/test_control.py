@@ -70,12 +70,11 @@ def test_what_is_muted_becomes_a_hole_of_the_same_length_and_pictures_nothing():
 
 
 def test_who_is_captured_can_take_consent_back_through_any_client(tmp_path):
-    control = LiveControl(threading.Event())
     with pytest.raises(NotAvailable, match="Nobody is captured"):
-        control.withdraw()
-    control.gate = agreed(ledger=Ledger(tmp_path / "consent.jsonl"))
-    stopped = threading.Event()
-    control.gate.on_withdrawal(stopped.set)
+        LiveControl(threading.Event()).withdraw()
+    gate, stopped = agreed(ledger=Ledger(tmp_path / "consent.jsonl")), threading.Event()
+    control = LiveControl(threading.Event(), gate)
+    gate.on_withdrawal(stopped.set)
     control.withdraw()
     assert stopped.wait(5)
-    assert control.gate.state == "withdrawn"
+    assert gate.state == "withdrawn"
