@@ -235,12 +235,12 @@ def with_person(streams: tuple[StreamInfo, ...]) -> tuple[StreamInfo, ...]:
 
 
 def capture_notice(streams: tuple[StreamInfo, ...], gate: ConsentGate) -> str:
-    """What stands in the terminal while people are captured."""
+    """What the terminal says before the devices open; the page and the window show which of them did."""
     names = ", ".join(stream.name for stream in streams)
     only = f"; withheld: {' and '.join(gate.policy.withheld)}" if gate.policy.withheld else ""
     return (
-        f"● Capturing {names}. Purpose: {gate.notice.purpose}{only}. Ctrl-C ends, {WITHDRAW_KEYS} withdraws "
-        "consent and deletes."
+        f"● Capturing begins: {names}, as far as they open. Purpose: {gate.notice.purpose}{only}. "
+        f"Ctrl-C ends, {WITHDRAW_KEYS} withdraws consent and deletes."
     )
 
 

@@ -102,7 +102,9 @@ def test_with_consent_it_runs_and_a_sign_is_seen_from_the_beginning_to_the_end(
     assert set(machine.opened) == {"mic", "camera"}
     assert decisions() == ["given"]
     shown = capsys.readouterr().err
-    assert shown.index("You may say no") < shown.index("● Capturing me, camera. Purpose: personal.")
+    assert shown.index("You may say no") < shown.index(
+        "● Capturing begins: me, camera, as far as they open. Purpose: personal."
+    )
     assert isinstance(said[0], Hello)
     assert (said[0].capturing, said[0].purpose, said[0].withheld) == (True, "personal", {})
     [off] = [event for event in said if isinstance(event, Status) and event.code == "capture"]
