@@ -65,20 +65,29 @@ def _check(observed: Observed) -> None:
             raise EmotrackError(f"the measured run failed: {' '.join(end['faults'])}")
 
 
-def page_of(process: subprocess.Popen[str]) -> str:
-    """The address that the command prints; everything else that it says is passed on."""
+def page_of(process: subprocess.Popen[str], *, verb: str = "live", mark: str = "Page: ") -> str:
+    """The address that a command prints; everything else that it says is passed on.
+
+    Args:
+        process: the command, its standard error a pipe.
+        verb: what it was told, for the message.
+        mark: what its line with the address begins with.
+
+    Raises:
+        EmotrackError: it ended, or printed no address within three minutes.
+    """
     assert process.stderr is not None
     timer = threading.Timer(_START_S, process.kill)
     timer.start()
     try:
         for line in process.stderr:
-            if line.startswith("Page: "):
+            if line.startswith(mark):
                 threading.Thread(target=_pass_on, args=(process,), daemon=True).start()
-                return line.removeprefix("Page: ").strip()
+                return line.removeprefix(mark).strip()
             sys.stderr.write(line)
     finally:
         timer.cancel()
-    raise EmotrackError("emotrack live did not start; what it said stands above.")
+    raise EmotrackError(f"emotrack {verb} did not start; what it said stands above.")
 
 
 def _pass_on(process: subprocess.Popen[str]) -> None:

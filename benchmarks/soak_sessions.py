@@ -6,7 +6,6 @@ import asyncio
 import subprocess
 import sys
 import tempfile
-import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,14 +14,13 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.live_run import handles_of, status_of
+from benchmarks.live_run import handles_of, page_of, status_of
 from core.errors import EmotrackError
 
 if TYPE_CHECKING:
     from realtime.feed.ingest_client import IngestClient
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
-_START_S: Final = 180.0
 _BLOCK: Final = 1600
 RATE_HZ: Final = 16_000
 SESSION_S: Final = 0.8
@@ -65,35 +63,13 @@ def session_standings(samples: NDArray[np.int16], whisper: str, after: list[int]
         command += ["--set", f"sessions.linger_s={LINGER_S}"]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         try:
-            page = _page_of(process)
+            page = page_of(process, verb="serve", mark="Send: ")
             return [
                 asdict(standing) for standing in asyncio.run(_sessions(process.pid, page, samples, after))
             ]
         finally:
             process.terminate()
             process.wait()
-
-
-def _page_of(process: subprocess.Popen[str]) -> str:
-    """The address that is printed for clients that send; what else is said is passed on."""
-    assert process.stderr is not None
-    timer = threading.Timer(_START_S, process.kill)
-    timer.start()
-    try:
-        for line in process.stderr:
-            if line.startswith("Send: "):
-                threading.Thread(target=_pass_on, args=(process,), daemon=True).start()
-                return line.removeprefix("Send: ").strip()
-            sys.stderr.write(line)
-    finally:
-        timer.cancel()
-    raise EmotrackError("emotrack serve did not start; what it said stands above.")
-
-
-def _pass_on(process: subprocess.Popen[str]) -> None:
-    assert process.stderr is not None
-    for line in process.stderr:
-        sys.stderr.write(line)
 
 
 async def _sessions(pid: int, page: str, samples: NDArray[np.int16], after: list[int]) -> list[Standing]:
