@@ -79,13 +79,14 @@ def measure(path: Path, rounds: int, config_path: Path) -> dict[str, Any]:
     from core.media.recording import RecordingSource
     from realtime.config import ReplayConfig
     from realtime.runs.build import build_engine, hello, load_worker_threads
+    from realtime.runs.face_pictures import FacePictures
     from realtime.session.replay import ReplaySession
     from realtime.sources.pacing import Pace
 
     imported_s = time.perf_counter() - _STARTED_S
     config = ReplayConfig.from_yaml(config_path)
     spec, export = prepare(checkpoint_folder(config.checkpoint), lambda _: None)
-    threads = load_worker_threads(spec, export, config)
+    threads = load_worker_threads(spec, export, config, FacePictures())
     sink, decoding, deciding = FirstEstimate(), Stopwatch(), Stopwatch()
     try:
         with LoopingSource(RecordingSource(path), rounds) as source:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
+from core.events import Event
 from realtime.feed.client_messages import Identify, Resume, Subscription
 from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.codec import Message, framed, write
+from realtime.feed.curves import Curves
 from realtime.feed.history import History
 from realtime.feed.limits import Limits
 from realtime.feed.server_messages import Gap, Lag, Replay, ServerMessage, Snapshot
 from realtime.feed.targets import ControlTarget
 from realtime.feed.viewer import Viewer
+from realtime.summary.gathering import Gathering
+from realtime.summary.summary import summarise
 
 
 class Channel:
@@ -31,10 +35,22 @@ class Channel:
         self.run: str | None = None
         self.newest: int | None = None
         self.viewers: set[Viewer] = set()
+        self.curves = Curves()
+        self._gathering = Gathering()
         self._history = History(limits)
         self._lag: bytes | None = None
         # What clients that are gone, or accounts that are closed, have had.
         self.sent = self.conflated = self.filtered = 0
+
+    def observe(self, event: Event) -> None:
+        """Take an event into what pages can ask for: curves and the summary."""
+        self.curves.add(event)
+        self._gathering.add(event)
+
+    def summary(self) -> dict[str, Any] | None:
+        """The summary of the run so far, as JSON values; None before a run."""
+        found = summarise(self._gathering)
+        return found.as_json() if found is not None else None
 
     def publish(self, message: Message) -> None:
         """Send an event to all viewers and keep it for later ones. A hello begins a new run."""
@@ -58,6 +74,8 @@ class Channel:
     def forget(self) -> None:
         """Remove every event from memory: consent was withdrawn."""
         self._history.forget()
+        self.curves.forget()
+        self._gathering = Gathering()
 
     def join(self, viewer: Viewer, subscription: Subscription | None) -> None:
         """Let a viewer follow the session, beginning with a snapshot."""
@@ -173,14 +191,15 @@ class Channels:
             found = self._channels.get(message.session)
         elif message.resume is not None:
             run = message.resume.run
-            found = next((channel for channel in self if channel.run == run), self._newest())
+            found = next((channel for channel in self if channel.run == run), self.newest())
         else:
-            found = self._newest()
+            found = self.newest()
         if found is None:
             raise Refusal(CloseCode.UNKNOWN_SESSION, "there is no such session.", field="identify.session")
         return found
 
-    def _newest(self) -> Channel | None:
+    def newest(self) -> Channel | None:
+        """The newest session, None if there is none."""
         return next(reversed(self._channels.values()), None)
 
 

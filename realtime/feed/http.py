@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
@@ -23,6 +23,8 @@ from websockets.http11 import Request, Response
 from realtime.feed.auth import CODE_VALID_S, Authenticator
 from realtime.feed.client_messages import CODE_HEADER, CODE_PATH, INGEST_PATH, STREAM_PATH, TOKEN_PATH, Right
 from realtime.feed.endpoint import Endpoint
+from realtime.feed.media_file import Piece
+from realtime.feed.resources import Resources
 
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 TEXT: Final = "text/plain; charset=utf-8"
@@ -53,6 +55,7 @@ class FeedStatus:
         metrics: the counters as OpenMetrics text.
         notice: what people have to be told before they send, as JSON; None = there is no ingest path.
         metrics_token: whether the counters need a token.
+        resources: what pages with a token can ask for besides.
     """
 
     is_full: Callable[[], bool]
@@ -60,6 +63,7 @@ class FeedStatus:
     metrics: Callable[[], bytes]
     notice: Callable[[], bytes] | None
     metrics_token: bool
+    resources: Resources
 
 
 class HttpHandler:
@@ -153,6 +157,12 @@ class HttpHandler:
             return self._answers[path](request)
         if path in self._files:
             return _response(HTTPStatus.OK, *self._files[path])
+        if path in self._status.resources.paths:
+            return self._resource(request, path)
+        asked = request.headers.get_all("Range")
+        found = self._status.resources.recording(path, asked[0] if len(asked) == 1 else None)
+        if found is not None:
+            return _partial(*found)
         return HTTPStatus.NOT_FOUND, "There is nothing here."
 
     def _health(self, request: Request) -> Response:
@@ -167,6 +177,12 @@ class HttpHandler:
         if self._status.metrics_token and not self._bearer_rights(request):
             return HTTPStatus.UNAUTHORIZED, "The counters need a token."
         return _response(HTTPStatus.OK, OPENMETRICS, self._status.metrics())
+
+    def _resource(self, request: Request, path: str) -> Response | _Refused:
+        if "view" not in self._bearer_rights(request):
+            return HTTPStatus.UNAUTHORIZED, "This needs a token that allows to read."
+        value = self._status.resources.answer(path)
+        return (HTTPStatus.NOT_FOUND, "This run has no such thing.") if value is None else _json(value)
 
     def _issue_code(self, request: Request) -> Response | _Refused:
         rights = self._bearer_rights(request)
@@ -227,8 +243,16 @@ def _is_across_sites(headers: Headers) -> bool:
     return modes != ["navigate"] or targets != ["document"]
 
 
-def _json(values: dict[str, object]) -> Response:
-    return _response(HTTPStatus.OK, JSON, json.dumps(values).encode())
+def _json(values: dict[str, Any]) -> Response:
+    return _response(HTTPStatus.OK, JSON, json.dumps(values, ensure_ascii=False).encode())
+
+
+def _partial(part: Piece, kind: str) -> Response:
+    response = _response(part.status, kind, part.body)
+    response.headers["Accept-Ranges"] = "bytes"
+    if part.content_range:
+        response.headers["Content-Range"] = part.content_range
+    return response
 
 
 def _response(status: HTTPStatus, kind: str, body: bytes) -> Response:

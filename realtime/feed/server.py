@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.protocol import State
@@ -27,6 +27,7 @@ from realtime.feed.endpoint import Endpoint, Tls
 from realtime.feed.http import FeedStatus, HttpHandler
 from realtime.feed.limits import Limits
 from realtime.feed.metrics import Counts, openmetrics
+from realtime.feed.resources import Resources, RunMedia
 from realtime.feed.targets import ControlTarget, IngestTarget
 
 DEFAULT_PORT: Final = 8765
@@ -65,6 +66,7 @@ class Feed:
         origins: whose pages may read the feed besides its own.
         metrics_token: whether the counters need a token on loopback, too.
         tells_lag: whether clients will be told how far the run is behind (`tell_lag`).
+        media: pictures and sound of the run that its pages may show.
         clock: monotonic seconds.
 
     Raises:
@@ -84,6 +86,7 @@ class Feed:
         origins: tuple[str, ...] = (),
         metrics_token: bool = False,
         tells_lag: bool = False,
+        media: RunMedia | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._endpoint = Endpoint(host, port, tls, origins)
@@ -94,6 +97,12 @@ class Feed:
         self._context = FeedContext(auth, Channels(), self._limits, clock, ingest, self._is_full, tells_lag)
         if ingest is None:
             self.open_session(MAIN, control)
+        self._resources = Resources(
+            media or RunMedia(),
+            on_loopback=self._endpoint.on_loopback,
+            curves=lambda: self._of_newest(lambda channel: channel.curves.as_json()),
+            summary=lambda: self._of_newest(lambda channel: channel.summary()),
+        )
         self._counts = Counts()
         self._pool = ConnectionContext(self._limits, clock, self._counts.refused)
         self._clients: dict[Connection, ClientSession] = {}
@@ -142,7 +151,9 @@ class Feed:
         tls_context = self._endpoint.ssl_context()
         listener = self._endpoint.listen(self._limits.socket_buffer_bytes)
         notice = None if self._context.ingest is None else self._notice
-        status = FeedStatus(self._is_full, self._is_ready, self._metrics, notice, self._metrics_token)
+        status = FeedStatus(
+            self._is_full, self._is_ready, self._metrics, notice, self._metrics_token, self._resources
+        )
         http = HttpHandler(self._endpoint, self._context.auth, status, self._counts.refused)
         log.setLevel(logging.INFO)  # below that the library would log what people said, and tokens
         server = await serve(
@@ -215,7 +226,7 @@ class Feed:
         message = message_of(event, seq)
         if self._open is None or self._open.loop.is_closed():
             raise FeedError("the feed is not open.")
-        self._on_loop(session, lambda channel: self._deliver(channel, message))
+        self._on_loop(session, lambda channel: self._deliver(channel, message, event))
 
     def tell_lag(self, behind_s: float, session: str = MAIN) -> None:
         """Tell those who asked for it how many seconds the run is behind; from any thread."""
@@ -225,9 +236,10 @@ class Feed:
         """Remove a session's events from memory: consent was withdrawn. From any thread."""
         self._on_loop(session, Channel.forget)
 
-    def _deliver(self, channel: Channel, message: Message) -> None:
+    def _deliver(self, channel: Channel, message: Message, event: Event) -> None:
         counts = self._counts.published
         counts[message.kind] = counts.get(message.kind, 0) + 1
+        channel.observe(event)
         channel.publish(message)
 
     def _on_loop(self, session: str, call: Callable[[Channel], None]) -> None:
@@ -291,6 +303,10 @@ class Feed:
         while True:
             await asyncio.sleep(TICK_S)
             self.tick()
+
+    def _of_newest(self, tell: Callable[[Channel], dict[str, Any] | None]) -> dict[str, Any] | None:
+        channel = self._context.channels.newest()
+        return tell(channel) if channel is not None else None
 
     def _is_full(self) -> bool:
         there = sum(client.channel is not None for client in self._clients.values())

@@ -16,6 +16,7 @@ from realtime.feed.auth import Tokens
 from realtime.feed.client_messages import Right
 from realtime.feed.endpoint import Tls
 from realtime.feed.limits import Limits
+from realtime.feed.resources import RunMedia
 from realtime.feed.server import DEFAULT_PORT, Feed
 from realtime.feed.targets import ControlTarget
 from realtime.feed.token_file import token_of
@@ -43,7 +44,7 @@ class FeedSink:
     """Serves the feed from a thread of its own, so that neither side can hold up the other.
 
     Args:
-        host, port, limits, tokens, control, tls, origins, metrics_token: as for `Feed`.
+        host, port, limits, tokens, control, tls, origins, metrics_token, media: as for `Feed`.
         pace: stream seconds per wall-clock second that the run aims at: clients are told how far it is
             behind. None = as fast as possible, there is nothing to tell.
         monotonic: clock in seconds.
@@ -63,6 +64,7 @@ class FeedSink:
         tls: Tls | None = None,
         origins: tuple[str, ...] = (),
         metrics_token: bool = False,
+        media: RunMedia | None = None,
         pace: float | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -79,6 +81,7 @@ class FeedSink:
             origins=origins,
             metrics_token=metrics_token,
             tells_lag=pace is not None,
+            media=media,
         )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="feed", daemon=True)
@@ -91,7 +94,11 @@ class FeedSink:
 
     @classmethod
     def configured(
-        cls, config: FeedConfig, control: ControlTarget | None = None, pace: float | None = None
+        cls,
+        config: FeedConfig,
+        control: ControlTarget | None = None,
+        pace: float | None = None,
+        media: RunMedia | None = None,
     ) -> Self:
         """The feed that a configuration describes. Raises FeedError as the class does."""
         limits = Limits(max_viewers=config.max_viewers)
@@ -104,6 +111,7 @@ class FeedSink:
             tls=tls_of(config),
             origins=config.origins,
             metrics_token=config.metrics_token,
+            media=media,
             pace=pace,
         )
 

@@ -28,6 +28,7 @@ from core.workers.networks import NetworkWorkers
 from core.workers.transcribe import Transcriber
 from core.workers.whisper import Whisper
 from realtime.config import TrackingConfig, WhisperConfig
+from realtime.runs.face_pictures import FacePictures
 from realtime.session.worker_threads import WorkerThreads
 from realtime.sinks.files import printable
 
@@ -41,14 +42,16 @@ def needed_weights(config: TrackingConfig) -> tuple[str, ...]:
     return (f"whisper-{config.whisper.size}", "silero-vad", *faces)
 
 
-def load_worker_threads(spec: ModelSpec, export: Path, config: TrackingConfig) -> WorkerThreads:
-    """Load every network and start the threads that run them.
+def load_worker_threads(
+    spec: ModelSpec, export: Path, config: TrackingConfig, pictures: FacePictures
+) -> WorkerThreads:
+    """Load every network and start the threads that run them; `pictures` is told of faces.
 
     Raises:
         WeightsError: a third-party weight was not pulled.
         ModelError: a network cannot be loaded.
     """
-    return WorkerThreads(load_workers(spec, export, config).mapping)
+    return WorkerThreads(pictures.watched(load_workers(spec, export, config).mapping))
 
 
 @dataclass(frozen=True, slots=True)

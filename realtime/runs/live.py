@@ -23,6 +23,7 @@ from realtime.consent.gate import ConsentGate
 from realtime.consent.keys import WITHDRAW_KEYS, withdrawable
 from realtime.consent.session_files import SessionFiles
 from realtime.consent.terminal import ask
+from realtime.feed.resources import RunMedia
 from realtime.recording.header import header_of
 from realtime.recording.recorder import FILE_NAME, Recorder
 from realtime.runs.build import (
@@ -34,11 +35,13 @@ from realtime.runs.build import (
     needed_weights,
 )
 from realtime.runs.control import LiveControl
+from realtime.runs.face_pictures import FacePictures
 from realtime.runs.malloc import limit_malloc_arenas
 from realtime.runs.sinks import (
     check_feed,
     claimed,
     delete_session_files,
+    ending_said,
     exit_code,
     interruptible,
     open_sinks,
@@ -60,9 +63,6 @@ log = logging.getLogger(__name__)
 EXIT_CODES: Final = {"finished": 0, "failed": 4, "interrupted": 0}
 CLOSE_S = 2.0
 """How long computations that hang are waited for at the end, all together."""
-ENDING: Final = "emotrack: ending: the last words are being finished; Ctrl-C again ends at once."
-"""What is said without a console when the run is interrupted."""
-
 
 Muted = Literal["audio", "visual"]
 
@@ -118,9 +118,13 @@ def run_live(
         fallback = fallback_config(config)
         spec, export = prepare(checkpoint_folder(config.checkpoint), tell, needed_weights(config))
         spec = spec.at(config.operating_point)
-        workers = _workers(load_workers(spec, export, config), fallback)
+        pictures = FacePictures()
+        workers = pictures.watched(_workers(load_workers(spec, export, config), fallback))
         setup = _Setup(config, source, spec, workers, fallback is not None, control, interrupted, gate)
         traces = None if gate is None else gate.traces
+        if traces is not None:
+            traces.memory(pictures.forget)
+        sees = any(stream.kind == "video" for stream in source.streams) and "faces" in workers
         sinks = open_sinks(
             config,
             control,
@@ -128,11 +132,13 @@ def run_live(
             pace=1.0,
             folders=folders,
             traces=traces,
+            media=RunMedia(faces=pictures.pictures if sees else None),
+            ending=interrupted.is_set,
             announce=announce,
             report=partial(_report_failure, control),
         )
         stack.callback(sinks.close)
-        stack.enter_context(interruptible(interrupted, "" if console else ENDING))
+        stack.enter_context(interruptible(interrupted, ending_said(console=console)))
         end, failures = _track(stack, setup, sinks, muted)
         if gate is None or gate.state == "given":
             interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)

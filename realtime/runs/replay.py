@@ -15,11 +15,13 @@ from core.policy import Policy, policy_of, settled
 from core.workers.loading import load_voice
 from realtime.config import ReplayConfig
 from realtime.feed.control import RunControl
+from realtime.feed.resources import RunMedia
 from realtime.recording.header import purpose_from
 from realtime.recording.recorded_inputs import RecordedRun, RecordedSource, is_recorded_run
 from realtime.recording.recorder import FILE_NAME
 from realtime.runs.build import build_engine, hello, load_worker_threads, needed_weights
-from realtime.runs.sinks import check_feed, claimed, exit_code, interruptible, open_sinks, tell
+from realtime.runs.face_pictures import FacePictures
+from realtime.runs.sinks import check_feed, claimed, ending_said, exit_code, interruptible, open_sinks, tell
 from realtime.session.replay import ReplaySession
 from realtime.sources.pacing import Pace
 
@@ -56,14 +58,23 @@ def run_replay(path: Path, config: ReplayConfig, *, console: bool, force: bool =
         check_feed(config.feed)
         spec, export = prepare(checkpoint_folder(config.checkpoint), tell, needed_weights(config))
         spec = spec.at(config.operating_point)  # after the export, which is the same for every point
-        threads = load_worker_threads(spec, export, config)
+        pictures = FacePictures()
+        threads = load_worker_threads(spec, export, config, pictures)
         stack.callback(threads.close)
         interrupted = threading.Event()
         control = RunControl(interrupted)
         pace = Pace.parse(config.source.pace)
-        sinks = open_sinks(config, control, console=console, pace=pace.factor, folders=folders)
+        sinks = open_sinks(
+            config,
+            control,
+            console=console,
+            pace=pace.factor,
+            folders=folders,
+            media=_media(path, source, policy, pictures),
+            ending=interrupted.is_set,
+        )
         stack.callback(sinks.close)
-        with interruptible(interrupted):
+        with interruptible(interrupted, ending_said(console=console)):
             engine = build_engine(config.engine, spec, source)
             session = ReplaySession(engine, threads, control.before(sinks), pace, interrupted)
             end = session.run(source, hello(spec, config, source))
@@ -77,6 +88,15 @@ def _open(path: Path, policy: Policy) -> Source:
     if path.name == FILE_NAME:
         return RecordedSource(path.parent)
     return RecordingSource(path, want_video=policy.allows("visual"))
+
+
+def _media(path: Path, source: Source, policy: Policy, pictures: FacePictures) -> RunMedia:
+    """What pages may show of a recording: the file itself where a player knows such files, and its faces."""
+    from realtime.feed.media_file import MEDIA_TYPES
+
+    plays = path.suffix.lower() in MEDIA_TYPES and path.is_file()
+    has_video = policy.allows("visual") and any(stream.kind == "video" for stream in source.streams)
+    return RunMedia(path if plays else None, has_video, pictures.pictures if has_video else None)
 
 
 def _recorded_policy(path: Path) -> Policy | None:
@@ -114,7 +134,7 @@ def _rerun(recorded: RecordedRun, config: ReplayConfig, *, console: bool, force:
         folders = claimed(stack, config, force=force)
         sinks = open_sinks(config, control, console=console, pace=pace.factor, folders=folders)
         stack.callback(sinks.close)
-        with interruptible(interrupted):
+        with interruptible(interrupted, ending_said(console=console)):
             engine = Engine(
                 engine_config,
                 spec,

@@ -25,12 +25,14 @@ from realtime.sinks.registry import RUN_FOLDER, open_sink
 from realtime.sinks.run_folder import RUN_FILES, RunFolder, claim
 
 if TYPE_CHECKING:
+    from realtime.feed.resources import RunMedia
     from realtime.feed.sink import FeedSink
 
 log = logging.getLogger(__name__)
 
 DISPLAY_SINKS: Final = ("feed", "console")
 """Sinks that keep nothing on the disk."""
+ENDING: Final = "emotrack: ending: the last words are being finished; Ctrl-C again ends at once."
 _PROBE_BYTES: Final = 65_536
 
 
@@ -72,6 +74,8 @@ def open_sinks(
     pace: float | None,
     folders: Sequence[RunFolder] = (),
     traces: SessionFiles | None = None,
+    media: RunMedia | None = None,
+    ending: Callable[[], bool] = lambda: False,
     announce: Callable[[FeedSink], None] | None = None,
     report: Callable[[str, EmotrackError], None] | None = None,
 ) -> FanOut:
@@ -87,6 +91,8 @@ def open_sinks(
         pace: stream seconds per second that are aimed at, for terminal and page; None = as fast as possible.
         folders: those that the run writes into, claimed before; an older run in them goes now.
         traces: is told of everything that would have to be deleted.
+        media: pictures and sound of the run that its pages may show.
+        ending: whether the run was asked to end; the terminal says so.
         announce: says where the feed is; None = the page's address stands in the terminal.
         report: told of each sink that fails; by default it stands in the log.
 
@@ -96,7 +102,7 @@ def open_sinks(
     sinks: dict[str, Sink] = {f"folder {number}": folder for number, folder in enumerate(folders)}
     opened = FanOut(sinks, report if report is not None else _report)
     try:
-        opened.add_all(_opened(config, control, console, pace, folders, traces, announce))
+        opened.add_all(_opened(config, control, console, pace, folders, traces, media, ending, announce))
     except BaseException:
         opened.close()
         raise
@@ -110,12 +116,14 @@ def _opened(
     pace: float | None,
     folders: Sequence[RunFolder],
     traces: SessionFiles | None,
+    media: RunMedia | None,
+    ending: Callable[[], bool],
     announce: Callable[[FeedSink], None] | None,
 ) -> Iterator[tuple[str, Sink]]:
     if config.feed.enabled:
         from realtime.feed.sink import FeedSink
 
-        feed = FeedSink.configured(config.feed, control, pace)
+        feed = FeedSink.configured(config.feed, control, pace, media)
         yield "feed", feed
         if announce is not None:
             announce(feed)
@@ -126,7 +134,7 @@ def _opened(
     if console:
         from realtime.sinks.console import ConsoleSink
 
-        yield "console", ConsoleSink(pace=pace)
+        yield "console", ConsoleSink(pace=pace, folder=config.run.out, ending=ending)
     for folder in folders:
         folder.clear()
     if config.run.out is not None:
@@ -174,7 +182,7 @@ def interruptible(interrupted: threading.Event, said: str = "") -> Iterator[None
         signal.signal(number, signal.default_int_handler)
         if said:
             with contextlib.suppress(OSError):  # `sys.stderr` may be in the middle of a write: not from here
-                os.write(2, f"{said}\n".encode())
+                os.write(2, said.encode())
 
     before = {number: signal.signal(number, end_in_order) for number in ending_signals()}
     try:
@@ -182,6 +190,14 @@ def interruptible(interrupted: threading.Event, said: str = "") -> Iterator[None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def ending_said(*, console: bool) -> str:
+    """What the terminal says as soon as a run is asked to end.
+
+    Over the terminal view it takes the last line's place and leaves the cursor there: the view goes on.
+    """
+    return f"\r\x1b[K{ENDING}" if console and sys.stderr.isatty() else f"{ENDING}\n"
 
 
 def ending_signals() -> list[signal.Signals]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
@@ -15,6 +16,8 @@ from core.terminal_text import clean
 from realtime.sinks.base import purpose_text
 from realtime.sinks.console_view import View, clock, draw, status_line, summary, transcript_line
 from realtime.sinks.pace_lag import PaceLag
+from realtime.summary.gathering import Gathering
+from realtime.summary.summary import summarise
 
 REFRESH_S = 0.1
 
@@ -40,6 +43,8 @@ class ConsoleSink:
         console: where to draw; by default standard output.
         pace: stream seconds per wall-clock second that are aimed at; None = as fast as possible.
         page: address of the web page to show in the header.
+        folder: the run folder, for the summary; None where nothing is kept.
+        ending: whether the run was asked to end.
         monotonic: clock in seconds.
     """
 
@@ -49,10 +54,15 @@ class ConsoleSink:
         *,
         pace: float | None = None,
         page: str | None = None,
+        folder: Path | None = None,
+        ending: Callable[[], bool] = lambda: False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console = console if console is not None else Terminal()
         self._page = page
+        self._folder = folder
+        self._ending = ending
+        self._gathering = Gathering()
         self._monotonic = monotonic
         self._view = View()
         self._lag = PaceLag(pace, monotonic)
@@ -76,6 +86,7 @@ class ConsoleSink:
             if self._live is not None:
                 self._live.start()
         self._view.take(event)
+        self._gathering.add(event)
         if self._live is None:
             self._say(event)
         elif now_s - self._drawn_s >= REFRESH_S:
@@ -127,6 +138,9 @@ class ConsoleSink:
         self._print(f"{end.reason} at {clock(end.t_s)}: {counts}")
         for fault in end.faults:
             self._print(fault)
+        found = summarise(self._gathering, folder=None if self._folder is None else str(self._folder))
+        for line in ["", *found.as_lines()] if found is not None else []:
+            self._print(line)
 
     def _print(self, line: Text | str) -> None:
         text = Text(clean(line)) if isinstance(line, str) else line

@@ -12,11 +12,12 @@ from realtime.sinks.base import Sink
 SINKS: Final[dict[str, str]] = {
     "jsonl": "realtime.sinks.jsonl:JsonlSink",
     "memory": "realtime.sinks.memory:MemorySink",
+    "summary": "realtime.sinks.summary:SummarySink",
     "timeline": "realtime.sinks.timeline:TimelineSink",
     "webvtt": "realtime.sinks.webvtt:WebVttSink",
 }
 
-RUN_FOLDER: Final = ("jsonl", "webvtt", "timeline")
+RUN_FOLDER: Final = ("jsonl", "webvtt", "timeline", "summary")
 """What `--out` writes."""
 
 

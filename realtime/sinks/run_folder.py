@@ -22,7 +22,14 @@ from realtime.sinks.files import make_folder, printable, unwritable
 
 log = logging.getLogger(__name__)
 
-RUN_FILES: Final = ("events.jsonl", "transcript.vtt", "timeline.png", "config.yaml")
+RUN_FILES: Final = (
+    "events.jsonl",
+    "transcript.vtt",
+    "timeline.png",
+    "summary.md",
+    "summary.json",
+    "config.yaml",
+)
 """What `--out` writes."""
 RECORDED_FILES: Final = ("inputs.mcap",)
 """What `--record` writes."""

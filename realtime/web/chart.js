@@ -3,9 +3,8 @@
 
 import { Canvas } from "./canvas.js";
 import { outline } from "./labels.js";
+import { runsOf, spanOf } from "./ribbon.js";
 import { colour } from "./theme.js";
-
-export const SPAN_S = 60;
 
 const HOLE_HOPS = 4;
 const POINT_PX = 2;
@@ -32,38 +31,21 @@ export class Chart {
     this.last = [past, end];
     if (canvas.empty) return;
     // Time that moves the picture by less than a pixel is not worth drawing it.
-    const pixel = Math.round((end / SPAN_S) * canvas.width);
+    const span = spanOf(end);
+    const pixel = Math.round((end / span) * canvas.width);
     const state = [pixel, past.finals.added, past.marks.length, colour("ink")].join();
     if (state === this.drawn) return;
     this.drawn = state;
     canvas.clear();
     const lanes = this.hello.labels.length;
     const lane = canvas.height / (lanes + 1);
-    const view = { x: (t) => ((t - end) / SPAN_S + 1) * canvas.width, start: end - SPAN_S, end };
-    const runs = this.runs(past.rolling, view);
+    const view = { x: (t) => ((t - end) / span + 1) * canvas.width, start: end - span, end };
+    const runs = runsOf(past.rolling, view.start, end, this.hole, canvas.width / POINT_PX);
     for (let index = 0; index < lanes; index += 1) {
       this.drawLane(past, runs, index, lane * index, lane, view);
     }
     this.drawFoot(past, runs, lane * lanes, lane, view);
     this.drawMarks(past.marks, lane * lanes, view);
-  }
-
-  // Numbers of the estimates to draw, cut where nothing was said for a while; about one for every two pixels.
-  runs(history, view) {
-    const last = history.find(view.end);
-    const found = [];
-    if (last < 0) return found;
-    let first = last;
-    while (first > history.first && history.time(first) > view.start) first -= 1;
-    const stride = Math.max(1, Math.ceil((last - first) / (this.canvas.width / POINT_PX)));
-    let run = null;
-    for (let n = first; n <= last; n += 1) {
-      const cut = n > first && history.time(n) - history.time(n - 1) > this.hole;
-      if (run === null || cut) found.push((run = []));
-      else if (n % stride && n !== last) continue;
-      run.push(n);
-    }
-    return found;
   }
 
   drawLane(past, runs, index, top, height, view) {

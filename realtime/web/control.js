@@ -34,6 +34,12 @@ export class Control {
 
   mark(event) {
     event.preventDefault();
+    this.markNow();
+  }
+
+  // Marks the moment that is looked at, where the token gives that right.
+  markNow() {
+    if (byId("controls").hidden) return;
     const box = byId("mark-label");
     const t = this.moment();
     this.ask({ type: "mark", label: box.value.trim(), t_s: t }, t === null ? "Marked." : `Marked at ${clock(t)}.`);

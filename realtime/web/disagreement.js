@@ -23,16 +23,26 @@ function peersBefore(history, number) {
 
 // The strongest contradiction as { label, high, low, by } with the names of two modalities, or null.
 export function disagreement(history, number, thresholds) {
+  return strongest(peersBefore(history, number), history.labels, thresholds);
+}
+
+// The same of one estimate as the feed says it.
+export function disagreementIn(message, labels, thresholds) {
+  const said = labels.map((label) => MODALITIES.map((name) => message.peers[name]?.[label] ?? null));
+  return strongest(said, labels, thresholds);
+}
+
+function strongest(peers, labels, thresholds) {
   let worst = null;
-  peersBefore(history, number).forEach((said, index) => {
+  peers.forEach((said, index) => {
     const there = said.map((value, m) => [value, MODALITIES[m]]).filter(([value]) => value !== null);
     if (there.length < 2) return;
     there.sort((a, b) => a[0] - b[0]);
     const [[low, lowName], [high, highName]] = [there[0], there.at(-1)];
-    const threshold = thresholds[history.labels[index]];
+    const threshold = thresholds[labels[index]];
     const by = high - low;
     if (by < APART || high < threshold || low >= threshold || (worst && worst.by >= by)) return;
-    worst = { label: history.labels[index], high: highName, low: lowName, by };
+    worst = { label: labels[index], high: highName, low: lowName, by };
   });
   return worst;
 }

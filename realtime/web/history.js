@@ -22,6 +22,7 @@ export class History {
     this.sure = new Uint16Array(capacity);
     this.present = new Uint32Array(capacity);
     this.thin = new Uint8Array(capacity);
+    this.holes = new Map(); // number -> a longer pause than usual before it that is none: thinned-out estimates
     this.ids = new Array(capacity).fill("");
     this.reasons = new Array(capacity).fill("{}");
   }
@@ -65,6 +66,50 @@ export class History {
     });
     this.low[at] = low;
     this.high[at] = high;
+  }
+
+  // Puts estimates before all that are kept, as far as there is room: numbers as `add` keeps them, in the order of
+  // their times, `step` seconds apart. What the modalities said alone is not known of them.
+  prepend({ t, values, present, sure, thin, step }) {
+    const start = this.added ? this.time(this.first) : Infinity;
+    const kept = [...Array(this.added - this.first).keys()].map((i) => this.raw(this.first + i));
+    const room = this.capacity - kept.length;
+    const earlier = t.map((at, i) => ({ at, i })).filter(({ at }) => at < start).slice(-room);
+    this.added = 0;
+    this.holes.clear();
+    const none = { peers: NOT_THERE, shares: NOT_THERE };
+    for (const { at, i } of earlier) {
+      this.holes.set(this.added, 1.5 * step);
+      this.put({ t: at, values: values[i], low: values[i], high: values[i], sure: sure[i], present: present[i], thin: thin[i], id: "", reason: "{}" }, none);
+    }
+    if (kept.length) this.holes.set(this.added, 1.5 * step);
+    for (const each of kept) this.put(each, each);
+  }
+
+  raw(number) {
+    const slot = number % this.capacity;
+    const part = (array, width) => array.slice(slot * width, (slot + 1) * width);
+    const n = this.labels.length;
+    const lists = { values: part(this.values, n), low: part(this.low, n), high: part(this.high, n) };
+    const more = { peers: part(this.peers, n * MODALITIES.length), shares: part(this.shares, MODALITIES.length) };
+    const single = { t: this.t[slot], sure: this.sure[slot], present: this.present[slot], thin: this.thin[slot] };
+    return { ...lists, ...more, ...single, id: this.ids[slot], reason: this.reasons[slot] };
+  }
+
+  put(entry, { peers, shares }) {
+    const slot = this.added % this.capacity;
+    const n = this.labels.length;
+    for (const name of ["t", "sure", "present", "thin"]) this[name][slot] = entry[name];
+    for (const name of ["values", "low", "high"]) this[name].set(entry[name], slot * n);
+    const width = n * MODALITIES.length;
+    if (peers === NOT_THERE) this.peers.fill(NOT_THERE, slot * width, (slot + 1) * width);
+    else this.peers.set(peers, slot * width);
+    const shared = [slot * MODALITIES.length, (slot + 1) * MODALITIES.length];
+    if (shares === NOT_THERE) this.shares.fill(NOT_THERE, ...shared);
+    else this.shares.set(shares, shared[0]);
+    this.ids[slot] = entry.id;
+    this.reasons[slot] = entry.reason;
+    this.added += 1;
   }
 
   // The text that was kept last if it is the same: a long run keeps few copies.

@@ -33,3 +33,16 @@ export function glyph(label, index) {
 export function outline(label, index) {
   return new Path2D(sign(label, index)[1]);
 }
+
+// A balloon for words, a microphone for the voice, a face: lines in a box of 16 by 16.
+const PICTOGRAMS = {
+  text: "M2 2.5H14V10.5H7L4 13.5V10.5H2ZM4.5 5.3H11.5M4.5 7.8H9.5",
+  audio: "M8 1.5a2 2 0 0 1 2 2V7.5a2 2 0 0 1-4 0V3.5a2 2 0 0 1 2-2ZM3.5 7.5a4.5 4.5 0 0 0 9 0M8 12V14.5M5.5 14.5H10.5",
+  visual: "M8 1.5a6.5 6.5 0 1 1 0 13a6.5 6.5 0 1 1 0-13ZM5.5 6V6.6M10.5 6V6.6M5 9.6a3.4 3.4 0 0 0 6 0",
+};
+
+export function pictogram(modality) {
+  const svg = shape("svg", { viewBox: "0 0 16 16", class: "pictogram", "aria-hidden": "true" });
+  svg.append(shape("path", { d: PICTOGRAMS[modality] }));
+  return svg;
+}

@@ -1,15 +1,16 @@
-// What each modality says alone, in numbers: a table that is filled while it is open.
+// What each modality says alone, in numbers: a table.
 
 import { element, percent, setText } from "./dom.js";
 import { MODALITIES } from "./history.js";
+import { MODALITY_NAMES } from "./words.js";
 
 export class PeerTable {
   // Modalities that are withheld have no column: nothing is to be expected there.
-  constructor({ labels, withheld }, onOpen) {
-    this.root = element("details");
+  constructor({ labels, withheld }) {
+    this.root = element("div", "peers");
     const table = element("table");
     this.shown = MODALITIES.map((name, m) => ({ name, m })).filter(({ name }) => !Object.hasOwn(withheld ?? {}, name));
-    const columns = ["fusion", ...this.shown.map(({ name }) => name)];
+    const columns = ["fusion", ...this.shown.map(({ name }) => MODALITY_NAMES[name])];
     const head = element("tr");
     head.append(element("td"), ...columns.map((name) => heading("col", name)));
     table.append(head);
@@ -21,12 +22,10 @@ export class PeerTable {
       return cells;
     });
     this.extra = element("p", "empty");
-    this.root.append(element("summary", "", "What each modality says"), table, this.extra);
-    this.root.addEventListener("toggle", onOpen);
+    this.root.append(element("h3", "", "What each modality says"), table, this.extra);
   }
 
   draw(reading, affect) {
-    if (!this.root.open) return;
     this.cells.forEach((cells, index) => {
       const said = [reading?.values[index] ?? null, ...this.shown.map(({ m }) => reading?.peers[index][m] ?? null)];
       said.forEach((value, column) => setText(cells[column], value === null ? "–" : percent(value)));
@@ -36,7 +35,7 @@ export class PeerTable {
 
   words(reading, affect) {
     const parts = MODALITIES.map((name, m) => [name, reading.shares[m]]).filter(([, share]) => share !== null);
-    const shares = parts.map(([name, share]) => `${name} ${percent(share)}`).join(", ");
+    const shares = parts.map(([name, share]) => `${MODALITY_NAMES[name]} ${percent(share)}`).join(", ");
     const text = shares ? `Weight in the fusion: ${shares}.` : "";
     if (!affect || affect.valence === null || affect.arousal === null) return text;
     return `${text} Valence ${affect.valence.toFixed(2)}, arousal ${affect.arousal.toFixed(2)}.`;

@@ -7,10 +7,13 @@ const MAX_UTTERANCES = 500;
 const NEAR_END_PX = 40;
 
 export class Conversation {
-  // `onSeek(t)` is called when a time is chosen. `onWrong`, when set, is called with a person and an estimate.
-  constructor(root, hello, onSeek = () => {}) {
+  // `names` says what people are called. `onSeek(t)` is called when a time is chosen. `onWrong`, when set, is called
+  // with a person and an estimate.
+  constructor(root, hello, names, onSeek = () => {}) {
     this.root = root;
     this.hello = hello;
+    this.names = names;
+    this.wanted = "";
     this.onSeek = onSeek;
     this.onWrong = null;
     this.entries = new Map();
@@ -38,6 +41,19 @@ export class Conversation {
 
   correction(message) {
     this.entries.get(message.estimate)?.corrected(message);
+  }
+
+  // People are called otherwise.
+  called() {
+    for (const entry of this.entries.values()) entry.called();
+  }
+
+  // Leaves only the utterances whose words, speaker or labels have all of `words`. Returns how many there are.
+  search(words) {
+    this.wanted = words.trim().toLowerCase();
+    let found = 0;
+    for (const entry of this.entries.values()) found += entry.match(this.wanted) ? 1 : 0;
+    return found;
   }
 
   entry(id, start) {
@@ -112,19 +128,33 @@ class Entry {
   }
 
   who(message) {
-    setText(this.speaker, message.person);
+    this.person = message.person;
+    this.called();
     setText(this.time, clock(message.t0_s));
     this.end = message.t1_s;
     if (message.final) this.root.classList.remove("open");
   }
 
+  called() {
+    setText(this.speaker, this.conversation.names.of(this.person));
+  }
+
+  match(wanted) {
+    const words = [this.speaker, this.committed, this.pending, this.findings].map((node) => node.textContent).join(" ").toLowerCase();
+    const found = wanted.split(/\s+/).every((word) => words.includes(word));
+    this.root.hidden = !found;
+    return found;
+  }
+
   words(message) {
-    setText(this.speaker, message.person);
+    this.person = message.person;
+    this.called();
     setText(this.committed, message.text && message.pending ? `${message.text} ` : message.text);
     setText(this.pending, message.pending);
     const nothing = !message.text && !message.pending;
     this.note.hidden = !nothing;
     setText(this.note, message.final ? "no words recognised" : "listening …");
+    if (this.conversation.wanted) this.match(this.conversation.wanted);
   }
 
   // A rolling estimate is shown as such; the final one takes its place and stays.

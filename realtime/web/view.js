@@ -1,28 +1,31 @@
 // Shows a run: people, conversation, notices, and how it ended. Both pages have the elements for these; timeline and
 // run health are drawn only on the page that has elements for them.
 
+import { recall } from "./curves.js";
 import { clock, element, setText } from "./dom.js";
+import { Glance } from "./glance.js";
 import { RunHealth } from "./run_health.js";
 import { People } from "./people.js";
+import { showSummary } from "./summary.js";
 import { onTheme } from "./theme.js";
 import { Timeline } from "./timeline.js";
 import { Conversation } from "./transcript.js";
+import { MODALITY_NAMES, Names } from "./words.js";
 
 const MAX_NOTICES = 50;
 const DRAW_EVERY_MS = 100;
 const ENDS = { finished: "The run is over", interrupted: "The run was stopped", failed: "The run failed" };
 
-const MODALITY_NAMES = { text: "words", audio: "voice", visual: "face" };
-
 export const byId = (id) => document.getElementById(id);
 
-export const run = { hello: null, people: null, conversation: null, timeline: null, now: 0, over: false, withdrawn: false, onWrong: null };
+export const run = { hello: null, people: null, conversation: null, timeline: null, glance: null, names: new Names(), now: 0, over: false, withdrawn: false, onWrong: null };
 let waiting = false;
 let drawn = -Infinity;
 
 const handlers = {
   hello(message) {
     Object.assign(run, { hello: message, now: 0, over: false, withdrawn: false });
+    run.names = new Names();
     begin();
     document.body.classList.remove("forgotten");
     byId("end").hidden = true;
@@ -37,24 +40,28 @@ const handlers = {
   },
   transcript(message) {
     run.conversation.transcript(message);
+    run.glance?.transcript(message);
     advance(message.t1_s);
   },
   utterance(message) {
     run.conversation.utterance(message);
     run.people.utterance(message);
     run.timeline?.utterance(message);
+    run.glance?.utterance(message);
     advance(message.t1_s);
   },
   estimate(message) {
     run.conversation.estimate(message);
     run.people.estimate(message);
     run.timeline?.estimate(message);
+    run.glance?.estimate(message);
     run.health?.estimate(message);
     if (message.final) announce(message);
     advance(message.t1_s);
   },
   status(message) {
-    const who = [message.person, message.stream].filter(Boolean).join(", ");
+    const person = message.person ? run.names.of(message.person) : null;
+    const who = [person, message.stream].filter(Boolean).join(", ");
     run.health?.status(message);
     if (message.code === "capture") capturing(message.value !== "off");
     if (message.code === "consent" && message.value === "withdrawn") forget(message);
@@ -69,7 +76,7 @@ const handlers = {
     const right = message.labels === null ? "" : ` Right: ${message.labels.join(", ") || "none"}.`;
     run.conversation.correction(message);
     run.timeline?.mark(message.t_s, "wrong");
-    notice(message.t_s, "info", `An estimate of ${message.person} was called wrong.${right}`);
+    notice(message.t_s, "info", `An estimate of ${run.names.of(message.person)} was called wrong.${right}`);
   },
   end(message) {
     run.over = true;
@@ -79,6 +86,8 @@ const handlers = {
     if (run.withdrawn) return; // what was said of that stays to be read
     const counts = `${message.utterances} utterances, ${message.estimates} estimates, ${message.finals} of them final.`;
     banner(message.reason, `${ENDS[message.reason]} at ${clock(message.t_s)}.`, counts, message.faults);
+    if (run.timeline) run.timeline.over = true;
+    if (byId("summary")) summarise();
   },
 };
 
@@ -89,6 +98,20 @@ function banner(reason, title, text, faults = []) {
   setText(root.querySelector("p"), text);
   root.querySelector("ul").replaceChildren(...faults.map((fault) => element("li", "", fault)));
   root.hidden = false;
+}
+
+// What is said at the end takes the place of what was said at a glance while the run went on.
+async function summarise() {
+  const { hello } = run;
+  const found = await showSummary(byId("summary"), (t) => run.timeline?.seek(t));
+  if (run.hello !== hello || run.withdrawn) byId("summary").replaceChildren();
+  else if (found) glance("Summary", false);
+}
+
+function glance(title, going) {
+  if (!byId("glance")) return;
+  setText(byId("glance-title"), title);
+  byId("glance").hidden = !going;
 }
 
 // Consent was withdrawn: the page drops everything of the session and says so.
@@ -107,11 +130,20 @@ function forget(message) {
 // Sets up the page for a new run and drops everything of the one before.
 function begin() {
   const { hello } = run;
-  run.people = new People(byId("people"), hello, ask);
-  run.conversation = new Conversation(byId("transcript"), hello, (t) => run.timeline?.seek(t));
+  const seek = (t) => run.timeline?.seek(t);
+  byId("summary")?.replaceChildren();
+  glance("At a glance", true);
+  run.people = new People(byId("people"), hello, run.names, ask);
+  run.conversation = new Conversation(byId("transcript"), hello, run.names, seek);
+  if (byId("talk")) {
+    const parts = { talk: byId("talk"), moments: byId("moments"), noMoments: byId("no-moments") };
+    run.glance = new Glance(parts, hello, run.names, seek, ask);
+    byId("talk").replaceChildren();
+    byId("moments").replaceChildren();
+  }
   if (byId("strip")) {
     const parts = { root: byId("session"), slider: byId("seek"), strip: byId("strip"), live: byId("live") };
-    run.timeline = new Timeline({ ...parts, words: byId("moment") }, hello, ask);
+    run.timeline = new Timeline({ ...parts, words: byId("moment") }, hello, run.names, ask);
   }
   if (byId("devices")) {
     const parts = { devices: byId("devices"), load: byId("load"), delay: byId("delay"), stages: byId("stages") };
@@ -156,7 +188,15 @@ function announce(message) {
   if (!byId("spoken")) return;
   const words = run.conversation.entries.get(message.utterance)?.committed.textContent ?? "";
   const labels = message.abstained ? "not enough evidence" : message.active.join(", ") || "no label";
-  setText(byId("spoken"), `${message.person}: ${words} ${labels}.`);
+  setText(byId("spoken"), `${run.names.of(message.person)}: ${words} ${labels}.`);
+}
+
+// Curves of the time before the page was opened, as far as the server has them.
+export async function remember() {
+  const { people } = run;
+  if (people === null || run.withdrawn) return;
+  await recall(people);
+  run.timeline?.refresh();
 }
 
 function advance(t) {
@@ -196,6 +236,7 @@ function draw() {
   setText(byId("time"), clock(run.now));
   const away = run.people.draw(at ?? run.now, at === null);
   run.conversation.draw(at, at === null);
+  run.glance?.draw();
   run.timeline?.draw();
   run.health?.draw();
   showWhatIsEmpty(away);

@@ -18,6 +18,7 @@ from realtime.sinks.registry import RUN_FOLDER, SINKS, open_sink
 FILES = {
     "jsonl": {"events.jsonl"},
     "memory": set(),
+    "summary": {"summary.md", "summary.json"},
     "timeline": {"timeline.png"},
     "webvtt": {"transcript.vtt"},
 }

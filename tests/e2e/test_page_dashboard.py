@@ -80,22 +80,24 @@ def test_a_replay_that_lags_says_so_as_the_terminal_does_until_it_is_on_time(
 def test_the_past_can_be_looked_at_and_left_again(tab, told, drawn, conversation):
     with closing(FeedSink(port=0)) as feed:
         told(tab, feed, conversation)
-        assert text(tab, "#moment") == "Showing now"
+        assert text(tab, "#moment") == "Showing the end"
         seek(tab, 6)
         drawn("Looking back at 0:06")
         shown = [e for e in conversation if isinstance(e, EmotionEstimate) and e.person == "p1"]
         then = next(e for e in shown if e.t1_s == 6.0 and not e.final)
+        tab.evaluate("document.querySelector('[data-person=p1] details').open = true")
+        tab.until("document.querySelector('[data-person=p1] .value').textContent !== '–'")
         values = tab.evaluate(
-            "[...document.querySelectorAll('[aria-label=p1] .value')].map(n => n.textContent)"
+            "[...document.querySelectorAll('[data-person=p1] .value')].map(n => n.textContent)"
         )
         known = [{f"{round(e.probabilities[label] * 100)}%" for e in shown} for label in then.probabilities]
         assert all(value in options for value, options in zip(values, known, strict=True))
         assert tab.evaluate("document.querySelector('#seek').getAttribute('aria-valuetext')").startswith(
             "0:06,"
         )
-        assert "p2" in text(tab, "[aria-current]")
+        assert "Person 2" in text(tab, "[aria-current]")
         tab.evaluate("document.getElementById('live').click()")
-        drawn("Showing now")
+        drawn("Showing the end")
         assert tab.evaluate("document.querySelector('[aria-current]') === null")
 
 
@@ -114,20 +116,20 @@ def test_contradictions_thin_evidence_and_what_is_missing_are_said(tab, follow, 
     with closing(FeedSink(port=0)) as feed:
         follow(feed, "view", hello)
         feed.write(replace(base, peers=peers), 1)
-        drawn("≠ audio says anger, text does not")
+        drawn("≠ voice says anger, words do not")
         missing = {"visual": "no face"}
         fewer = {m: peers[m] for m in ("text", "audio")}
         thin = replace(base, t1_s=base.t1_s + 5, peers=fewer, modalities=("text", "audio"), missing=missing)
         feed.write(replace(thin, abstained=True), 2)
         drawn("not enough evidence")
-        drawn("missing: no face")
+        drawn("without face (no face)")
 
 
 def test_a_viewer_has_no_buttons(tab, told, conversation):
     with closing(FeedSink(port=0)) as feed:
         told(tab, feed, conversation)
         assert tab.evaluate("document.getElementById('controls').hidden")
-        assert tab.evaluate("[...document.querySelectorAll('.quiet')].every(button => button.hidden)")
+        assert tab.evaluate("[...document.querySelectorAll('button.quiet')].every(button => button.hidden)")
 
 
 class Said:

@@ -23,6 +23,7 @@ from realtime.feed.client_messages import Identify
 from realtime.feed.close_codes import CloseCode
 from realtime.feed.endpoint import Endpoint, Tls
 from realtime.feed.http import FeedStatus, HttpHandler
+from realtime.feed.resources import Resources, RunMedia
 from realtime.feed.server import Feed
 from realtime.feed.sink import FeedSink, tls_of
 from tests.realtime.feed.feedside import LIMITS, asynchronous, connected, joined, publish_all, serving, until
@@ -251,10 +252,15 @@ async def test_with_a_certificate_any_address_is_served_and_spoken_to_by_tls_onl
             await connect(feed.url.replace("wss", "ws"), proxy=None)
 
 
+NONE = Resources(RunMedia(), on_loopback=False, curves=lambda: None, summary=lambda: None)
+
+
 def test_away_from_loopback_the_counters_need_a_token_and_wrong_ones_lock_nobody_out(tls):
     tokens, endpoint = Tokens.drawn(), Endpoint("192.0.2.7", 443, tls)
     auth = Authenticator(tokens, lambda: 0.0)
-    http = HttpHandler(endpoint, auth, FeedStatus(lambda: False, lambda: True, lambda: b"n", None, True), {})
+    http = HttpHandler(
+        endpoint, auth, FeedStatus(lambda: False, lambda: True, lambda: b"n", None, True, NONE), {}
+    )
 
     def status(authorization=None):
         headers = {"Host": "localhost", **({"Authorization": authorization} if authorization else {})}

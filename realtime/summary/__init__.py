@@ -1,0 +1,1 @@
+"""What a run has shown, in a few lines: the same in terminal, page, window and run folder."""
