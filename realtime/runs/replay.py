@@ -72,6 +72,7 @@ def run_replay(path: Path, config: ReplayConfig, *, console: bool, force: bool =
             folders=folders,
             media=_media(path, source, policy, pictures),
             ending=interrupted.is_set,
+            duration_s=source.info.duration_s if isinstance(source, RecordingSource) else None,
         )
         stack.callback(sinks.close)
         with interruptible(interrupted, ending_said(console=console)):

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -76,6 +77,7 @@ def open_sinks(
     traces: SessionFiles | None = None,
     media: RunMedia | None = None,
     ending: Callable[[], bool] = lambda: False,
+    duration_s: float | None = None,
     announce: Callable[[FeedSink], None] | None = None,
     report: Callable[[str, EmotrackError], None] | None = None,
 ) -> FanOut:
@@ -93,6 +95,7 @@ def open_sinks(
         traces: is told of everything that would have to be deleted.
         media: pictures and sound of the run that its pages may show.
         ending: whether the run was asked to end; the terminal says so.
+        duration_s: of the recording, where it is known; the terminal says what is left.
         announce: says where the feed is; None = the page's address stands in the terminal.
         report: told of each sink that fails; by default it stands in the log.
 
@@ -100,9 +103,10 @@ def open_sinks(
         FeedError, SinkError: one of them cannot be opened.
     """
     sinks: dict[str, Sink] = {f"folder {number}": folder for number, folder in enumerate(folders)}
+    console_sink = partial(_console, pace, config.run.out, ending, duration_s) if console else None
     opened = FanOut(sinks, report if report is not None else _report)
     try:
-        opened.add_all(_opened(config, control, console, pace, folders, traces, media, ending, announce))
+        opened.add_all(_opened(config, control, pace, folders, traces, media, console_sink, announce))
     except BaseException:
         opened.close()
         raise
@@ -112,12 +116,11 @@ def open_sinks(
 def _opened(
     config: TrackingConfig,
     control: ControlTarget,
-    console: bool,
     pace: float | None,
     folders: Sequence[RunFolder],
     traces: SessionFiles | None,
     media: RunMedia | None,
-    ending: Callable[[], bool],
+    console: Callable[[], Sink] | None,
     announce: Callable[[FeedSink], None] | None,
 ) -> Iterator[tuple[str, Sink]]:
     if config.feed.enabled:
@@ -131,14 +134,20 @@ def _opened(
             tell(f"Page: {feed.page(config.feed.page)}")
         if traces is not None:
             traces.memory(feed.forget)
-    if console:
-        from realtime.sinks.console import ConsoleSink
-
-        yield "console", ConsoleSink(pace=pace, folder=config.run.out, ending=ending)
+    if console is not None:
+        yield "console", console()
     for folder in folders:
         folder.clear()
     if config.run.out is not None:
         yield from run_folder_sinks(config.run.out, config, traces)
+
+
+def _console(
+    pace: float | None, folder: Path | None, ending: Callable[[], bool], duration_s: float | None
+) -> Sink:
+    from realtime.sinks.console import ConsoleSink
+
+    return ConsoleSink(pace=pace, folder=folder, ending=ending, duration_s=duration_s)
 
 
 def run_folder_sinks(

@@ -14,10 +14,20 @@ from core.errors import SinkError
 from core.events import EmotionEstimate, End, Event, Hello, Status, Transcript
 from core.terminal_text import clean
 from realtime.sinks.base import purpose_text
-from realtime.sinks.console_view import View, clock, draw, status_line, summary, transcript_line
+from realtime.sinks.console_view import (
+    View,
+    clock,
+    draw,
+    name_of,
+    status_line,
+    summary,
+    transcript_line,
+)
+from realtime.sinks.files import printable
 from realtime.sinks.pace_lag import PaceLag
 from realtime.summary.gathering import Gathering
 from realtime.summary.summary import summarise
+from realtime.summary.wording import MODALITY_NAMES, length
 
 REFRESH_S = 0.1
 
@@ -44,6 +54,7 @@ class ConsoleSink:
         pace: stream seconds per wall-clock second that are aimed at; None = as fast as possible.
         page: address of the web page to show in the header.
         folder: the run folder, for the summary; None where nothing is kept.
+        duration_s: of the recording, for what is left of it; None where that is not known.
         ending: whether the run was asked to end.
         monotonic: clock in seconds.
     """
@@ -55,12 +66,14 @@ class ConsoleSink:
         pace: float | None = None,
         page: str | None = None,
         folder: Path | None = None,
+        duration_s: float | None = None,
         ending: Callable[[], bool] = lambda: False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console = console if console is not None else Terminal()
         self._page = page
         self._folder = folder
+        self._duration_s = duration_s
         self._ending = ending
         self._gathering = Gathering()
         self._monotonic = monotonic
@@ -109,25 +122,33 @@ class ConsoleSink:
 
     def _speed(self) -> str:
         elapsed_s, behind_s = self._lag.elapsed_s, self._lag.behind_s
+        if self._ending():
+            return "ending ..."
         if elapsed_s <= 0:
             return ""
         if behind_s is None:
-            return f"{self._lag.stream_s / elapsed_s:.1f}x real time"
+            return self._progress(self._lag.stream_s, elapsed_s)
         return f"{behind_s:.1f} s behind" if behind_s >= 0.05 else "on time"
+
+    def _progress(self, stream_s: float, elapsed_s: float) -> str:
+        """How fast a run as fast as possible goes, how far it is, and how long the rest will take."""
+        fast = f"{stream_s / elapsed_s:.1f}x real time"
+        if not self._duration_s or stream_s <= 0:
+            return fast
+        done = min(1.0, stream_s / self._duration_s)
+        left_s = (self._duration_s - stream_s) * elapsed_s / stream_s
+        return f"{round(100 * done)}%, {length(left_s)} left, {fast}"
 
     def _say(self, event: Event) -> None:
         match event:
             case Hello():
-                self._print(f"{event.source}  whisper {event.whisper}  {event.model.name}")
-                self._print(purpose_text(event))
-                if self._page:
-                    self._print(self._page)
+                about = [event.source, purpose_text(event), f"whisper {event.whisper}", event.model.name]
+                self._print("  ".join([*about, *([self._page] if self._page else [])]))
             case Transcript(final=True, text=text) if text:
                 self._print(transcript_line(self._view, event.utterance))
             case EmotionEstimate(final=True):
-                used = "+".join(event.modalities)
-                found = f"{clock(event.t0_s)} {event.person}  → {summary(event)}"
-                self._print(f"{found}  ({used}, confidence {event.confidence:.2f})")
+                used = "+".join(MODALITY_NAMES[modality] for modality in event.modalities)
+                self._print(f"{clock(event.t0_s)} {name_of(event.person)}  → {summary(event)}  ({used})")
             case Status(level="warning" | "error"):
                 self._print(status_line(event))
             case End():
@@ -138,7 +159,9 @@ class ConsoleSink:
         self._print(f"{end.reason} at {clock(end.t_s)}: {counts}")
         for fault in end.faults:
             self._print(fault)
-        found = summarise(self._gathering, folder=None if self._folder is None else str(self._folder))
+        found = summarise(
+            self._gathering, folder=None if self._folder is None else printable(str(self._folder))
+        )
         for line in ["", *found.as_lines()] if found is not None else []:
             self._print(line)
 

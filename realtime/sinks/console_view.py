@@ -24,10 +24,15 @@ from core.labels import EMOTIONS, MODALITIES
 from core.terminal_text import clean
 from realtime.sinks.base import purpose_text
 from realtime.sinks.pace_lag import event_time_s
+from realtime.summary.gathering import certainty
+from realtime.summary.wording import MODALITY_NAMES, adjective, percent, spoken_name, sureness
 
-COLOURS = dict(
-    zip(EMOTIONS, ("red", "green", "magenta", "yellow", "blue", "cyan", "default"), strict=True),
-)
+ORANGE, GREEN, PURPLE, OCHRE, BLUE, TEAL, GREY = (
+    "color(166)", "color(29)", "color(132)", "color(136)", "color(32)", "color(31)", "color(242)",
+)  # fmt: skip
+"""Of the 256 that terminals share: each can be read on white and on black alike."""
+RED = "color(160)"
+COLOURS = dict(zip(EMOTIONS, (ORANGE, GREEN, PURPLE, OCHRE, BLUE, TEAL, GREY), strict=True))
 PANEL_WIDTH = 40
 PANEL_HEIGHT = 10
 STATUS_LINES = 3
@@ -139,47 +144,57 @@ def clock(t_s: float) -> str:
 
 def status_line(status: Status) -> Text:
     """One status in one line."""
-    style = {"info": "dim", "warning": "yellow", "error": "bold red"}[status.level]
+    style = {"info": GREY, "warning": f"bold {OCHRE}", "error": f"bold {RED}"}[status.level]
     return _line(f"{clock(status.t_s)} {clean(status.message)}", style)
 
 
 def transcript_line(view: View, utterance: str) -> Text:
     """One utterance: when, who, the words, and what it expressed once that is final."""
     said = view.speech[utterance]
-    line = _line(f"{clock(said.t0_s)} ", "dim")
-    line.append(f"{clean(view.speakers.get(utterance, said.person))}  ", "bold")
+    line = _line(f"{clock(said.t0_s)} ", GREY)
+    line.append(f"{name_of(view.speakers.get(utterance, said.person))}  ", "bold")
     line.append(clean(said.text))
     if said.pending:
-        line.append(f" {clean(said.pending)}", "dim italic")
+        line.append(f" {clean(said.pending)}", f"{GREY} italic")
     verdict = view.verdicts.get(utterance)
     if verdict is not None:
-        line.append(f"  → {summary(verdict)}", "bold cyan")
+        line.append(f"  → {summary(verdict)}", f"bold {BLUE}")
     return line
 
 
 def summary(estimate: EmotionEstimate) -> str:
-    """What is present, most probable first; the likeliest in brackets when nothing reaches its threshold."""
+    """What is present and how sure that is, most probable first; the likeliest where nothing is."""
     if estimate.abstained:
         return "too little evidence"
-    found = [f"{clean(label)} {estimate.probabilities.get(label, 0.0):.2f}" for label in estimate.active]
+    found = [_word(estimate, label) for label in estimate.active]
     if found or not estimate.probabilities:
-        return ", ".join(found) or "nothing"
-    label, probability = max(estimate.probabilities.items(), key=lambda item: item[1])
-    return f"({clean(label)} {probability:.2f})"
+        return "; ".join(found) or "nothing"
+    label = max(estimate.probabilities, key=lambda each: estimate.probabilities[each])
+    return f"no clear emotion (closest: {_word(estimate, label)})"
+
+
+def name_of(person: str) -> str:
+    """What somebody is called, fit for a terminal."""
+    return clean(spoken_name(person))
+
+
+def _word(estimate: EmotionEstimate, label: str) -> str:
+    value = estimate.probabilities.get(label, 0.0)
+    return f"{clean(adjective(label))} {percent(value)}, {sureness(certainty(estimate, label))}"
 
 
 def _header(view: View, speed: str, page: str | None) -> Text:
     """The most useful first: a narrow terminal cuts the end off."""
     hello, end = view.hello, view.end
-    parts = [("● capturing", "bold red")] if view.capturing else []
+    parts = [("● capturing", f"bold {RED}")] if view.capturing else []
     parts += [("emotrack", "bold"), (clean(hello.source), "") if hello else ("", "")]
     parts += [(clock(view.now_s), ""), (speed, "")]
     if end is not None:
-        parts.append((end.reason, "bold green" if end.reason == "finished" else "bold red"))
+        parts.append((end.reason, f"bold {GREEN if end.reason == 'finished' else RED}"))
     parts.append((page or "", "underline"))
     if hello is not None:
-        parts.append((purpose_text(hello), "bold yellow" if hello.withheld else "dim"))
-        parts += [(f"whisper {clean(hello.whisper)}", "dim"), (clean(hello.model.name), "dim")]
+        parts.append((purpose_text(hello), f"bold {OCHRE}" if hello.withheld else GREY))
+        parts += [(f"whisper {clean(hello.whisper)}", GREY), (clean(hello.model.name), GREY)]
     line = _line("")
     for text, style in parts:
         if text:
@@ -212,10 +227,10 @@ def _panel(view: View, estimate: EmotionEstimate, width: int) -> Panel:
     ]
     return Panel(
         Group(*bars, _evidence(estimate)),
-        title=Text(clean(estimate.person) + (" (left)" if gone else ""), overflow="ellipsis"),
+        title=Text(name_of(estimate.person) + (" (left)" if gone else ""), overflow="ellipsis"),
         width=space + 4,
-        style="dim" if gone else "",
-        border_style="bright_black" if gone or estimate.utterance is None else "bold default",
+        style=GREY if gone else "",
+        border_style=GREY if gone or estimate.utterance is None else f"bold {BLUE}",
     )
 
 
@@ -236,16 +251,16 @@ def _bar(
     width = max(0, space - 15)
     filled = round(min(1.0, max(0.0, probability)) * width)
     colour = COLOURS.get(label, "default")
-    text = {"present": "bold", "absent": "", "unsure": "dim"}[strength]
+    text = {"present": "bold", "absent": "", "unsure": GREY}[strength]
     line = _line(f"{clean(label):9.9} ", text)
-    bar = {"present": f"bold {colour}", "absent": f"dim {colour}", "unsure": "bright_black"}[strength]
+    bar = {"present": f"bold {colour}", "absent": colour, "unsure": GREY}[strength]
     line.append("█" * filled, bar)
     rest = [" "] * (width - filled)
     mark = None if threshold is None else int(threshold * width) - filled
     if mark is not None and 0 <= mark < len(rest):
         rest[mark] = "┊"
-    line.append("".join(rest), "bright_black")
-    line.append(f" {probability:4.2f}", text)
+    line.append("".join(rest), GREY)
+    line.append(f" {percent(probability):>4}", text)
     return line
 
 
@@ -253,9 +268,10 @@ def _evidence(estimate: EmotionEstimate) -> Text:
     line = _line("")
     for modality in MODALITIES:
         present = modality in estimate.modalities
-        line.append(modality, "green" if present else "dim strike").append(" ")
-    said = "little evidence" if estimate.abstained else f"confidence {estimate.confidence:.2f}"
-    line.append(f" {said}", "yellow" if estimate.abstained else "dim")
+        name = MODALITY_NAMES[modality]
+        line.append(name, GREEN if present else f"{GREY} strike").append(" ")
+    said = "too little evidence" if estimate.abstained else sureness(estimate.confidence)
+    line.append(f" {said}", OCHRE if estimate.abstained else "bold")
     return line
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from core.events import End, Event
-from realtime.sinks.files import make_folder, replace_file, unwritable
+from realtime.sinks.files import make_folder, printable, replace_file, unwritable
 from realtime.summary.gathering import Gathering
 from realtime.summary.summary import summarise
 
@@ -51,7 +51,7 @@ class SummarySink:
 
     def _save(self) -> None:
         self._written = True
-        found = summarise(self._gathering, folder=str(self._folder))
+        found = summarise(self._gathering, folder=printable(str(self._folder)))
         if found is None:
             return
         replace_file(self._folder / MARKDOWN, found.as_markdown().encode())

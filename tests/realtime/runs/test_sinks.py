@@ -69,7 +69,7 @@ def test_a_closed_terminal_ends_a_run_in_order_as_the_other_signals_do(number):
     assert signal.getsignal(number) == before
 
 
-@pytest.mark.parametrize(("said", "shown"), [("ending ...", "ending ...\n"), ("", "")])
+@pytest.mark.parametrize(("said", "shown"), [("ending ...\n", "ending ...\n"), ("", "")])
 def test_that_a_run_ends_is_said_at_the_signal_itself(said, shown, capfd):
     interrupted = threading.Event()
     with interruptible(interrupted, said):
