@@ -9,6 +9,7 @@ from typing import Final
 
 from core.backends.preparation import checkpoint_folder, prepare
 from core.engine.engine import Engine
+from core.media.container import RecordingInfo
 from core.media.recording import RecordingSource
 from core.media.source import Source
 from core.policy import Policy, policy_of, settled
@@ -72,7 +73,7 @@ def run_replay(path: Path, config: ReplayConfig, *, console: bool, force: bool =
             folders=folders,
             media=_media(path, source, policy, pictures),
             ending=interrupted.is_set,
-            duration_s=source.info.duration_s if isinstance(source, RecordingSource) else None,
+            duration_s=_duration_s(source),
         )
         stack.callback(sinks.close)
         with interruptible(interrupted, ending_said(console=console)):
@@ -89,6 +90,12 @@ def _open(path: Path, policy: Policy) -> Source:
     if path.name == FILE_NAME:
         return RecordedSource(path.parent)
     return RecordingSource(path, want_video=policy.allows("visual"))
+
+
+def _duration_s(source: Source) -> float | None:
+    """The length that a file announces; None for other sources."""
+    info: RecordingInfo | None = getattr(source, "info", None)
+    return None if info is None else info.duration_s
 
 
 def _media(path: Path, source: Source, policy: Policy, pictures: FacePictures) -> RunMedia:
