@@ -23,7 +23,7 @@ from train.fusion.fit import Fitted
 from train.parallel import join_world, leave_world
 from train.progress import RunLog
 from train.run_folder import check_folder, remove, told_to_resume
-from train.stages import calibration_weights, first_stage, people_of, train_network
+from train.stages import calibration_weights, first_stage, people_of, threshold_weights, train_network
 from train.training_data import Paths, TrainingData, read_training_data
 
 logger = logging.getLogger(__name__)
@@ -143,6 +143,7 @@ def finish(
             config.joint_calibration,
             config.losses.distillation_kind,
             people_of(config),
+            threshold_weights(config),
         )
     if config.peers == "checkpoint":
         calibration = keep_unseen_modalities(calibration, read_spec(paths.encoders).calibration, inputs.sets)

@@ -30,6 +30,8 @@ class CorpusConfig(Strict):
         limit: use at most so many training examples, chosen by a hash of their names (0 = all).
         validation_limit: the same of the validation part.
         calibration: weight of one of its validation examples in the calibration.
+        thresholds: the same in the thresholds from which labels count as present; null = as there.
+            Probabilities should be true in the use that is meant; thresholds should find rare labels, too.
         folder: where it lies, if not below --data.
         split_rule: "official", the authors' parts, or "disjoint", ours without a shared source; null = the
             authors' where there are any.
@@ -39,6 +41,7 @@ class CorpusConfig(Strict):
     limit: int = Field(0, ge=0)
     validation_limit: int = Field(0, ge=0)
     calibration: float = Field(1.0, ge=0)
+    thresholds: float | None = Field(None, ge=0)
     folder: Path | None = None
     split_rule: SplitRule | None = None
     shared_speakers: bool = False

@@ -32,7 +32,7 @@ from train.fusion.learner import Figures
 from train.parallel import World
 from train.progress import RunLog
 from train.run_folder import GO_ON
-from train.stages import calibration_weights, people_of, train_network, validator
+from train.stages import calibration_weights, people_of, threshold_weights, train_network, validator
 from train.training_data import Paths, TrainingData
 
 Name = TypeVar("Name", bound=str)
@@ -180,6 +180,7 @@ def _calibrated(config: TrainingConfig, inputs: TrainingData, fold: Fold, at: in
         config.joint_calibration,
         config.losses.distillation_kind,
         people_of(config),
+        threshold_weights(config),
     )
 
 

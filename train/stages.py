@@ -129,3 +129,11 @@ def people_of(config: TrainingConfig) -> EvidenceWeights | None:
 def calibration_weights(config: TrainingConfig) -> dict[str, float]:
     """Corpus -> weight of one of its validation examples."""
     return {name: use.calibration for name, use in config.corpora.items()}
+
+
+def threshold_weights(config: TrainingConfig) -> dict[str, float]:
+    """Corpus -> weight of one of its validation examples in the thresholds."""
+    return {
+        name: use.calibration if use.thresholds is None else use.thresholds
+        for name, use in config.corpora.items()
+    }

@@ -1,8 +1,12 @@
 """`AudioEncoder`: the first layers of Whisper's encoder with our adapters, five tokens per block of speech.
 
-Legend: B batch, D = 512, P = 100 positions (20 ms each) of the 2-s input.
+Legend: B batch, S = 512 width of a state, D = 2 S width of a token, P = 100 positions (20 ms each) of 2 s.
 
     mel (B, 80, 200) -> convolutions -> P positions -> 3 layers -> newest 25 -> means of 5 -> (B, 5, D)
+
+A token holds what the second layer says, as released, beside what the adapted third one does: the second
+carries further to voices and languages never heard, the third knows more of acted emotion. Checkpoints from
+before have tokens of the third layer alone; `AudioEncoder.load` tells them by their file.
 """
 
 from __future__ import annotations
@@ -16,13 +20,16 @@ from torch.nn import functional
 
 from core.encoders.attention import attend
 from core.encoders.lora import OLD_LAYER_NAMES, add_adapters, merge_adapters
-from core.encoders.weight_files import read_tensors
+from core.encoders.weight_files import load_tensors, read_tensors
 from core.encoders.whisper_weights import read_encoder_tensors
 
 FILE: Final = "audio_adapter.safetensors"
 """Name of the adapters inside a checkpoint folder."""
 
-WIDTH: Final = 512
+STATE_WIDTH: Final = 512
+"""S: width of a state, and of a token of one layer."""
+
+WIDTH: Final = 2 * STATE_WIDTH
 """D: width of an audio token."""
 
 LAYERS: Final = 3
@@ -61,11 +68,11 @@ class WhisperBlock(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.self_attn_norm = nn.LayerNorm(WIDTH)
-        self.query, self.key, self.value, self.out = (nn.Linear(WIDTH, WIDTH) for _ in range(4))
-        self.mlp_norm = nn.LayerNorm(WIDTH)
-        self.fc1 = nn.Linear(WIDTH, _INNER)
-        self.fc2 = nn.Linear(_INNER, WIDTH)
+        self.self_attn_norm = nn.LayerNorm(STATE_WIDTH)
+        self.query, self.key, self.value, self.out = (nn.Linear(STATE_WIDTH, STATE_WIDTH) for _ in range(4))
+        self.mlp_norm = nn.LayerNorm(STATE_WIDTH)
+        self.fc1 = nn.Linear(STATE_WIDTH, _INNER)
+        self.fc2 = nn.Linear(_INNER, STATE_WIDTH)
 
     def forward(self, x: Tensor, newest: int | None = None) -> Tensor:
         """(B, P, D) -> (B, P, D), or only the `newest` positions of the result (all are attended to)."""
@@ -78,15 +85,20 @@ class WhisperBlock(nn.Module):
 
 
 class AudioEncoder(nn.Module):
-    """Build it with `load` (our adapters merged) or `published` (as released)."""
+    """Build it with `load` (our adapters merged) or `published` (as released).
 
-    def __init__(self) -> None:
+    Args:
+        both: tokens of the second and the third layer; else of the third alone.
+    """
+
+    def __init__(self, both: bool = True) -> None:
         super().__init__()
-        self.conv1 = nn.Conv1d(80, WIDTH, 3, padding=1)
-        self.conv2 = nn.Conv1d(WIDTH, WIDTH, 3, stride=2, padding=1)
-        self.positions = nn.Parameter(torch.zeros(_POSITIONS, WIDTH))
+        self.conv1 = nn.Conv1d(80, STATE_WIDTH, 3, padding=1)
+        self.conv2 = nn.Conv1d(STATE_WIDTH, STATE_WIDTH, 3, stride=2, padding=1)
+        self.positions = nn.Parameter(torch.zeros(_POSITIONS, STATE_WIDTH))
         self.blocks = nn.ModuleList(WhisperBlock() for _ in range(LAYERS))
-        self.norm = nn.LayerNorm(WIDTH)
+        self.lower_norm = nn.LayerNorm(STATE_WIDTH) if both else None
+        self.norm = nn.LayerNorm(STATE_WIDTH)
 
     def forward(self, mel: Tensor) -> Tensor:
         """Encode one block with its left context.
@@ -95,7 +107,7 @@ class AudioEncoder(nn.Module):
             mel: (B, 80, 200) float: 2.0 s as `core.encoders.log_mel.log_mel` gives them.
 
         Returns:
-            (B, 5, 512): tokens of the last 0.5 s, oldest first; token i covers 0.1 s.
+            (B, 5, D): tokens of the last 0.5 s, oldest first; token i covers 0.1 s.
         """
         return self.tokens(self.states(mel, 0), 0, BLOCK_TOKENS)
 
@@ -112,24 +124,26 @@ class AudioEncoder(nn.Module):
         for block in self.blocks[blocks:-1]:
             states = block(states)
         last = self.norm(self.blocks[-1](states, newest * POOLED))
+        if self.lower_norm is not None:
+            last = torch.cat([self.lower_norm(states[:, -newest * POOLED :]), last], dim=-1)
         tokens: Tensor = last.unflatten(1, (newest, POOLED)).mean(dim=2)
         return tokens
 
     @classmethod
-    def published(cls, weights: Path) -> AudioEncoder:
+    def published(cls, weights: Path, both: bool = True) -> AudioEncoder:
         """Whisper's layers as released, frozen. `weights` is the folder that holds `model.bin`.
 
         Raises:
             WeightsError: the file is absent or is not the float16 Whisper base.
         """
-        network = cls()
+        network = cls(both)
         network.load_state_dict(_renamed(weights / "model.bin", network), strict=True)
         return network.requires_grad_(False).eval()
 
     @classmethod
-    def adaptable(cls, weights: Path) -> AudioEncoder:
+    def adaptable(cls, weights: Path, both: bool = True) -> AudioEncoder:
         """The published layers with fresh adapters, which change nothing yet; only they are trained."""
-        network = cls.published(weights)
+        network = cls.published(weights, both)
         add_adapters(network, ADAPTED, RANK)
         network.norm.requires_grad_(True)
         return network
@@ -141,7 +155,8 @@ class AudioEncoder(nn.Module):
         Raises:
             WeightsError, ModelError: a file is absent or does not fit.
         """
-        network = cls.adaptable(weights)
+        stored = load_tensors(checkpoint / FILE, fix="Restore the checkpoint folder as a whole.")
+        network = cls.adaptable(weights, any(name.startswith("lower_norm.") for name in stored))
         adapters = read_tensors(checkpoint / FILE, expected=network.adapters(), renamed=OLD_LAYER_NAMES)
         network.load_state_dict(adapters, strict=False)
         merge_adapters(network)
@@ -150,8 +165,9 @@ class AudioEncoder(nn.Module):
     def adapters(self) -> dict[str, Tensor]:
         """What a checkpoint stores: everything that differs from the published layers."""
         state = self.state_dict()
+        own = ("norm.", "lower_norm.")
         return {
-            name: state[name] for name in state if name.endswith((".up", ".down")) or name.startswith("norm.")
+            name: state[name] for name in state if name.endswith((".up", ".down")) or name.startswith(own)
         }
 
 
@@ -159,6 +175,8 @@ def _renamed(path: Path, network: AudioEncoder) -> dict[str, Tensor]:
     """CTranslate2's names in ours; its query, key and value are one matrix."""
     found = {name: torch.from_numpy(value) for name, value in read_encoder_tensors(path, LAYERS).items()}
     ours = {f"norm.{name}": value for name, value in network.norm.state_dict().items()}
+    if network.lower_norm is not None:
+        ours |= {f"lower_norm.{name}": value for name, value in network.lower_norm.state_dict().items()}
     ours["positions"] = found["position_encodings/encodings"][:_POSITIONS]
     for part in ("weight", "bias"):
         ours[f"conv1.{part}"] = found[f"conv1/{part}"]

@@ -9,7 +9,7 @@ from people's votes, and the network, which learns weights of its own from the t
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,10 @@ LEAST: Final = 1e-3
 """Smallest weight or margin that a combination can begin with."""
 
 
+NONE: Final = -40.0
+"""What softplus makes 0 of, in effect."""
+
+
 class EvidenceWeights(NamedTuple):
     """How evidence is weighed.
 
@@ -36,6 +40,9 @@ class EvidenceWeights(NamedTuple):
         cross: (M, C, C) weight in label c (third axis) of what speaks for label k (second axis), diagonal 0;
             used where both modalities of `PAIR` are there. What speaks against k says nothing of c.
         pair_bias: (C,) added where both are there.
+        calm: (M, C) >= 0: a modality whose evidence for label k is e > 0 counts exp(-calm[k] * e) for the
+            other labels. An emotionless sentence is no evidence against the emotion in its voice, and the
+            little that it says for one is noise.
     """
 
     positive: Tensor
@@ -43,6 +50,7 @@ class EvidenceWeights(NamedTuple):
     margin: Tensor
     cross: Tensor
     pair_bias: Tensor
+    calm: Tensor
 
 
 def combine(evidence: Tensor, available: Tensor, weights: EvidenceWeights, base: Tensor) -> Tensor:
@@ -62,6 +70,8 @@ def combine(evidence: Tensor, available: Tensor, weights: EvidenceWeights, base:
     there = available[..., None].to(evidence.dtype)  # (B, M, 1)
     e = torch.where(available[..., None], evidence, torch.zeros_like(evidence))
     weighed = weights.positive * (e - weights.margin).clamp(min=0.0) + weights.negative * e.clamp(max=0.0)
+    hushed = weights.calm * e.clamp(min=0.0)  # (B, M, C)
+    weighed = weighed * (hushed - hushed.sum(dim=2, keepdim=True)).exp()
     both = there[:, MODALITIES.index(PAIR[0])] * there[:, MODALITIES.index(PAIR[1])]  # (B, 1)
     across = torch.stack([e[:, i].clamp(min=0.0) @ weights.cross[i] for i in range(len(MODALITIES))]).sum(
         dim=0
@@ -93,6 +103,7 @@ class EvidenceCombination(nn.Module):
         self.margin = nn.Parameter(torch.full(shape, _softplus_inverse(0.1)))
         self.cross = nn.Parameter(torch.zeros(*shape, num_labels))
         self.pair_bias = nn.Parameter(torch.zeros(num_labels))
+        self.calm = nn.Parameter(torch.full(shape, _softplus_inverse(LEAST)))
 
     @property
     def weights(self) -> EvidenceWeights:
@@ -103,7 +114,13 @@ class EvidenceCombination(nn.Module):
             softplus(self.margin),
             self.cross * self.off_diagonal,
             self.pair_bias,
+            softplus(self.calm),
         )
+
+    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:  # noqa: ANN401
+        """As torch's. Weights from before `calm` was learned have none of it."""
+        state.setdefault(prefix + "calm", torch.full_like(self.calm, NONE))
+        super()._load_from_state_dict(state, prefix, *rest)
 
     @torch.no_grad()
     def set_evidence(self, temperature: Tensor, bias: Tensor, base_logits: Tensor, base: Tensor) -> None:
@@ -120,7 +137,7 @@ class EvidenceCombination(nn.Module):
     @torch.no_grad()
     def set_weights(self, weights: EvidenceWeights) -> None:
         """Begin with these weights; what is 0 of those that cannot be becomes `LEAST`."""
-        for name in ("positive", "negative", "margin"):
+        for name in ("positive", "negative", "margin", "calm"):
             value = getattr(weights, name).clamp(min=LEAST)
             getattr(self, name).copy_(value.expm1().log())
         self.cross.copy_(weights.cross)

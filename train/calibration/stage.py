@@ -59,6 +59,7 @@ def calibrate(
     joined: int,
     kind: DistillationKind = "evidence",
     people: EvidenceWeights | None = None,
+    limits: Mapping[str, float] | None = None,
 ) -> CalibrationSpec:
     """Fit the calibration of every branch and pattern, the thresholds and the abstention.
 
@@ -70,7 +71,9 @@ def calibrate(
         placement: how joined windows are drawn.
         joined: number of joined windows for each pattern of several modalities.
         kind, people: how the teacher of joined windows combines the peers.
+        limits: corpus -> weight of one example in the thresholds; None = `weights`.
     """
+    limits = weights if limits is None else limits
     peer_reliability = measure_reliability(net, validation, shapes, weights)
     fusion: dict[str, BranchCalibration] = dict.fromkeys(
         map(pattern, PATTERNS), identity_calibration(validation[0].targets.shape[1])
@@ -86,8 +89,8 @@ def calibrate(
             outputs.weights,
             sharpen=may_sharpen(outputs.sources),
         )
-        fusion[modality] = _with_thresholds(branch, outputs.logits, outputs)
-        peers[modality] = _with_thresholds(peers[modality], outputs.peer, outputs)
+        fusion[modality] = _with_thresholds(branch, outputs.logits, outputs, limits)
+        peers[modality] = _with_thresholds(peers[modality], outputs.peer, outputs, limits)
     teacher = make_teacher(validation, peer_reliability, people)
     together: list[tuple[BranchCalibration, _Seen]] = []
     for names in (p for p in PATTERNS if len(p) > 1):
@@ -95,7 +98,7 @@ def calibrate(
         if seen is not None:
             fusion[pattern(names)] = seen.calibration()
             together.append((fusion[pattern(names)], seen))
-    default = _default_point(fusion, peers, single_modality, together)
+    default = _default_point(fusion, peers, single_modality, together, limits)
     points = fit_points(net, validation, shapes, default)
     return default.model_copy(update={"operating_points": points})
 
@@ -162,13 +165,15 @@ def _default_point(
     peers: dict[Modality, BranchCalibration],
     single_modality: Sequence[tuple[Modality, ValidationOutputs]],
     together: Sequence[tuple[BranchCalibration, _Seen]],
+    limits: Mapping[str, float],
 ) -> CalibrationSpec:
     """The default point: thresholds for all single modalities together, abstention for all windows."""
     p = np.concatenate([probabilities(outputs.logits, fusion[m]) for m, outputs in single_modality])
-    y, known, counts, weights = (
+    y, known, counts = (
         np.concatenate([getattr(outputs, name) for _, outputs in single_modality])
-        for name in ("targets", "known", "counts", "weights")
+        for name in ("targets", "known", "counts")
     )
+    weights = np.concatenate([outputs.weighed(limits) for _, outputs in single_modality])
     joined = [probabilities(seen.logits, branch) for branch, seen in together]
     return CalibrationSpec(
         fusion=fusion,
@@ -184,8 +189,11 @@ def _default_point(
 
 
 def _with_thresholds(
-    branch: BranchCalibration, logits: NDArray[np.floating], outputs: ValidationOutputs
+    branch: BranchCalibration,
+    logits: NDArray[np.floating],
+    outputs: ValidationOutputs,
+    limits: Mapping[str, float],
 ) -> BranchCalibration:
     estimates = probabilities(logits, branch)
-    own = fit_thresholds(estimates, outputs.targets, outputs.known, weights=outputs.weights)
+    own = fit_thresholds(estimates, outputs.targets, outputs.known, weights=outputs.weighed(limits))
     return branch.model_copy(update={"thresholds": own})

@@ -6,7 +6,7 @@ Legend: N examples, C labels, M = 3 modalities.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -22,9 +22,16 @@ from train.calibration.fitting import fit_branch, reliability
 from train.data.token_set import TokenSet
 from train.fusion.objective import Teacher
 from train.inference import Outputs, evaluation_windows, outputs_of
+from train.metrics import single_answers
 
 FEW_SOURCES: Final = 100
 """Speakers or recordings below which validation data cannot show that a peer may be sharpened."""
+
+
+STRAY: Final = 0.95
+"""Quantile of a peer's evidence for a label, on examples of another one, up to which it counts nothing."""
+
+_FEWEST_STRAY: Final = 20
 
 
 def identity_calibration(labels: int) -> BranchCalibration:
@@ -68,9 +75,12 @@ class ValidationOutputs:
         self.sources = sum(
             len({s.sources[i] for i in np.flatnonzero(r)}) for s, r in zip(sets, rows, strict=True)
         )
-        self.weights = np.concatenate(
-            [np.full(int(r.sum()), weights.get(s.corpus, 1.0)) for s, r in zip(sets, rows, strict=True)]
-        )
+        self._corpora = [(s.corpus, int(r.sum())) for s, r in zip(sets, rows, strict=True)]
+        self.weights = self.weighed(weights)
+
+    def weighed(self, weights: Mapping[str, float]) -> NDArray[np.float64]:
+        """(N,) weight of each example by its corpus."""
+        return np.concatenate([np.full(count, weights.get(name, 1.0)) for name, count in self._corpora])
 
 
 def validation_outputs(
@@ -96,11 +106,14 @@ class PeerReliability:
         branches: calibration of each peer.
         trust: (M, C) its reliability; 0 for a modality without data.
         base_logits: (M, C) log-odds of the base rates in its corpora; NaN where nothing is known.
+        stray: modality -> (C, C) the `STRAY` quantile of its evidence for each label (second axis) on
+            examples that have another label alone (first axis); NaN where there are too few.
     """
 
     branches: dict[Modality, BranchCalibration]
     trust: NDArray[np.float64]
     base_logits: NDArray[np.float64]
+    stray: dict[Modality, NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def known_base_logits(self) -> NDArray[np.float64]:
@@ -121,6 +134,7 @@ def measure_reliability(
     branches: dict[Modality, BranchCalibration] = dict.fromkeys(MODALITIES, identity_calibration(labels))
     trust = np.zeros((len(MODALITIES), labels))
     base = np.full(trust.shape, np.nan)
+    stray: dict[Modality, NDArray[np.float64]] = {}
     for i, modality in enumerate(MODALITIES):
         outputs = validation_outputs(net, validation, shapes, modality, weights)
         if outputs is not None:
@@ -133,7 +147,8 @@ def measure_reliability(
             )
             trust[i] = reliability(outputs.peer, outputs.targets, outputs.known, branches[modality])
             base[i] = _log_odds(outputs.targets, outputs.known, outputs.weights)
-    return PeerReliability(branches, trust, base)
+            stray[modality] = _stray(outputs, branches[modality], base[i])
+    return PeerReliability(branches, trust, base, stray)
 
 
 def equal_reliability(train: Sequence[TokenSet]) -> PeerReliability:
@@ -159,6 +174,8 @@ def make_teacher(
     known = np.concatenate([s.known for s in train])
     prior = _log_odds(np.concatenate([s.targets for s in train]), known, np.ones(len(known)))
     rows = [peer_reliability.branches[m] for m in MODALITIES]
+    if people is not None:
+        people = _deaf_to_stray(people, peer_reliability)
 
     def tensor(values: ArrayLike) -> torch.Tensor:
         return torch.tensor(np.asarray(values, np.float32))
@@ -171,6 +188,35 @@ def make_teacher(
         base_logits=tensor(peer_reliability.known_base_logits),
         people=people,
     )
+
+
+def _deaf_to_stray(people: EvidenceWeights, known: PeerReliability) -> EvidenceWeights:
+    """The weights with margins out of which nothing sticks that emotionless examples give, too.
+
+    It concerns modalities with `calm` labels, which are words; where too little is known, margins stay.
+    """
+    margin = people.margin.clone()
+    for i, modality in enumerate(MODALITIES):
+        for label in torch.nonzero(people.calm[i] > 0).flatten().tolist():
+            found = known.stray.get(modality)
+            if found is not None and not np.isnan(found[label]).any():
+                others = torch.arange(margin.shape[1]) != label
+                margin[i, others] = torch.tensor(found[label], dtype=margin.dtype).clamp(min=0.0)[others]
+    return people._replace(margin=margin)
+
+
+def _stray(
+    outputs: ValidationOutputs, branch: BranchCalibration, base_logits: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(C, C) as in `PeerReliability.stray`."""
+    evidence = outputs.peer / np.array(branch.temperature) + np.array(branch.bias) - base_logits
+    answers = single_answers(outputs.targets, outputs.known)
+    found = np.full((evidence.shape[1], evidence.shape[1]), np.nan)
+    for label in range(len(found)):
+        rows = answers == label
+        if rows.sum() >= _FEWEST_STRAY:
+            found[label] = np.quantile(evidence[rows], STRAY, axis=0)
+    return found
 
 
 def _log_odds(

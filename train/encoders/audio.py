@@ -4,7 +4,7 @@ The first blocks stay as released; what they make of several augmented views of 
 The adapters of the remaining blocks, if any, and the peer's attention are trained on these views. Then the
 peer's linear reading of the tokens' moments is solved, and the tokens are centred on the mean of all voices.
 
-Legend: N clips, T tokens, D = 512, C = 7 labels.
+Legend: N clips, T tokens, D = 1024, C = 7 labels.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from core.encoders.weight_files import write_tensors
 from core.inputs import SAMPLE_RATE
 from train.encoders.audio_data import Clip, View, read_clips, view_of
 from train.encoders.audio_figures import Held, audio_figures
-from train.encoders.audio_fitting import TrainingClips, first_memory, fit_audio, spoken_tokens
+from train.encoders.audio_fitting import TrainingClips, fit_audio, spoken_tokens, whole_memory
 from train.encoders.audio_recipe import AudioModel, AudioTraining, VoiceBaseline, VoiceCorpus
 from train.encoders.moment_readout import solve_statistics
 from train.encoders.peer_training import set_statistics
-from train.encoders.voice_memory import VoiceMemory
+from train.encoders.voice_memory import VoiceMemory, Voices
 from train.optim import device_of
 from train.progress import JsonLog
 
@@ -51,14 +51,14 @@ def train_audio(config: AudioTraining, data: Path, weights: Path, voice: Path, o
     log = JsonLog(out / "audio_log.jsonl")
     limits = {name: use.limit for name, use in config.corpora.items()}
     clips = read_clips(data, limits, SileroVoice(voice), config.vote_share, config.every)
-    model, centre = learn_voices(config, clips, weights, log, out / "audio_state.pt")
+    model, voices = learn_voices(config, clips, weights, log, out / "audio_state.pt")
     baseline = None if config.baseline is None else config.baseline.config()
     figures: dict[str, float] = {}
     for split in ("validation", "test"):
         held = live_views(model, [clip for clip in clips if clip.example.split == split])
-        figures |= audio_figures(model, held, split, baseline, centre)
+        figures |= audio_figures(model, held, split, baseline, voices)
     log.write(stage="figures", **figures)
-    _centre_tokens(model, centre)
+    _standardise_tokens(model, voices)
     write_tensors(model.encoder.adapters(), out / audio_encoder.FILE)
     write_tensors(model.peer.state_dict(), out / "peer_audio.safetensors")
     (out / "audio_state.pt").unlink(missing_ok=True)  # done: the next run starts afresh
@@ -72,7 +72,7 @@ def learn_voices(
     log: JsonLog,
     state: Path,
     known_views: dict[str, list[View]] | None = None,
-) -> tuple[AudioModel, Tensor]:
+) -> tuple[AudioModel, Voices]:
     """Train encoder and peer on the training clips; the validation clips choose the epoch.
 
     Args:
@@ -83,7 +83,7 @@ def learn_voices(
         known_views: corpus and id of a clip -> its views, from and for other trainings with this recipe.
 
     Returns:
-        The model, and (D,) the mean of all voices: 0 without a baseline, because nothing needs it then.
+        The model, and all voices on the whole; unknown without a baseline, because nothing needs them then.
     """
     torch.manual_seed(config.seed)
     model = AudioModel(weights, config).to(device_of(config.device))
@@ -98,8 +98,8 @@ def learn_voices(
     if model.peer.statistics is not None:
         set_statistics(model.peer, torch.cat(spoken_tokens(model, [views[0] for views in data.views])))
 
-    def judge(now: AudioModel, voices: VoiceMemory | None) -> dict[str, float]:
-        return audio_figures(now, held, "validation", baseline, None if voices is None else voices.centre)
+    def judge(now: AudioModel, memory: VoiceMemory | None) -> dict[str, float]:
+        return audio_figures(now, held, "validation", baseline, None if memory is None else memory.voices)
 
     model = fit_audio(config, model, data, judge, log, state)
     return model, read_voices(config, model, train, rng, known)
@@ -111,19 +111,19 @@ def read_voices(
     train: Sequence[Clip],
     rng: np.random.Generator,
     known_views: dict[str, list[View]],
-) -> Tensor:
+) -> Voices:
     """Solve the linear reading on all training clips, and divide by the temperature.
 
     Returns:
-        (D,) the mean of all voices to the network as it is now; 0 without a baseline.
+        All voices on the whole to the network as it is now; unknown without a baseline.
     """
-    data = _training_clips(config, train, model, 1, rng, known_views)
+    data = _training_clips(config, train, model, config.read_views, rng, known_views)
     if data.memory is not None:
-        first_memory(model, data)
+        whole_memory(model, data)
     if model.peer.statistics is not None:
         _add_statistics(config, model, data, rng)
     _soften(config, model)
-    return torch.zeros_like(model.encoder.norm.bias) if data.memory is None else data.memory.centre
+    return Voices.unknown(audio_encoder.WIDTH) if data.memory is None else data.memory.voices
 
 
 def _training_clips(
@@ -182,13 +182,15 @@ def _add_statistics(
     config: AudioTraining, model: AudioModel, data: TrainingClips, rng: np.random.Generator
 ) -> None:
     """Solve the linear reading of whole clips with no, some and all history; attention keeps its share."""
-    tokens = spoken_tokens(model, [views[0] for views in data.views])
-    runs = list(tokens)
-    if data.memory is not None:
-        generator = torch.Generator().manual_seed(config.seed)
-        runs += [t - data.memory.draw(row, 0, generator) for row, t in enumerate(tokens)]
-        runs += [t - data.memory.whole(row, 0) for row, t in enumerate(tokens)]
-    times = len(runs) // len(tokens)
+    runs: list[Tensor] = []
+    generator = torch.Generator().manual_seed(config.seed)
+    for view in range(config.read_views):
+        tokens = spoken_tokens(model, [views[view] for views in data.views])
+        runs += tokens
+        if data.memory is not None:
+            runs += [data.memory.draw(t, row, view, generator) for row, t in enumerate(tokens)]
+            runs += [data.memory.whole(t, row, view) for row, t in enumerate(tokens)]
+    times = len(runs) // len(data.clips)
     solve_statistics(
         model.peer,
         runs,
@@ -216,7 +218,18 @@ def _soften(config: AudioTraining, model: AudioModel) -> None:
 
 
 @torch.no_grad()
-def _centre_tokens(model: AudioModel, centre: Tensor) -> None:
-    """Let the mean of all voices be 0, as a baseline takes it to be; the peer says what it said before."""
-    model.encoder.norm.bias.sub_(centre)
-    model.peer.input_mean.sub_(centre)
+def _standardise_tokens(model: AudioModel, voices: Voices) -> None:
+    """Let mean and deviation of all voices be 0 and 1, as a baseline takes them to be.
+
+    The peer says what it said before.
+    """
+    encoder, peer = model.encoder, model.peer
+    norms = [norm for norm in (encoder.lower_norm, encoder.norm) if norm is not None]
+    width = audio_encoder.STATE_WIDTH
+    for norm, centre, deviation in zip(
+        norms, voices.centre.split(width), voices.deviation.split(width), strict=True
+    ):
+        norm.weight.div_(deviation)
+        norm.bias.sub_(centre).div_(deviation)
+    peer.input_mean.sub_(voices.centre).div_(voices.deviation)
+    peer.input_scale.mul_(voices.deviation)

@@ -1,6 +1,6 @@
 """Clips of acted speech, cut into the audio encoder's inputs as live: blocks on a grid with left context.
 
-Legend: N clips, W inputs of 2 s, P positions, D = 512, C = 7 labels.
+Legend: N clips, W inputs of 2 s, P positions, S = 512, C = 7 labels.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class View:
     """One clip after the frozen part of the encoder.
 
     Attributes:
-        states: (W, P, D) bfloat16.
+        states: (W, P, S) bfloat16.
         newest: tokens per input.
         times_s: (W * newest,) seconds since the utterance's start.
         spoken: (W * newest,) bool.

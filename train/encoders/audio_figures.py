@@ -15,6 +15,7 @@ from core.stages.baseline import TOKEN_S, BaselineConfig
 from train.encoders.audio_data import Clip, View, pad_tokens
 from train.encoders.audio_fitting import spoken_of
 from train.encoders.audio_recipe import AudioModel
+from train.encoders.voice_memory import Voices
 from train.metrics import uar
 
 Held = Sequence[tuple[Clip, View]]
@@ -28,7 +29,7 @@ def predict(
     model: AudioModel,
     held: Held,
     baseline: BaselineConfig | None = None,
-    centre: Tensor | None = None,
+    voices: Voices | None = None,
 ) -> NDArray[np.float32]:
     """(N, C) logits of whole utterances.
 
@@ -36,7 +37,7 @@ def predict(
         model: encoder and peer.
         held: N clips with their live views.
         baseline: compare each with all other clips of its person; None = with nothing.
-        centre: (D,) mean of all training voices.
+        voices: all training voices on the whole.
     """
     model.eval()
     tokens: list[Tensor] = []
@@ -44,8 +45,8 @@ def predict(
         views = [view for _, view in held[at : at + 16]]
         with torch.autocast(views[0].states.device.type, torch.bfloat16):
             tokens += model.tokens(views)
-    if baseline is not None and centre is not None:
-        tokens = _compared(tokens, held, baseline, centre)
+    if baseline is not None and voices is not None:
+        tokens = _compared(tokens, held, baseline, voices)
     rows = []
     for at in range(0, len(held), 16):
         views = [view for _, view in held[at : at + 16]]
@@ -56,9 +57,9 @@ def predict(
     return np.concatenate(rows)
 
 
-def _compared(tokens: list[Tensor], held: Held, baseline: BaselineConfig, centre: Tensor) -> list[Tensor]:
+def _compared(tokens: list[Tensor], held: Held, baseline: BaselineConfig, voices: Voices) -> list[Tensor]:
     spoken = [spoken_of(t, view) for t, (_, view) in zip(tokens, held, strict=True)]
-    sums = [t.sum(dim=0) for t in spoken]
+    sums = [torch.stack([t.sum(dim=0), (t**2).sum(dim=0)]) for t in spoken]  # (2, D) each
     people: dict[tuple[str, str], list[int]] = defaultdict(list)
     for row, (clip, _) in enumerate(held):
         people[clip.example.corpus, clip.example.source].append(row)
@@ -69,9 +70,8 @@ def _compared(tokens: list[Tensor], held: Held, baseline: BaselineConfig, centre
         for row in rows:
             left = count - len(spoken[row])
             if left:
-                seconds = left * TOKEN_S
-                mean = (total - sums[row]) / left
-                found[row] = tokens[row] - (mean - centre) * (seconds / (seconds + baseline.shrinkage_s))
+                mean, square = (total - sums[row]) / left
+                found[row] = voices.compared(tokens[row], mean, square, left * TOKEN_S, baseline)
     return found
 
 
@@ -80,7 +80,7 @@ def audio_figures(
     held: Held,
     split: str,
     baseline: BaselineConfig | None = None,
-    centre: Tensor | None = None,
+    voices: Voices | None = None,
 ) -> dict[str, float]:
     """UAR per corpus; the guess is the most probable label among those that the corpus has.
 
@@ -90,7 +90,7 @@ def audio_figures(
         return {}
     found = {"": predict(model, held)}
     if baseline is not None:
-        found[WITH_HISTORY] = predict(model, held, baseline, centre)
+        found[WITH_HISTORY] = predict(model, held, baseline, voices)
     figures = {}
     for corpus in dict.fromkeys(clip.example.corpus for clip, _ in held):
         rows = [i for i, (clip, _) in enumerate(held) if clip.example.corpus == corpus]

@@ -1,6 +1,6 @@
 """The epochs of the audio encoder's training: which clips, which views, compared with which history.
 
-Legend: B batch, T tokens, D = 512, C = 7 labels.
+Legend: B batch, T tokens, D = 1024, C = 7 labels.
 """
 
 from __future__ import annotations
@@ -114,6 +114,16 @@ def first_memory(model: AudioModel, data: TrainingClips) -> None:
 
 
 @torch.no_grad()
+def whole_memory(model: AudioModel, data: TrainingClips) -> None:
+    """Fill the memory with every view of the clips."""
+    assert data.memory is not None
+    for view in range(len(data.views[0])):
+        for row, found in enumerate(spoken_tokens(model, [views[view] for views in data.views])):
+            data.memory.remember(row, view, found)
+    data.memory.recentre()
+
+
+@torch.no_grad()
 def spoken_tokens(model: AudioModel, views: list[View]) -> list[Tensor]:
     """(T, D) tokens of each view's speech; all of them where there is none."""
     found: list[Tensor] = []
@@ -146,7 +156,7 @@ def _loss(
         for row, view, found, seen in zip(rows, chosen, tokens, views, strict=True):
             data.memory.remember(row, view, spoken_of(found, seen))
         tokens = [
-            found - data.memory.draw(row, view, generator)
+            data.memory.draw(found, row, view, generator)
             for row, view, found in zip(rows, chosen, tokens, strict=True)
         ]
     spoken = [_hide(config, view.spoken, generator) for view in views]

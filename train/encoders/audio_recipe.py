@@ -1,6 +1,6 @@
 """The recipe of the audio encoder's training, and the encoder with its peer as they are trained together.
 
-Legend: W inputs of 2 s, D = 512.
+Legend: W inputs of 2 s, D = 1024.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ class VoiceBaseline(Strict):
 
     shrinkage_s: float = Field(10.0, gt=0)
     horizon_s: float = Field(1200.0, gt=0)
+    deviation: bool = False
 
     def config(self) -> BaselineConfig:
         """For training and the checkpoint's spec."""
-        return BaselineConfig(self.shrinkage_s, self.horizon_s)
+        return BaselineConfig(self.shrinkage_s, self.horizon_s, self.deviation)
 
 
 class AudioTraining(Strict):
@@ -61,6 +62,7 @@ class AudioTraining(Strict):
         mixed: share of the batches in which each clip's tokens are blended with another's (mix-up).
         every: take one clip in so many, for a quick try.
         strength, parts: of `solve_statistics`, if the peer reads its tokens' moments.
+        read_views: views of each clip that this reading learns from; the first is the clip as it is.
         share: what the attention's logits count for beside it.
         temperature: by which the peer's logits are divided at the end, as measured on corpora that were left
             out (`train unseen`): voices never met are heard with less certainty than those of the training.
@@ -87,6 +89,7 @@ class AudioTraining(Strict):
     every: int = Field(1, ge=1)
     strength: float = Field(0.003, gt=0)
     parts: int = Field(3, ge=0)
+    read_views: int = Field(1, ge=1)
     share: float = Field(0.5, ge=0, le=1)
     temperature: float = Field(1.0, gt=0)
     peer: PeerSizes = PeerSizes(dropout=0.3)

@@ -24,6 +24,7 @@ from train.corpora.base import TextExample, assert_disjoint
 from train.encoders.epoch_trainer import Draws, EpochPlan, train_epochs
 from train.encoders.peer_training import CorpusBias, PeerSizes, new_peer
 from train.encoders.text_data import CORPORA, TextBatch, epoch_batches, make_batch, used_corpora
+from train.encoders.text_teachers import taught
 from train.metrics import macro_f1
 from train.optim import device_of, label_tensors, masked_bce
 from train.progress import JsonLog
@@ -57,6 +58,8 @@ class TextTraining(Strict):
         balance: per corpus: texts are drawn as often as their most voted label's share to minus this,
             0 = as they come, 1 = every label as often.
         spoken: share of the texts that lose their punctuation.
+        teachers: folders of checkpoints whose estimates soften the labels; see `text_teachers`.
+        teacher_share: of a target that they make up.
         limit: use only so many training texts (0 = all), for a quick try.
         peer: sizes of the peer.
         seed, device: "auto" takes the GPU where there is one.
@@ -71,6 +74,8 @@ class TextTraining(Strict):
     shares: TextShares = TextShares()
     balance: TextBalance = TextBalance()
     spoken: float = Field(0.25, ge=0, le=1)
+    teachers: tuple[str, ...] = ()
+    teacher_share: float = Field(0.5, ge=0, le=1)
     limit: int = Field(0, ge=0)
     peer: PeerSizes = PeerSizes()
     seed: int = 0
@@ -108,6 +113,8 @@ def train_text(config: TextTraining, data: Path, weights: Path, out: Path) -> di
     examples = [example for corpus in corpora for example in corpus.read(data / "text_emotion")]
     assert_disjoint(examples)
     tokenizer = PieceTokenizer(weights)
+    teachers = [Path(folder) for folder in config.teachers]
+    examples = taught(examples, teachers, config.teacher_share, weights, tokenizer)
     model = TextModel(weights, config.peer).to(device_of(config.device))
     model = _fit(config, model, examples, tokenizer, log, out / "text_state.pt")
     figures = text_figures(model, examples, tokenizer)

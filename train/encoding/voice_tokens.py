@@ -35,7 +35,7 @@ class EncodeVoices:
 
     def __init__(self, locate: Locate) -> None:
         self._voice = SileroVoice(locate("silero-vad") / "silero_vad_16k_op15.onnx")
-        self._encoder = AudioEncoder.published(locate("whisper-base"))
+        self._encoder = AudioEncoder.published(locate("whisper-base"), both=False)
 
     @torch.no_grad()
     def __call__(self, examples: Sequence[Example]) -> list[Tokens]:

@@ -232,7 +232,7 @@ def _train_without(
     views: dict[str, list[View]],
 ) -> list[LeftOut]:
     log, state = JsonLog(out / "audio_log.jsonl"), out / "audio_state.pt"
-    model, centre = learn_voices(config, clips, locate("whisper-base"), log, state, views)
+    model, voices = learn_voices(config, clips, locate("whisper-base"), log, state, views)
     state.unlink(missing_ok=True)
     found = []
     for corpus in dict.fromkeys(c.example.corpus for c in clips if c.example.split == "test"):
@@ -240,7 +240,7 @@ def _train_without(
         held = live_views(model, chosen)
         logits = {"none": predict(model, held)}
         if config.baseline is not None:
-            logits["all"] = predict(model, held, config.baseline.config(), centre)
+            logits["all"] = predict(model, held, config.baseline.config(), voices)
         found.append(LeftOut(corpus, chosen, logits))
     return found
 

@@ -38,9 +38,9 @@ def test_all_six_layers_are_whispers_encoder(folder, mel, monkeypatch):
     expected = np.array(model.encode(ctranslate2.StorageView.from_array(mel.numpy())))
     with torch.no_grad():
         states = network.states(mel, 6)
-        found = torch.nn.functional.layer_norm(states, (audio.WIDTH,)).numpy()
+        found = torch.nn.functional.layer_norm(states, (audio.STATE_WIDTH,)).numpy()
     # Whisper's last norm is affine, ours is fresh: equal up to one scale and shift per feature.
-    for feature in range(0, audio.WIDTH, 64):
+    for feature in range(0, audio.STATE_WIDTH, 64):
         correlation = np.corrcoef(found[0, :, feature], expected[0, :, feature])[0, 1]
         assert correlation > 0.9999
 
@@ -56,3 +56,13 @@ def test_stored_adapters_come_back_merged(folder, mel, tmp_path):
         published = AudioEncoder.published(folder)(mel)
     torch.testing.assert_close(loaded, adapted, atol=0.02, rtol=0.02)
     assert (published - loaded).abs().max() > 0.1
+
+
+def test_a_file_from_before_has_tokens_of_the_third_layer_alone(folder, mel, tmp_path):
+    old, new = AudioEncoder.published(folder, both=False), AudioEncoder.published(folder)
+    write_tensors(AudioEncoder.adaptable(folder, both=False).adapters(), tmp_path / FILE)
+    loaded = AudioEncoder.load(folder, tmp_path)
+    with torch.no_grad():
+        assert old(mel).shape == (1, audio.BLOCK_TOKENS, audio.STATE_WIDTH)
+        torch.testing.assert_close(old(mel), new(mel)[..., audio.STATE_WIDTH :])
+        torch.testing.assert_close(loaded(mel), old(mel), atol=0.02, rtol=0.02)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -23,9 +25,8 @@ SIZES = FusionSpec(
 
 def weights(positive: float = 1.0, negative: float = 0.5, margin: float = 0.0) -> EvidenceWeights:
     full = torch.ones(3, LABELS)
-    return EvidenceWeights(
-        positive * full, negative * full, margin * full, torch.zeros(3, LABELS, LABELS), torch.zeros(LABELS)
-    )
+    cross, none = torch.zeros(3, LABELS, LABELS), torch.zeros(LABELS)
+    return EvidenceWeights(positive * full, negative * full, margin * full, cross, none, 0.0 * full)
 
 
 def evidence(**rows: list[float]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -53,6 +54,26 @@ def test_evidence_for_other_labels_bears_on_a_label_only_where_voice_and_face_ar
     assert combine(said, there, both, torch.zeros(LABELS)).tolist() == [[1.75, 0.75, -0.25]]
     said, there = evidence(audio=[2.0, 0.0, 0.0], text=[0.0, 0.0, 0.0])
     assert combine(said, there, both, torch.zeros(LABELS)).tolist() == [[2.0, 0.0, 0.0]]
+
+
+def test_a_modality_that_says_neutral_is_hushed_in_everything_else_and_only_it():
+    calm = torch.zeros(3, LABELS)
+    calm[MODALITIES.index("text"), 2] = 1.0
+    hushed = weights()._replace(calm=calm)
+    said, there = evidence(text=[1.0, -1.0, 2.0], audio=[1.0, 0.0, 2.0])
+    least = math.exp(-2.0)
+    found = combine(said, there, hushed, torch.zeros(LABELS))[0]
+    assert found.tolist() == pytest.approx([1.0 + least, -0.5 * least, 4.0])
+    said, there = evidence(text=[1.0, -1.0, -2.0], audio=[1.0, 0.0, 2.0])  # nothing speaks for it: as ever
+    assert combine(said, there, hushed, torch.zeros(LABELS))[0].tolist() == pytest.approx([2.0, -0.5, 1.0])
+
+
+def test_weights_from_before_there_was_calm_are_read_as_none():
+    made = EvidenceCombination(LABELS)
+    old = {name: value for name, value in made.state_dict().items() if name != "calm"}
+    read = EvidenceCombination(LABELS)
+    read.load_state_dict(old)
+    assert float(read.weights.calm.detach().max()) < 1e-9
 
 
 def net(seed: int = 0) -> EmotionNet:

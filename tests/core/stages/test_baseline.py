@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.labels import UNKNOWN_PERSON
-from core.stages.baseline import Baseline, BaselineConfig, Baselines
+from core.stages.baseline import LEAST_CHANGE, MOST_CHANGE, Baseline, BaselineConfig, Baselines
 from core.window import Tokens, Window
 
 CONFIG = BaselineConfig(shrinkage_s=10.0, horizon_s=1200.0)
+LIVELY = BaselineConfig(shrinkage_s=10.0, horizon_s=1200.0, deviation=True)
 
 
 def speech(value: float, seconds: float) -> np.ndarray:
@@ -117,5 +118,36 @@ def test_a_checkpoint_without_a_baseline_says_nothing_of_history():
     assert baselines.apply(given_window) == (given_window, {})
 
 
-def test_options_come_back_as_they_were():
-    assert BaselineConfig.of(CONFIG.options()) == CONFIG
+@pytest.mark.parametrize("config", [CONFIG, LIVELY])
+def test_options_come_back_as_they_were(config):
+    assert BaselineConfig.of(config.options()) == config
+
+
+def lively(deviation: float, seconds: float) -> np.ndarray:
+    signs = np.where(np.arange(round(seconds * 10)) % 2, 1.0, -1.0)[:, None]
+    return np.repeat(deviation * signs, 2, axis=1).astype(np.float32)
+
+
+def test_a_lively_voice_is_measured_by_its_own_liveliness():
+    baseline = Baseline(LIVELY)
+    for _ in range(600):
+        baseline.push(lively(2.0, 10.0))
+    usual = baseline.taken_off(lively(2.0, 1.0))
+    assert usual.std(axis=0) == pytest.approx([1.0, 1.0], rel=0.02)
+    plain = Baseline(CONFIG)
+    plain.push(lively(2.0, 10.0))
+    assert plain.taken_off(lively(2.0, 1.0)) == pytest.approx(lively(2.0, 1.0), abs=1e-5)
+
+
+def test_the_deviation_counts_by_the_amount_of_history():
+    baseline = Baseline(LIVELY)
+    baseline.push(lively(2.0, 10.0))  # counts half: the root of one half
+    assert baseline.taken_off(lively(2.0, 1.0)).std(axis=0) == pytest.approx([2.0**0.5] * 2, rel=0.01)
+
+
+@given(st.floats(0.0, 50.0), st.floats(0.1, 2000.0))
+def test_a_monotonous_or_wild_history_changes_tokens_within_bounds(deviation, seconds):
+    baseline = Baseline(LIVELY)
+    baseline.push(lively(deviation, seconds))
+    factor = baseline.taken_off(np.ones((1, 2), np.float32))[0, 0]
+    assert LEAST_CHANGE - 1e-3 <= factor + deviation * 1e-6 <= MOST_CHANGE + 1e-3 or seconds < 0.2

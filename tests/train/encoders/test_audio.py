@@ -38,7 +38,7 @@ SCRIPT = """
 
     audio.SileroVoice = lambda path: Hears()
     # what Whisper's published weights are in a true run: frozen, the same for every start with one seed
-    AudioEncoder.published = classmethod(lambda cls, weights: cls().requires_grad_(False).eval())
+    AudioEncoder.published = classmethod(lambda cls, weights, both: cls(both).requires_grad_(False).eval())
     small = PeerSizes(width=16, heads=2, layers=1, feedforward=16, statistics=True)
     recipe = audio.AudioTraining(epochs=3, batch=4, views=2, every=2, peer=small, parts=0, device="cpu")
     out = Path(sys.argv[2])
@@ -65,7 +65,9 @@ def test_an_audio_training_killed_with_signal_9_ends_with_the_same_files(tmp_pat
 def test_an_encoder_of_which_all_is_frozen_gives_the_tokens_that_it_gives_live(monkeypatch):
     torch.manual_seed(0)
     released = AudioEncoder().requires_grad_(False).eval()
-    monkeypatch.setattr(AudioEncoder, "published", classmethod(lambda cls, weights: copy.deepcopy(released)))
+    monkeypatch.setattr(
+        AudioEncoder, "published", classmethod(lambda cls, weights, both: copy.deepcopy(released))
+    )
     model = AudioModel(Path(), AudioTraining(frozen_blocks=3, peer=PeerSizes(width=16, heads=2, layers=1)))
     clip = Clip(
         None, (0.1 * np.random.default_rng(0).standard_normal(8_000)).astype(np.float16), (0, 8_000), None

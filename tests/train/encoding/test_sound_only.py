@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 import train.encoding.sound_only
+from core.encoders import audio as audio_encoder
 from core.errors import ConfigError, SourceError
 from core.inputs import SAMPLE_RATE
 from core.media.recording import RecordingSource
@@ -31,7 +32,7 @@ class Loudness(EncodeStretches):
         for example in examples:
             samples = self._samples(example)
             loud = np.abs(samples[: len(samples) // 1600 * 1600]).reshape(-1, 1600).mean(axis=1)
-            values = np.repeat(loud[:, None], 512, axis=1).astype(np.float32)
+            values = np.repeat(loud[:, None], audio_encoder.WIDTH, axis=1).astype(np.float32)
             found.append(Tokens(values, np.arange(len(values), dtype=np.float32) / 10))
         return found
 
