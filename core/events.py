@@ -94,6 +94,9 @@ class Transcript:
         language: BCP 47 primary subtag, "" while nothing was recognised.
         revision: 0, 1, ... within the utterance.
         final: True once, last.
+        language_probability: how certain the language is; null when it was given or there are no words.
+        rejected: why a final transcript has no words, or a running one has none so far: what was heard was
+            not to be believed; null else.
     """
 
     utterance: str
@@ -106,6 +109,8 @@ class Transcript:
     language: str
     revision: int
     final: bool
+    language_probability: float | None = None
+    rejected: str | None = None
     type: Literal["transcript"] = "transcript"
 
 

@@ -52,6 +52,10 @@ DEFAULT_POINT: Final = "default"
 """The operating point for data of any kind: what runs live unless another one is chosen."""
 
 
+LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+ENGLISH: Final[tuple[str, ...]] = ("en",)
+
+
 class EncoderSpec(Strict):
     """One encoder. Everything in a specification that becomes part of a path is a `Name` or a `FileName`.
 
@@ -63,6 +67,8 @@ class EncoderSpec(Strict):
         width: D of its tokens.
         max_tokens: tokens of this modality in a window, the static length of a batch.
         options: numbers that the encoder needs (crop size, block and context in seconds, layer, ...).
+        languages: of a text encoder, the languages that the checkpoint was trained on: words in any other
+            are left out. BCP 47 primary subtags; checkpoints that do not say know English.
     """
 
     kind: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}(/[a-z0-9][a-z0-9._-]{0,63})?$")]
@@ -72,6 +78,9 @@ class EncoderSpec(Strict):
     width: int = Field(gt=0, le=MOST_WIDTH)
     max_tokens: int = Field(gt=0, le=MOST_TOKENS)
     options: dict[Name, float] = Field(default_factory=dict)
+    languages: tuple[LanguageCode, ...] = Field(
+        ENGLISH, min_length=1, max_length=256, exclude_if=lambda value: value == ENGLISH
+    )
 
 
 class FusionSpec(Strict):

@@ -121,12 +121,16 @@ class Hypothesis:
         words: in time order, stream times; text keeps case and punctuation, without surrounding spaces.
         language: BCP 47 primary subtag, "" when there are no words.
         final: copied from the order.
+        language_probability: in [0, 1], how certain the language is; None when it was given.
+        rejected: why there are no words, in a few words for people; "" when there are some.
     """
 
     utterance: str
     words: tuple[Word, ...]
     language: str
     final: bool
+    language_probability: float | None = None
+    rejected: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

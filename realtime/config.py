@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -17,6 +16,7 @@ from core.errors import ConfigError
 from core.labels import Purpose
 from core.policy import settled
 from core.spec import DEFAULT_POINT
+from core.workers.whisper_language import parse_languages
 from realtime.sources.config import SourcesConfig
 from realtime.sources.pacing import Pace
 
@@ -34,13 +34,8 @@ def _pace(value: object) -> str:
         raise ValueError(f"{error.what} {error.fix}".rstrip(".")) from error
 
 
-def _language(value: str) -> str:
-    if re.fullmatch("[a-z]{2,3}", value) is None:
-        raise ValueError(
-            f'{value!r} is no code of a language; write two or three letters such as "en", or leave it out: '
-            "then it is recognised"
-        )
-    return value
+def _language(value: str | None) -> str | None:
+    return ",".join(parse_languages(value)) or None
 
 
 class WhisperConfig(Strict):
@@ -48,13 +43,14 @@ class WhisperConfig(Strict):
 
     Attributes:
         size: name of a Whisper model ("tiny", "tiny.en", "base", "base.en", ...), see `emotrack models list`.
-        language: BCP 47 primary subtag of what is spoken ("en"); None = recognise it.
+        language: BCP 47 primary subtag of what is spoken ("en"), or of all that may be ("en,de"); None and
+            "auto" = recognise it among all.
         threads: processor threads for it; 0 = as many as the other stages leave.
         hot_words: names and terms to be expected; Whisper then rather writes them than what sounds alike.
     """
 
     size: str = Field("base", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    language: Annotated[str, AfterValidator(_language)] | None = None
+    language: Annotated[str | None, AfterValidator(_language)] = None
     threads: int = Field(0, ge=0, le=256)
     hot_words: tuple[str, ...] = ()
 

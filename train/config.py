@@ -48,10 +48,10 @@ class CorpusConfig(Strict):
 
 
 class RecogniserConfig(Strict):
-    """The recogniser that recordings are heard with: a size of Whisper, and a language or null."""
+    """The recogniser that recordings are heard with: a size of Whisper, and a language, several, or null."""
 
     whisper: str = Field("base", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
+    language: str | None = Field(None, pattern=r"^[a-z]{2,3}(,[a-z]{2,3})*$")
 
 
 class SizesConfig(Strict):

@@ -102,7 +102,13 @@ class Engine:
             timeline=timeline,
             scheduler=scheduler,
             speech={
-                s.name: SpeechStream.create(s, config, blocks, Vad(network) if vad is None else vad(s))
+                s.name: SpeechStream.create(
+                    s,
+                    config,
+                    blocks,
+                    Vad(network) if vad is None else vad(s),
+                    spec.encoders["text"].languages,
+                )
                 for s in streams
                 if s.kind == "audio"
             },

@@ -50,6 +50,10 @@ def lost_modalities(state: EngineState, person: str) -> dict[Modality, str]:
 def _text(state: EngineState, utterance: Utterance | None) -> str:
     if utterance is None:
         return "not speaking"
+    if utterance.jobs.unusable:
+        return utterance.jobs.unusable
+    if utterance.jobs.rejected:
+        return f"no words: {utterance.jobs.rejected}"
     return "no words" if state.scheduler.budget.text else _LEFT_OUT
 
 

@@ -55,9 +55,11 @@ class SpeechStream:
     utterances: list[Utterance] = field(default_factory=list)
 
     @classmethod
-    def create(cls, info: StreamInfo, config: EngineConfig, blocks: AudioBlocks, vad: Vad) -> SpeechStream:
+    def create(
+        cls, info: StreamInfo, config: EngineConfig, blocks: AudioBlocks, vad: Vad, languages: tuple[str, ...]
+    ) -> SpeechStream:
         """A stream of which nothing was heard yet."""
-        transcription = Transcription(config.transcript, config.voice)
+        transcription = Transcription(config.transcript, config.voice, languages)
         return cls(
             info, config, blocks, vad, Endpointer(config.voice), ActiveSpeakerDetector(), transcription
         )

@@ -16,10 +16,13 @@ from core.engine.scheduler import Scheduler, SpeechOwner
 from core.engine.utterance import Utterance
 from core.events import Event, Transcript, TranscriptWord
 from core.inputs import SAMPLE_RATE
+from core.spec import ENGLISH
 from core.stages.transcript import TranscriptAssembler, TranscriptUpdate
 from core.window import Tokens
 from core.work import EncodeText, Hypothesis, Transcribe, Word
 
+_DOUBTFUL: Final = 0.5
+"""Words whose language is less certain may as well be in another one."""
 _LEAST_PAUSE: Final = SAMPLE_RATE // 10
 """Shorter ones lie between any two syllables: nothing is submitted early in them."""
 
@@ -30,11 +33,13 @@ class Transcription:
 
     Attributes:
         config, voice: when to submit.
+        languages: that the network of the words knows; words in any other are not encoded.
         transcripts: the commit rule's memory.
     """
 
     config: TranscriptConfig
     voice: VoiceConfig
+    languages: tuple[str, ...] = ENGLISH
     transcripts: TranscriptAssembler = field(default_factory=TranscriptAssembler)
 
     # -- submitting -----------------------------------------------------------------------------------
@@ -183,6 +188,9 @@ class Transcription:
         now_s: float,
         stamp_s: float,
     ) -> list[Event]:
+        if not utterance.jobs.settled:
+            utterance.jobs.language_probability = hypothesis.language_probability
+            utterance.jobs.rejected = hypothesis.rejected
         update = self.transcripts.push(hypothesis, until_s)
         words = update.words if update.final else hypothesis.words
         return self._emit(utterance, update, words, scheduler, now_s, stamp_s)
@@ -203,8 +211,9 @@ class Transcription:
         jobs.settled = update.final
         utterance.words_s = stamp_s
         texts = tuple(word.text for word in words)
-        if not texts:
-            utterance.text, jobs.text = None, None
+        jobs.unusable = self._unusable(update.language, jobs.language_probability) if texts else ""
+        if not texts or jobs.unusable:
+            utterance.text, jobs.text, texts = None, None, ()
         elif texts != jobs.encoded:
             middles_s = tuple((word.t0_s + word.t1_s) / 2 for word in words)
             payload = EncodeText(utterance.id, texts, middles_s)
@@ -225,5 +234,16 @@ class Transcription:
                 language=update.language,
                 revision=jobs.revision - 1,
                 final=update.final,
+                language_probability=jobs.language_probability if update.language else None,
+                rejected=(jobs.rejected or None) if not (update.words or update.pending) else None,
             )
         ]
+
+    def _unusable(self, language: str, probability: float | None) -> str:
+        """Why words of a language must not be encoded: a network that never met it would guess."""
+        known = ", ".join(self.languages)
+        if language not in self.languages:
+            return f"language {language or 'unknown'}: the words' network knows {known}"
+        if probability is not None and probability < _DOUBTFUL:
+            return f"language unclear: the words' network knows {known}"
+        return ""

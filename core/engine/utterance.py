@@ -43,6 +43,9 @@ class TranscriptionJobs:
         encoded: the words whose tokens were asked for last.
         revision: of the next transcript.
         settled: the final transcript is out.
+        language_probability: of the newest words; None when their language was given.
+        rejected: why the newest hypothesis has no words; "" when it has.
+        unusable: why the words are not encoded, "" when they are.
     """
 
     partial_sample: int = 0
@@ -55,6 +58,9 @@ class TranscriptionJobs:
     encoded: tuple[str, ...] = ()
     revision: int = 0
     settled: bool = False
+    language_probability: float | None = None
+    rejected: str = ""
+    unusable: str = ""
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, Self
 
@@ -16,7 +17,13 @@ from core.stages.vad import Vad, VadNetwork
 from core.work import Hypothesis, Transcribe, Word
 from core.workers.whisper import LONGEST_CONTEXT_S, Decoded, Device, Encoded, Whisper
 from core.workers.whisper_guard import Objection, babble, is_fluent, is_unsure, objection
-from core.workers.whisper_language import LanguageState, choose_language
+from core.workers.whisper_language import (
+    LanguageChoice,
+    LanguageState,
+    among,
+    choose_language,
+    parse_languages,
+)
 from core.workers.whisper_words import Piece
 
 CONTEXTS_S: Final = (10, 15, 20, LONGEST_CONTEXT_S)
@@ -34,6 +41,7 @@ _SHORTEST_FIRST_WORD_S = 0.15
 _TOKENS_PER_S = 12
 _TOKENS_FREE = 24
 _MOST_TOKENS = 224
+_NO_VOICE = "nobody speaks in it"
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +59,15 @@ class Recogniser(Protocol):
     def align(self, encoded: Encoded, decoded: Decoded, language: str) -> tuple[Piece, ...]: ...  # noqa: D102
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Words that are believed, their language, and how certain that is; None where it was given."""
+
+    pieces: tuple[Piece, ...]
+    language: str
+    certainty: float | None
+
+
 class Transcriber:
     """Answers `Transcribe` orders.
 
@@ -60,7 +77,8 @@ class Transcriber:
 
     Args:
         recogniser: the network.
-        language: code to decode in; None detects it.
+        language: code to decode in, such as "en"; several, such as "en,de", when it is one of them; None
+            detects it among all.
         voice: asked whether there is a voice at all before Whisper is; None trusts the turn.
         least_context_s: seconds encoded at least; 30 makes every order as slow and as sure as can be.
         hot_words: names and terms to be expected, as running text.
@@ -70,7 +88,7 @@ class Transcriber:
             same order give the same answers. Set it to `LanguageState()` at the start of a run.
 
     Raises:
-        ConfigError: the network does not know `language`.
+        ConfigError: the network does not know a `language`.
     """
 
     def __init__(
@@ -82,14 +100,17 @@ class Transcriber:
         least_context_s: int = CONTEXTS_S[0],
         hot_words: str = "",
     ) -> None:
-        if language is not None and language not in recogniser.languages:
-            raise ConfigError(
-                f"this Whisper does not know the language {language!r}.",
-                fix="Use a code such as en or de, and a multilingual size for others than English.",
-            )
+        allowed = _allowed(language)
+        for code in allowed:
+            if code not in recogniser.languages:
+                raise ConfigError(
+                    f"this Whisper does not know the language {code!r}.",
+                    fix="Use a code such as en or de, and a multilingual size for others than English.",
+                )
         self.language = LanguageState()
         self._recogniser = recogniser
-        self._fixed_language = language
+        self._allowed = frozenset(allowed)
+        self._fixed_language = allowed[0] if len(allowed) == 1 else None
         self._voice = voice
         self._least_context_s = least_context_s
         self._hot_words = hot_words
@@ -118,12 +139,11 @@ class Transcriber:
         return language in self._recogniser.languages
 
     def run(self, order: Transcribe) -> Hypothesis:
-        """Recognise the order's audio. No words is a result too.
+        """Recognise the order's audio. No words is a result too, and it has a reason.
 
         Raises:
             ModelError: the network failed, or the audio is longer than 30 s.
         """
-        nothing = Hypothesis(order.utterance, (), "", order.final)
         speech_s = len(order.samples) / SAMPLE_RATE
         if speech_s > LONGEST_CONTEXT_S:
             raise ModelError(
@@ -132,13 +152,15 @@ class Transcriber:
             )
         onset_s = self._voice_onset_s(order.samples)
         if onset_s is None:
-            return nothing
+            return Hypothesis(order.utterance, (), "", order.final, rejected=_NO_VOICE)
+        reason = ""
         for context_s in self._contexts_s(speech_s, final=order.final):
             heard = self._hear(order, context_s)
-            if heard is not None:
-                pieces, language = heard
-                return Hypothesis(order.utterance, _words(pieces, order, onset_s), language, order.final)
-        return nothing
+            if isinstance(heard, Heard):
+                words = _words(heard.pieces, order, onset_s)
+                return Hypothesis(order.utterance, words, heard.language, order.final, heard.certainty)
+            reason = heard.reason
+        return Hypothesis(order.utterance, (), "", order.final, rejected=reason)
 
     def _contexts_s(self, speech_s: float, *, final: bool) -> list[int]:
         room_s = _FINAL_ROOM_S if final else _PARTIAL_ROOM_S
@@ -146,12 +168,14 @@ class Transcriber:
         first = fitting[0] if fitting else LONGEST_CONTEXT_S
         return [first, LONGEST_CONTEXT_S] if final and first < LONGEST_CONTEXT_S else [first]
 
-    def _hear(self, order: Transcribe, context_s: int) -> tuple[tuple[Piece, ...], str] | None:
-        """Believable words and their language, or None. Only what is believed settles the run's language."""
+    def _hear(self, order: Transcribe, context_s: int) -> Heard | Objection:
+        """Believable words, or why there are none. Only what is believed settles the run's language."""
         encoded = self._recogniser.encode(order.samples, context_s)
-        language, state = self._choose_language(encoded, final=order.final)
+        chosen, certainty = self._choose_language(encoded, final=order.final)
+        language = chosen.language
         full = context_s == LONGEST_CONTEXT_S
         most_tokens = _MOST_TOKENS if full else round(_TOKENS_FREE + _TOKENS_PER_S * encoded.speech_s)
+        doubt: Objection | None = None
         for beams in _FINAL_BEAMS if order.final else _PARTIAL_BEAMS:
             decoded = self._recogniser.decode(
                 encoded, language, most_tokens=most_tokens, beams=beams, hot_words=self._hot_words
@@ -161,12 +185,13 @@ class Transcriber:
                 pieces = self._recogniser.align(encoded, decoded, language)
                 doubt = self._babble(encoded, decoded, pieces, language)
                 if doubt is None:
-                    self.language = state
-                    return pieces, language
-            _log.debug("%s, context %d s, beams %d: %s.", order.utterance, context_s, beams, doubt.reason)
+                    self.language = chosen.state
+                    return Heard(pieces, language, certainty)
+            _log.debug("%s, context %d s, beams %d: %s.", order.utterance, context_s, beams, doubt)
             if not doubt.loop:
                 break
-        return None
+        assert doubt is not None, "words without a doubt are returned"
+        return doubt
 
     def _babble(
         self, encoded: Encoded, decoded: Decoded, pieces: tuple[Piece, ...], language: str
@@ -175,21 +200,25 @@ class Transcriber:
         if self._fixed_language is not None or not is_unsure(decoded, encoded.speech_s):
             return None
         probabilities = self._recogniser.language_probabilities(encoded)
+        # Of several languages that were given, each speaks for the others: which of them it is matters less.
+        clarity = sum(probabilities.get(code, 0.0) for code in self._allowed or {language})
         words, sureness = [piece.text for piece in pieces], [piece.probability for piece in pieces]
-        if is_fluent(words, sureness, probabilities.get(language, 0.0)):
+        if is_fluent(words, sureness, clarity):
             return None
-        return babble(probabilities, language)
+        return babble(clarity)
 
-    def _choose_language(self, encoded: Encoded, *, final: bool) -> tuple[str, LanguageState]:
+    def _choose_language(self, encoded: Encoded, *, final: bool) -> tuple[LanguageChoice, float | None]:
+        """The language to decode in, and how certain that is; None where one was given."""
         if self._fixed_language is not None:
-            return self._fixed_language, self.language
-        return choose_language(
-            self._recogniser.language_probabilities(encoded),
+            return LanguageChoice(self._fixed_language, 1.0, self.language), None
+        choice = choose_language(
+            among(self._recogniser.language_probabilities(encoded), self._allowed),
             self.language,
             speech_s=encoded.speech_s,
             final=final,
-            known=self._recogniser.languages,
+            known=self._allowed or self._recogniser.languages,
         )
+        return choice, round(choice.certainty, 4)
 
     def _voice_onset_s(self, samples: Samples) -> float | None:
         """Seconds until the voice sets in, None where there is none; 0 when nobody was asked to listen."""
@@ -200,6 +229,13 @@ class Transcriber:
         if len(voiced) < _LEAST_VOICED_FRAMES:
             return None
         return int(voiced[0]) * FRAME_SAMPLES / SAMPLE_RATE
+
+
+def _allowed(language: str | None) -> tuple[str, ...]:
+    try:
+        return parse_languages(language)
+    except ValueError as error:
+        raise ConfigError(f"{error}.") from error
 
 
 def _words(pieces: tuple[Piece, ...], order: Transcribe, onset_s: float) -> tuple[Word, ...]:

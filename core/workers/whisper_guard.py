@@ -7,7 +7,7 @@ repeats itself for ever. What it invents gives itself away by its own figures: n
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -48,12 +48,18 @@ class Objection:
     """Why a text must not be shown.
 
     Attributes:
-        reason: for a log; says nothing of the text.
+        reason: for people; says nothing of the text, and no figures: equal reasons can be counted.
         loop: the decoder went round in circles, so another way of decoding may help; else it heard no speech.
+        figure: what the reason rests on, for a log.
     """
 
     reason: str
     loop: bool
+    figure: str = ""
+
+    def __str__(self) -> str:
+        """The reason with its figure."""
+        return f"{self.reason} ({self.figure})" if self.figure else self.reason
 
 
 def objection(decoded: Decoded, speech_s: float, hot_words: str = "") -> Objection | None:
@@ -72,11 +78,17 @@ def objection(decoded: Decoded, speech_s: float, hot_words: str = "") -> Objecti
     if not decoded.complete:
         return Objection("the text does not come to an end", loop=True)
     if decoded.log_probability < _LEAST_LOG_PROBABILITY:
-        return Objection(f"the words are guesses (log-probability {decoded.log_probability:.2f})", loop=False)
+        return Objection(
+            "the words are guesses", loop=False, figure=f"log-probability {decoded.log_probability:.2f}"
+        )
     if decoded.no_speech - decoded.log_probability > _MOST_DOUBT:
-        return Objection(f"it is hardly speech (no-speech probability {decoded.no_speech:.2f})", loop=False)
+        return Objection(
+            "it is hardly speech", loop=False, figure=f"no-speech probability {decoded.no_speech:.2f}"
+        )
     if len(words) > _WORDS_FREE + _FASTEST_WORDS_PER_S * speech_s:
-        return Objection(f"{len(words)} words do not fit into {speech_s:.1f} s", loop=True)
+        return Objection(
+            "too many words for its length", loop=True, figure=f"{len(words)} words in {speech_s:.1f} s"
+        )
     if _loops(decoded.text, words):
         return Objection("the text repeats itself", loop=True)
     return None
@@ -90,16 +102,15 @@ def is_unsure(decoded: Decoded, speech_s: float) -> bool:
     return decoded.log_probability < least or chanted or _is_spelled(decoded.text)
 
 
-def babble(language_probabilities: Mapping[str, float], language: str) -> Objection | None:
+def babble(clarity: float) -> Objection | None:
     """Why an unsure text must not be shown, or None: the sound is not clearly in the language of the text.
 
     Args:
-        language_probabilities: what the network makes of the sound.
-        language: that the text is in. Do not ask about one that was given: somebody knows better.
+        clarity: what the network makes of the sound: probability of the language that the text is in, or of
+            all that were allowed together. Do not ask about one that was given: somebody knows better.
     """
-    clarity = language_probabilities.get(language, 0.0)
     if clarity < _CLEAR_LANGUAGE:
-        return Objection(f"it is in no clear language ({clarity:.2f})", loop=False)
+        return Objection("it is in no clear language", loop=False, figure=f"{clarity:.2f}")
     return None
 
 

@@ -17,7 +17,9 @@ Pace = Annotated[str | None, typer.Option(help='"max", "realtime" (the default),
 Whisper = Annotated[
     str | None, typer.Option(metavar="SIZE", help='Recogniser: "base" (default), "tiny.en"...')
 ]
-Language = Annotated[str | None, typer.Option(help='What is spoken, such as "en"; else it is recognised.')]
+Language = Annotated[
+    str | None, typer.Option(help='What is spoken: "en", one of "en,de", or "auto" (default).')
+]
 Purpose = Annotated[
     list[str] | None,
     typer.Option(

@@ -27,6 +27,7 @@ from core.workers.loading import Worker, load_face_detector, load_voice, load_wh
 from core.workers.networks import NetworkWorkers
 from core.workers.transcribe import Transcriber
 from core.workers.whisper import Whisper
+from core.workers.whisper_language import parse_languages
 from realtime.config import TrackingConfig, WhisperConfig
 from realtime.runs.face_pictures import FacePictures
 from realtime.session.worker_threads import WorkerThreads
@@ -139,6 +140,17 @@ def hello(spec: ModelSpec, config: TrackingConfig, source: Source) -> Hello:
 def load_transcriber(config: WhisperConfig) -> Transcriber:
     """The recogniser. Raises WeightsError when it was not pulled, ModelError when it cannot be loaded."""
     return transcriber_of(load_whisper(config.size, config.threads), config, load_voice())
+
+
+def load_smaller_transcriber(config: WhisperConfig) -> Transcriber:
+    """The recogniser to fall back to. Raises as `load_transcriber` does."""
+    return smaller_transcriber_of(load_whisper(config.size, config.threads), config, load_voice())
+
+
+def smaller_transcriber_of(whisper: Whisper, config: WhisperConfig, voice: SileroVoice) -> Transcriber:
+    """One run's recogniser to fall back to. Of the languages that may be spoken it takes those it knows."""
+    known = [code for code in parse_languages(config.language) if code in whisper.languages]
+    return transcriber_of(whisper, config.model_copy(update={"language": ",".join(known) or None}), voice)
 
 
 def transcriber_of(whisper: Whisper, config: WhisperConfig, voice: SileroVoice) -> Transcriber:

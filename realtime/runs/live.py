@@ -30,7 +30,7 @@ from realtime.runs.build import (
     LoadedWorkers,
     build_engine,
     hello,
-    load_transcriber,
+    load_smaller_transcriber,
     load_workers,
     needed_weights,
 )
@@ -282,7 +282,7 @@ def _workers(loaded: LoadedWorkers, fallback: WhisperConfig | None) -> dict[Work
     """All workers; the recogniser with a smaller one to fall back to, where there is one."""
     if fallback is None:
         return loaded.mapping
-    small = load_transcriber(fallback)
+    small = load_smaller_transcriber(fallback)
     return {**loaded.mapping, "transcribe": WhisperFallback(loaded.transcriber, lambda: small).run}
 
 

@@ -19,7 +19,7 @@ from core.workers.loading import load_voice, load_whisper
 from core.workers.networks import NetworkWorkers
 from core.workers.whisper import Whisper
 from realtime.config import LiveTrackingConfig
-from realtime.runs.build import load_checkpoint, load_faces, transcriber_of
+from realtime.runs.build import load_checkpoint, load_faces, smaller_transcriber_of, transcriber_of
 from realtime.runs.whisper_fallback import WhisperFallback, fallback_config
 from realtime.session.worker_threads import Worker
 
@@ -106,8 +106,8 @@ class SharedNetworks:
         load = self.smaller
         if load is None:
             return transcriber.run
-        smaller = self.config.whisper.model_copy(update={"language": None})
-        return WhisperFallback(transcriber, once(lambda: transcriber_of(load(), smaller, self.voice))).run
+        small = once(lambda: smaller_transcriber_of(load(), self.config.whisper, self.voice))
+        return WhisperFallback(transcriber, small).run
 
 
 def once(make: Callable[[], T]) -> Callable[[], T]:

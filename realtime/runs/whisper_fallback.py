@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def fallback_config(config: LiveTrackingConfig) -> WhisperConfig | None:
-    """How the smaller recogniser is loaded; it takes the language as it comes.
+    """How the smaller recogniser is loaded.
 
     Returns:
         None where the configuration names none, where it is the one that runs anyway, and where it was not
@@ -26,7 +26,7 @@ def fallback_config(config: LiveTrackingConfig) -> WhisperConfig | None:
     if not is_ready(find(f"whisper-{size}")):
         log.info("whisper %s was not pulled: under load, words are left out instead", size)
         return None
-    return config.whisper.model_copy(update={"size": size, "language": None})
+    return config.whisper.model_copy(update={"size": size})
 
 
 class WhisperFallback:

@@ -22,6 +22,7 @@ from realtime.sinks.console_view import (
     status_line,
     summary,
     transcript_line,
+    words_not_used,
 )
 from realtime.sinks.files import printable
 from realtime.sinks.pace_lag import PaceLag
@@ -144,11 +145,15 @@ class ConsoleSink:
             case Hello():
                 about = [event.source, purpose_text(event), f"whisper {event.whisper}", event.model.name]
                 self._print("  ".join([*about, *([self._page] if self._page else [])]))
-            case Transcript(final=True, text=text) if text:
+            case Transcript(final=True) if event.text or event.rejected:
                 self._print(transcript_line(self._view, event.utterance))
             case EmotionEstimate(final=True):
                 used = "+".join(MODALITY_NAMES[modality] for modality in event.modalities)
-                self._print(f"{clock(event.t0_s)} {name_of(event.person)}  → {summary(event)}  ({used})")
+                reason = words_not_used(self._view, event)
+                unused = f"  ({reason})" if reason else ""
+                self._print(
+                    f"{clock(event.t0_s)} {name_of(event.person)}  → {summary(event)}  ({used}){unused}"
+                )
             case Status(level="warning" | "error"):
                 self._print(status_line(event))
             case End():

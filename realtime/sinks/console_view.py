@@ -153,11 +153,18 @@ def transcript_line(view: View, utterance: str) -> Text:
     said = view.speech[utterance]
     line = _line(f"{clock(said.t0_s)} ", GREY)
     line.append(f"{name_of(view.speakers.get(utterance, said.person))}  ", "bold")
+    verdict = view.verdicts.get(utterance)
+    if said.language:
+        line.append(f"[{clean(said.language)}] ", GREY)
     line.append(clean(said.text))
     if said.pending:
         line.append(f" {clean(said.pending)}", f"{GREY} italic")
-    verdict = view.verdicts.get(utterance)
+    if said.final and said.rejected:
+        line.append(f"(no words: {clean(said.rejected)})", GREY)
     if verdict is not None:
+        reason = words_not_used(view, verdict)
+        if reason:
+            line.append(f"  ({reason})", OCHRE)
         line.append(f"  → {summary(verdict)}", f"bold {BLUE}")
     return line
 
@@ -171,6 +178,13 @@ def summary(estimate: EmotionEstimate) -> str:
         return "; ".join(found) or "nothing"
     label = max(estimate.probabilities, key=lambda each: estimate.probabilities[each])
     return f"no clear emotion (closest: {_word(estimate, label)})"
+
+
+def words_not_used(view: View, verdict: EmotionEstimate) -> str:
+    """Why a final estimate does not rest on its utterance's words; "" where it does or there are none."""
+    said = view.speech.get(verdict.utterance or "")
+    reason = verdict.missing.get("text")
+    return f"words not used: {clean(reason)}" if reason and said is not None and said.text else ""
 
 
 def name_of(person: str) -> str:

@@ -74,6 +74,9 @@ def _cue(transcript: Transcript) -> str:
     voice, text = (
         html.escape(_one_line(value), quote=False) for value in (transcript.person, transcript.text)
     )
+    # Only letters make a tag: what a recogniser calls its language is no text to be trusted.
+    if transcript.language.isascii() and transcript.language.isalpha():
+        text = f"<lang {transcript.language}>{text}</lang>"
     return f"\n{identifier}\n{timestamp(start_ms)} --> {timestamp(end_ms)}\n<v {voice}>{text}</v>\n"
 
 

@@ -110,6 +110,8 @@ class Entry {
     this.root = element("li", "utterance open");
     this.root.dataset.start = start;
     this.speaker = element("span", "speaker");
+    this.language = element("span", "language");
+    this.language.hidden = true;
     this.time = element("button", "time", clock(start));
     this.time.type = "button";
     this.time.title = "look back to this moment";
@@ -121,7 +123,7 @@ class Entry {
     this.findings = element("ul", "findings");
     const meta = element("div", "meta");
     this.meta = meta;
-    meta.append(this.speaker, this.time);
+    meta.append(this.speaker, this.time, this.language);
     const text = element("p");
     text.append(this.committed, this.pending, this.note);
     this.root.append(meta, text, this.findings);
@@ -153,8 +155,21 @@ class Entry {
     setText(this.pending, message.pending);
     const nothing = !message.text && !message.pending;
     this.note.hidden = !nothing;
-    setText(this.note, message.final ? "no words recognised" : "listening …");
+    const rejected = message.rejected ? `no words: ${message.rejected}` : "no words recognised";
+    setText(this.note, message.final ? rejected : "listening …");
+    this.spoken = Boolean(message.text);
+    this.tongue(message);
     if (this.conversation.wanted) this.match(this.conversation.wanted);
+  }
+
+  // The language of the words, how certain it is, and why the estimate does not rest on them.
+  tongue({ language, language_probability: certainty }) {
+    this.language.hidden = !language;
+    if (!language) return;
+    setText(this.language, certainty === null || certainty === undefined ? language : `${language} ${percent(certainty)}`);
+    this.language.title = "language of the words";
+    this.committed.lang = language;
+    this.pending.lang = language;
   }
 
   // A rolling estimate is shown as such; the final one takes its place and stays.
@@ -165,6 +180,11 @@ class Entry {
     this.estimate = message;
     this.state = state;
     this.findings.classList.toggle("rolling", !message.final);
+    const unused = message.final && this.spoken ? message.missing?.text : undefined;
+    if (unused) {
+      this.note.hidden = false;
+      setText(this.note, ` (words not used: ${unused})`);
+    }
     if (!same) this.findings.replaceChildren(...this.found(message));
     if (message.final && this.conversation.onWrong) this.offer();
   }

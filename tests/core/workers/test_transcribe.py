@@ -138,6 +138,41 @@ def test_words_in_a_language_that_was_given_are_never_doubted_for_it():
     assert texts(Transcriber(recogniser, language="en").run(order(5))) == ["hello", "there"]
 
 
+def test_words_in_one_of_several_languages_that_were_given_are_doubted_only_when_none_of_them_is_heard():
+    recogniser = Scripted(GOOD, log_probability=-0.8)
+    recogniser.heard = {"en": 0.5, "de": 0.45}
+    assert texts(Transcriber(recogniser, language="en,de").run(order(5))) == ["hello", "there"]
+    recogniser.heard = {"ja": 0.5, "en": 0.1, "de": 0.1}
+    assert texts(Transcriber(recogniser, language="en,de").run(order(5))) == []
+
+
+def test_of_several_languages_that_were_given_a_third_is_never_written():
+    recogniser = Scripted(GOOD, language="ko")
+    hypothesis = Transcriber(recogniser, language="en,de").run(order(0.6))
+    assert hypothesis.language in {"en", "de"}
+    assert set(recogniser.decoded_in) <= {"en", "de"}
+
+
+def test_the_certainty_of_a_language_is_told_where_it_was_not_given():
+    assert Transcriber(Scripted(GOOD)).run(order(4)).language_probability == 0.95
+    assert Transcriber(Scripted(GOOD), language="en").run(order(4)).language_probability is None
+
+
+@pytest.mark.parametrize(
+    ("recogniser", "reason"),
+    [
+        (Scripted(GOOD, log_probability=-1.5), "the words are guesses"),
+        (Scripted({10: "...", 30: "..."}), "nothing was said"),
+        (Scripted(GOOD, log_probability=-0.8, language="de"), ""),
+    ],
+)
+def test_where_there_are_no_words_there_is_a_reason_and_else_none(recogniser, reason):
+    for final in (True, False):
+        hypothesis = Transcriber(recogniser).run(order(5, final=final))
+        assert hypothesis.rejected == reason
+        assert bool(hypothesis.words) == (reason == "")
+
+
 def test_a_final_result_that_repeats_itself_is_decoded_greedily_before_it_is_encoded_again():
     recogniser = Scripted(GOOD, several_beams=LOOP)
     assert texts(Transcriber(recogniser).run(order(5))) == ["hello", "there"]
@@ -166,6 +201,7 @@ def test_without_a_voice_whisper_is_not_even_asked():
     recogniser = Scripted(GOOD)
     hypothesis = Transcriber(recogniser, voice=Told()).run(order(3, quiet_s=2.95))
     assert hypothesis.words == ()
+    assert hypothesis.rejected == "nobody speaks in it"
     assert recogniser.contexts == []
 
 

@@ -156,7 +156,7 @@ def test_an_abstaining_estimate_says_so_instead_of_naming_emotions() -> None:
 
 def test_a_transcript_line_carries_speaker_words_pending_words_and_final_emotions() -> None:
     view = view_of(HELLO, transcript("Don't forget", pending="a jacket", final=False))
-    assert "00:01.0 person-1  Don't forget a jacket" in picture(view)
+    assert "00:01.0 person-1  [en] Don't forget a jacket" in picture(view)
     view.take(transcript("Don't forget a jacket."))
     view.take(estimate(final=True))
     assert "Don't forget a jacket.  → happy 82%, sure; surprised 55%, unsure" in picture(view)
@@ -164,7 +164,7 @@ def test_a_transcript_line_carries_speaker_words_pending_words_and_final_emotion
 
 def test_the_line_follows_a_speaker_who_is_recognised_later() -> None:
     view = view_of(HELLO, transcript("Hello."), Utterance("u1", "person-2", 1.0, 2.0, "pause", True))
-    assert "person-2  Hello." in picture(view)
+    assert "person-2  [en] Hello." in picture(view)
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -189,11 +189,27 @@ def test_without_a_terminal_finals_warnings_and_the_end_are_plain_lines() -> Non
     assert "Strongest moments" in lines
     assert lines[:5] == [
         "recording interview.mp4  purpose: personal  whisper base  default  http://127.0.0.1:8765/",
-        f"00:01.0 person-1  {words}",
+        f"00:01.0 person-1  [en] {words}",
         "00:00.0 person-1  → happy 82%, sure; surprised 55%, unsure  (words+voice)",
         "00:03.0 The recording has a hole of 2.0 s.",
         "finished at 00:12.0: 1 utterances, 9 estimates, 1 of them final",
     ]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_words_in_a_language_that_the_network_never_met_are_said_not_to_be_used(terminal: bool) -> None:
+    reason = "language es: the words' network knows en"
+    spanish = replace(transcript("Estoy muy contento."), language="es")
+    verdict = replace(estimate(final=True), modalities=("audio",), missing={"text": reason})
+    text = run([HELLO, spanish, verdict, END], terminal=terminal)
+    assert "[es] Estoy muy contento." in text
+    assert f"words not used: {reason}" in " ".join(text.split())
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_speech_without_words_has_a_reason(terminal: bool) -> None:
+    rejected = replace(transcript(""), language="", rejected="the words are guesses")
+    assert "(no words: the words are guesses)" in run([HELLO, rejected, END], terminal=terminal)
 
 
 def test_the_end_tells_every_fault() -> None:

@@ -14,7 +14,8 @@ from realtime.sinks.webvtt import WebVttSink, timestamp
 
 TIME = r"(?:\d{2,}):([0-5]\d):([0-5]\d)\.(\d{3})"
 CUE = re.compile(
-    rf"(?P<id>[^\n]+)\n(?P<start>{TIME}) --> (?P<end>{TIME})\n<v (?P<voice>[^>\n]*)>(?P<text>[^\n]*)</v>\n"
+    rf"(?P<id>[^\n]+)\n(?P<start>{TIME}) --> (?P<end>{TIME})\n"
+    r"<v (?P<voice>[^>\n]*)><lang en>(?P<text>[^\n]*)</lang></v>\n"
 )
 
 
@@ -42,9 +43,17 @@ def test_final_transcripts_become_cues_with_their_speaker_and_times(tmp_path):
     sink.close()
     assert (tmp_path / "transcript.vtt").read_text(encoding="utf-8") == (
         "WEBVTT\n"
-        "\nu1\n00:00:01.000 --> 00:00:02.500\n<v p1>Hello there.</v>\n"
-        "\nu2\n01:02:05.500 --> 01:02:06.000\n<v p2>Yes.</v>\n"
+        "\nu1\n00:00:01.000 --> 00:00:02.500\n<v p1><lang en>Hello there.</lang></v>\n"
+        "\nu2\n01:02:05.500 --> 01:02:06.000\n<v p2><lang en>Yes.</lang></v>\n"
     )
+
+
+@pytest.mark.parametrize("language", ["", "<b>", "e n", "é"])
+def test_what_is_no_code_of_a_language_becomes_no_tag(tmp_path, language):
+    sink = WebVttSink(tmp_path)
+    sink.write(replace(said(), language=language), 0)
+    sink.close()
+    assert "<v p1>Hello there.</v>" in (tmp_path / "transcript.vtt").read_text(encoding="utf-8")
 
 
 def test_a_note_says_what_the_run_was_for_and_stays_when_cues_are_sorted(tmp_path, hello):
