@@ -94,21 +94,15 @@ class Engine:
         blocks = AudioBlocks(
             round(options["block_s"] * SAMPLE_RATE), round(options["context_s"] * SAMPLE_RATE)
         )
-        reached_us = {stream.name: -1 for stream in streams}
-        timeline = Timeline(config.deterministic, reached_us)
+        languages = spec.encoders["text"].languages
+        timeline = Timeline(config.deterministic, {stream.name: -1 for stream in streams})
         scheduler = Scheduler(config, timeline)
         self.state = EngineState(
             config=config,
             timeline=timeline,
             scheduler=scheduler,
             speech={
-                s.name: SpeechStream.create(
-                    s,
-                    config,
-                    blocks,
-                    Vad(network) if vad is None else vad(s),
-                    spec.encoders["text"].languages,
-                )
+                s.name: SpeechStream.create(s, config, blocks, vad(s) if vad else Vad(network), languages)
                 for s in streams
                 if s.kind == "audio"
             },

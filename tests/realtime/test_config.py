@@ -107,3 +107,10 @@ def test_a_wrong_value_is_told_without_a_regular_expression(options, said):
     assert said in str(refused.value)
     assert "[" not in str(refused.value)
     assert resolve(None, {"whisper.language": "en", "feed.linger_s": 1e9}, []).whisper.language == "en"
+
+
+@pytest.mark.parametrize(("given", "kept"), [("auto", None), ("en,de", "en,de"), ("EN, de", "en,de")])
+def test_several_languages_may_be_spoken_or_any(given, kept):
+    config = resolve(None, {"whisper.language": given}, [])
+    assert config.whisper.language == kept
+    assert resolve(None, {}, [f"whisper.language={kept or 'auto'}"]).whisper.language == kept

@@ -21,7 +21,8 @@ from core.resources import shipped
 from core.work import Transcribe
 from core.workers.whisper import Decoded, Encoded
 from core.workers.whisper_words import Piece
-from realtime.config import ServeConfig, SessionsConfig, resolve_as
+from realtime.config import ServeConfig, SessionsConfig, WhisperConfig, resolve_as
+from realtime.runs.build import smaller_transcriber_of
 from realtime.consent.ledger import Ledger
 from realtime.feed.client import FeedClient
 from realtime.feed.client_messages import Ingest, IngestStream
@@ -352,6 +353,17 @@ def test_sessions_share_one_smaller_recogniser_that_is_loaded_when_the_first_fal
     assert loaded == ["small"]
 
 
+@pytest.mark.parametrize(
+    ("given", "taken"), [(None, None), ("en", "en"), ("de,en", "en"), ("de", None), ("en,de,es", "en")]
+)
+def test_a_smaller_recogniser_takes_those_of_the_languages_that_it_knows(given, taken):
+    class English:
+        languages = frozenset({"en"})
+
+    small = smaller_transcriber_of(English(), WhisperConfig(language=given), None)
+    assert small.current_language == taken
+
+
 @pytest.mark.parametrize(("pulled", "size", "usable"), [(True, "base", True), (False, "base", False)])
 def test_there_is_a_smaller_recogniser_only_where_one_was_pulled_and_it_is_another_one(
     monkeypatch, pulled, size, usable
@@ -360,7 +372,7 @@ def test_there_is_a_smaller_recogniser_only_where_one_was_pulled_and_it_is_anoth
     config = ServeConfig.from_mapping({"whisper": {"size": size, "language": "en"}}, where="test")
     smaller = fallback_config(config)
     assert (smaller is not None) is usable
-    assert smaller is None or (smaller.size, smaller.language) == ("tiny.en", None)
+    assert smaller is None or (smaller.size, smaller.language) == ("tiny.en", "en")
     assert fallback_config(ServeConfig.from_mapping({"whisper": {"size": "tiny.en"}}, where="test")) is None
     assert fallback_config(ServeConfig.from_mapping({"whisper": {"smaller": None}}, where="test")) is None
 
