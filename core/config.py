@@ -71,7 +71,7 @@ class EstimateConfig(Strict):
 
     hop_s: float = Field(0.25, ge=0.01, le=5)
     rolling_s: float = Field(6.0, gt=0, le=12)
-    smoothing_s: float = Field(1.0, ge=0, le=10)
+    smoothing_s: float = Field(2.0, ge=0, le=10)
     hysteresis: float = Field(0.08, ge=0, lt=0.5)
     active_after_s: float = Field(0.5, ge=0, le=10)
 

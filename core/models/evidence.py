@@ -26,6 +26,10 @@ LEAST: Final = 1e-3
 """Smallest weight or margin that a combination can begin with."""
 
 
+MOST_DENIAL: Final = 1.5
+"""Evidence against a label counts up to this: 99 % of the votes, from which the weights are learned, say no
+more (1.54). Networks say up to three times as much, and a face that is sure would silence words and voice."""
+
 NONE: Final = -40.0
 """What softplus makes 0 of, in effect."""
 
@@ -69,7 +73,9 @@ def combine(evidence: Tensor, available: Tensor, weights: EvidenceWeights, base:
     """
     there = available[..., None].to(evidence.dtype)  # (B, M, 1)
     e = torch.where(available[..., None], evidence, torch.zeros_like(evidence))
-    weighed = weights.positive * (e - weights.margin).clamp(min=0.0) + weights.negative * e.clamp(max=0.0)
+    weighed = weights.positive * (e - weights.margin).clamp(min=0.0) + weights.negative * e.clamp(
+        -MOST_DENIAL, 0.0
+    )
     hushed = weights.calm * e.clamp(min=0.0)  # (B, M, C)
     weighed = weighed * (hushed - hushed.sum(dim=2, keepdim=True)).exp()
     both = there[:, MODALITIES.index(PAIR[0])] * there[:, MODALITIES.index(PAIR[1])]  # (B, 1)

@@ -16,7 +16,7 @@ from train.metrics import Bools, Floats, presence
 SHRINKAGE = 20.0
 """Examples' worth of pull of a label's calibration towards that of all labels together."""
 
-LEAST_HITS, MOST_ABSTAINED = 0.4, 0.1
+LEAST_HITS, MOST_ABSTAINED = 0.3, 0.1
 """An estimate abstains where its most probable label is right less often than this; at most in this share."""
 
 

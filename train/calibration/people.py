@@ -57,7 +57,7 @@ class WordWeights:
     """Weights of the evidence of words.
 
     Words that do not speak of an emotion say little about a voice or a face that does: evidence against a
-    label counts little, weak evidence and evidence for neutral not at all, and the more the words are
+    label counts little, evidence for neutral too, weak evidence not at all, and the more the words are
     neutral, the less all else that they say (`calm`). The margin is what there is without validation texts;
     with them it is what emotionless texts hardly ever reach (`train.calibration.teacher`).
     """
@@ -65,7 +65,7 @@ class WordWeights:
     positive: float = 1.3
     negative: float = 0.1
     margin: float = 0.5
-    neutral: float = 0.0
+    neutral: float = 0.2
     calm: float = 1.0
 
 
@@ -314,7 +314,7 @@ def with_words(weights: EvidenceWeights, labels: Sequence[str], words: WordWeigh
     positive[row], negative[row], margin[row] = words.positive, words.negative, words.margin
     for i, label in enumerate(labels):
         if label == "neutral":
-            positive[row, i] = negative[row, i] = words.neutral
+            positive[row, i], negative[row, i] = words.neutral, 0.0
             calm[row, i] = words.calm
     return weights._replace(positive=positive, negative=negative, margin=margin, calm=calm)
 

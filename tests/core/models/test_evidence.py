@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.labels import MODALITIES
-from core.models.evidence import EvidenceCombination, EvidenceWeights, combine
+from core.models.evidence import MOST_DENIAL, EvidenceCombination, EvidenceWeights, combine
 from core.models.fusion import CORRECTION, EmotionNet
 from core.models.storage import load_network
 from core.resources import shipped
@@ -56,6 +56,12 @@ def test_evidence_for_other_labels_bears_on_a_label_only_where_voice_and_face_ar
     assert combine(said, there, both, torch.zeros(LABELS)).tolist() == [[2.0, 0.0, 0.0]]
 
 
+def test_evidence_against_counts_no_more_than_people_ever_say():
+    said, there = evidence(text=[-MOST_DENIAL, -9.0, 0.0])
+    logits = combine(said, there, weights(), torch.zeros(LABELS))[0]
+    assert logits[1] == logits[0] == -0.5 * MOST_DENIAL
+
+
 def test_a_modality_that_says_neutral_is_hushed_in_everything_else_and_only_it():
     calm = torch.zeros(3, LABELS)
     calm[MODALITIES.index("text"), 2] = 1.0
@@ -64,8 +70,8 @@ def test_a_modality_that_says_neutral_is_hushed_in_everything_else_and_only_it()
     least = math.exp(-2.0)
     found = combine(said, there, hushed, torch.zeros(LABELS))[0]
     assert found.tolist() == pytest.approx([1.0 + least, -0.5 * least, 4.0])
-    said, there = evidence(text=[1.0, -1.0, -2.0], audio=[1.0, 0.0, 2.0])  # nothing speaks for it: as ever
-    assert combine(said, there, hushed, torch.zeros(LABELS))[0].tolist() == pytest.approx([2.0, -0.5, 1.0])
+    said, there = evidence(text=[1.0, -1.0, -1.0], audio=[1.0, 0.0, 2.0])  # nothing speaks for it: as ever
+    assert combine(said, there, hushed, torch.zeros(LABELS))[0].tolist() == pytest.approx([2.0, -0.5, 1.5])
 
 
 def test_weights_from_before_there_was_calm_are_read_as_none():

@@ -90,7 +90,7 @@ def test_a_label_without_votes_gets_the_mean_and_words_get_their_own_weights():
         assert ours.positive[audio, EMOTIONS.index(label)] == pytest.approx(
             float(fitted.positive[audio, where])
         )
-    assert ours.positive[text, EMOTIONS.index("neutral")] == 0.0
+    assert ours.positive[text, EMOTIONS.index("neutral")] < ours.positive[audio].mean() / 2
     assert ours.negative[text, EMOTIONS.index("anger")] < ours.negative[audio].mean()
     assert (ours.cross.diagonal(dim1=1, dim2=2) == 0).all()
 
