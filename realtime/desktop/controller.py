@@ -300,14 +300,29 @@ class Controller(QObject):
         self.show()
 
     def _close(self) -> None:
-        """Hide into the tray; where there is none, this is the end."""
+        """Hide into the tray; where there is none this ends a session, so it is asked first."""
         if not self.tray.available:
-            self.quit()
+            if not self.session.is_running or self._ends_by_closing():
+                self.quit()
             return
         self.window.hide()
         if not self._hinted:
             self._hinted = True
             self.tray.notify("emotrack goes on", "The icon in the tray shows what it does, and ends it.")
+
+    def _ends_by_closing(self) -> bool:
+        question = QMessageBox(self.window)
+        question.setIcon(QMessageBox.Icon.Question)
+        question.setText("End the session?")
+        question.setInformativeText(
+            "This desktop has no tray to go on in, so closing the window ends the session."
+        )
+        yes = question.addButton("&End and close", QMessageBox.ButtonRole.AcceptRole)
+        stay = question.addButton("&Go on", QMessageBox.ButtonRole.RejectRole)
+        question.setDefaultButton(stay)
+        question.setEscapeButton(stay)
+        question.exec()
+        return question.clickedButton() is yes
 
     def quit(self) -> None:
         """End in order; when asked twice, at once."""

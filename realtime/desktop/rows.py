@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLay
 from core.labels import EMOTIONS
 from realtime.desktop.theme import colours, shape
 from realtime.desktop.view_model import SENSES, LabelBar, PersonRow
+from realtime.summary.wording import sureness
 
 LONGEST: Final = max(EMOTIONS, key=len)
 ABSTAINS: Final = "too little to go on"
@@ -125,7 +126,7 @@ class PersonView(QFrame):
         self._row = row
         faded = row.abstains or row.past_s > 0 or row.stale
         _set(self._title, row.title)
-        sure = "a while ago" if row.stale else f"{row.confidence} % sure"
+        sure = "a while ago" if row.stale else sureness(row.confidence / 100)
         _set(self._sure, f"{row.past_s} s ago" if row.past_s else sure)
         self._sure.setToolTip("How much the estimate can be relied on, and how old it is.")
         abstains = row.abstains and not row.past_s
@@ -162,7 +163,7 @@ def describe_person(row: PersonRow) -> str:
     if row.abstains:
         finding = f"{ABSTAINS}: no finding."
     else:
-        finding = f"{'; '.join(describe_bar(bar) for bar in row.bars)}. {row.confidence} percent sure."
+        finding = f"{'; '.join(describe_bar(bar) for bar in row.bars)}. {sureness(row.confidence / 100)}."
     past = f" {row.past_s} seconds ago." if row.past_s else ""
     used = f" From {', '.join(row.used)}." if row.used else ""
     missing = "".join(f" No {sense}: {reason}." for sense, reason in row.missing)

@@ -8,6 +8,7 @@ from typing import Final
 
 from core.events import EmotionEstimate, End, Event, Hello, Status
 from core.labels import MODALITIES, UNKNOWN_PERSON, Modality
+from realtime.summary.wording import natural
 
 SENSES: Final[dict[Modality, str]] = {"text": "words", "audio": "voice", "visual": "face"}
 STREAMS: Final = {"me": "microphone", "them": "loudspeaker", "camera": "camera", "screen": "screen"}
@@ -181,9 +182,15 @@ class ViewModel:
             del self._newest[event.person]
 
     def rows(self, *, stale: bool = False) -> tuple[PersonRow, ...]:
-        """The people, me first; `stale` while nothing new can come."""
+        """The people: me, who speaks, the others in natural order; `stale` while nothing new can come."""
         estimates = sorted(
-            self._newest.values(), key=lambda e: (e.person != "me", e.person == UNKNOWN_PERSON)
+            self._newest.values(),
+            key=lambda e: (
+                e.person != "me",
+                e.utterance is None or self._now_s - e.t1_s >= PAST_AFTER_S,
+                e.person == UNKNOWN_PERSON,
+                natural(e.person),
+            ),
         )
         return tuple(self._row(estimate, stale=stale) for estimate in estimates[:MAX_PERSONS])
 

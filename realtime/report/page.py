@@ -19,6 +19,7 @@ from realtime.report.signs import store
 from realtime.report.tables import shares, table, together
 from realtime.report.timeline import timeline
 from realtime.report.wording import length, percent
+from realtime.summary.summary import NEXT, summarise
 
 MAX_PEOPLE: Final = 12
 """People with pictures of their own; the others get a line each."""
@@ -67,8 +68,7 @@ def stylesheet() -> str:
 
 def shown_people(report: Report) -> tuple[list[Person], list[Person]]:
     """Those with pictures of their own, in the order in which they appear, and the others."""
-    ranked = sorted(report.people.values(), key=lambda p: (-p.rolling.total, -p.finals.count))
-    chosen = {person.name for person in ranked[:MAX_PEOPLE]}
+    chosen = {person.name for person in report.by_importance()[:MAX_PEOPLE]}
     everyone = report.people.values()
     return [p for p in everyone if p.name in chosen], [p for p in everyone if p.name not in chosen]
 
@@ -76,14 +76,30 @@ def shown_people(report: Report) -> tuple[list[Person], list[Person]]:
 def _sections(report: Report) -> list[Element]:
     people, others = shown_people(report)
     return [
-        _section("At a glance", tiles(report)),
+        _section("Summary", *_summary(report)),
         _section("Over time", *_timelines(report, people, others)),
         _section("How much of the time", *_shares(people)),
         _section("What was said", conversation(report)),
         _section("What was missing", missing(report, people)),
+        _section("In figures", tiles(report)),
         _section("Delays", delays(report)),
         _section("What happened to the run", happenings(report)),
         _section("Made with", about(report)),
+    ]
+
+
+def _summary(report: Report) -> list[Element]:
+    """The same text as in the terminal and in `summary.md`, but what to do next: that is done here."""
+    found = summarise(report.gathering)
+    parts = [] if found is None else [part for part in found.sections if part.title != NEXT]
+    return [
+        node(
+            "div",
+            node("h3", part.title),
+            node("ul", *(node("li", line, dir="auto") for line in part.lines)),
+            class_="card",
+        )
+        for part in parts
     ]
 
 

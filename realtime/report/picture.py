@@ -48,14 +48,14 @@ def png(report: Report, people: list[Person]) -> bytes:
         report: of the run.
         people: those to draw, the most important ones first to be kept; at most `MAX_PEOPLE` are.
     """
-    ranked = sorted(people, key=lambda person: -person.rolling.total)[:MAX_PEOPLE]
+    ranked = [person for person in report.by_importance() if person in people][:MAX_PEOPLE]
     shown = [person for person in people if person in ranked]
     rows = max(len(shown), 1)
     row_in = float(np.clip((PAGE_IN - HEAD_IN - FOOT_IN) / rows, *PERSON_IN))
     height_in = HEAD_IN + rows * row_in + FOOT_IN
     figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
-    _head(figure, report, len(shown), height_in)
+    _head(figure, report, [person.name for person in shown], height_in)
     grid = figure.add_gridspec(
         rows, 2, width_ratios=[3.4, 1], left=1.15 / WIDTH_IN, right=1 - 0.55 / WIDTH_IN, wspace=0.04,
         top=1 - HEAD_IN / height_in, bottom=FOOT_IN / height_in, hspace=0.3,
@@ -72,13 +72,14 @@ def png(report: Report, people: list[Person]) -> bytes:
     return buffer.getvalue()
 
 
-def _head(figure: Figure, report: Report, shown: int, height_in: float) -> None:
+def _head(figure: Figure, report: Report, shown: list[str], height_in: float) -> None:
     hello = report.hello
-    people = len(everybody(report))
-    facts = [began(hello), length(report.end_s), f"people: {people}", purpose_text(hello)]
+    people = everybody(report)
+    facts = [began(hello), length(report.end_s), f"people: {len(people)}", purpose_text(hello)]
     facts += [f"checkpoint {hello.model.name}", f"Whisper {hello.whisper}", f"emotrack {hello.version}"]
-    if people > shown:
-        facts.append(f"shown: {shown}")
+    others = [name for name in people if name not in shown]
+    if others:
+        facts.insert(3, f"not shown: {', '.join(others)}")
     title = textwrap.shorten(hello.source or report.run, 90, placeholder="…")
     lines: tuple[tuple[float, str, dict[str, Any]], ...] = (
         (0.42, title, {"fontsize": 15, "weight": "bold", "color": INK}),

@@ -25,6 +25,7 @@ from realtime.report.delays import Delays
 from realtime.report.lines import Lines, find_events
 from realtime.report.person import Person
 from realtime.sinks.files import printable
+from realtime.summary.gathering import Gathering
 
 
 @dataclass
@@ -103,6 +104,7 @@ class Report:
         corrections: what was called wrong.
         delays: how long estimates took.
         notes: what is special about the file: cut off, damaged, of another version; sentences.
+        gathering: what the summary is made of.
     """
 
     run: str
@@ -117,9 +119,30 @@ class Report:
     corrections: list[Correction] = field(default_factory=list)
     delays: Delays = field(default_factory=Delays)
     notes: list[str] = field(default_factory=list)
+    gathering: Gathering = field(default_factory=Gathering)
+
+    def __post_init__(self) -> None:
+        self.gathering.add(self.hello)
+
+    @property
+    def spoken_s(self) -> dict[str, float]:
+        """Name -> how long somebody was heard to speak, seconds."""
+        found: dict[str, float] = {}
+        for speech in self.speech.values():
+            found[speech.person] = found.get(speech.person, 0.0) + max(0.0, speech.t1_s - speech.t0_s)
+        return found
+
+    def by_importance(self) -> list[Person]:
+        """Who speaks, the longest first; then who is only seen."""
+        spoken_s = self.spoken_s
+        return sorted(
+            self.people.values(),
+            key=lambda p: (-spoken_s.get(p.name, 0.0), -p.rolling.total, -p.finals.count),
+        )
 
     def tell(self, event: Event, lacking: frozenset[str] = frozenset()) -> None:
         """Take in one event after the first; `lacking` are fields that an older run did not write."""
+        self.gathering.add(event)
         match event:
             case EmotionEstimate():
                 self._estimate(event, lacking)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from core.labels import MODALITIES
 from realtime.sinks.base import purpose_text
 from realtime.sinks.downsampled_series import runs
+from realtime.summary.wording import natural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,16 +53,14 @@ QUIET: Final = "#8A8A8A"
 
 def png(data: TimelineData) -> bytes:
     """Draw the data."""
-    people = sorted(data.curves, key=lambda person: -data.curves[person].number)[:MAX_PEOPLE]
-    people += [p for p in dict.fromkeys(s.person for s in data.speech.values()) if p not in data.curves]
-    people = sorted(people[:MAX_PEOPLE])
+    people, others = shown_people(data)
     end_s = data.end_s
     width_in = float(np.clip(9.0 + end_s / 40.0, 12.0, 26.0))
     panel_in = 0.3 * len(data.hello.labels) + 1.5
     height_in = 1.5 + max(len(people), 1) * panel_in
     figure = Figure(figsize=(width_in, height_in), dpi=100, facecolor="white")
     FigureCanvasAgg(figure)
-    _head(figure, data, height_in)
+    _head(figure, data, others, height_in)
     grid = figure.add_gridspec(
         max(len(people), 1), 1, left=1.25 / width_in, right=1 - 0.35 / width_in,
         top=1 - 0.95 / height_in, bottom=0.5 / height_in, hspace=0.16,
@@ -77,12 +76,25 @@ def png(data: TimelineData) -> bytes:
     return buffer.getvalue()
 
 
-def _head(figure: Figure, data: TimelineData, height_in: float) -> None:
+def shown_people(data: TimelineData) -> tuple[list[str], list[str]]:
+    """Those who are drawn, in natural order, and the others. Who speaks comes before who is only seen."""
+    spoken_s: dict[str, float] = {}
+    for speech in data.speech.values():
+        spoken_s[speech.person] = spoken_s.get(speech.person, 0.0) + speech.t1_s - speech.t0_s
+    everybody = dict.fromkeys([*spoken_s, *data.curves])
+    seen = {person: curve.number for person, curve in data.curves.items()}
+    ranked = sorted(everybody, key=lambda p: (-spoken_s.get(p, 0.0), -seen.get(p, 0)))
+    return sorted(ranked[:MAX_PEOPLE], key=natural), sorted(ranked[MAX_PEOPLE:], key=natural)
+
+
+def _head(figure: Figure, data: TimelineData, others: list[str], height_in: float) -> None:
     hello = data.hello
     left = 0.15 / figure.get_size_inches()[0]
     top = 1 - 0.32 / height_in
     title = f"{hello.source}    checkpoint {hello.model.name}    Whisper {hello.whisper}"
     title += f"    {purpose_text(hello)}"
+    if others:
+        title += textwrap.shorten(f"    not shown: {', '.join(others)}", 80, placeholder="…")
     figure.text(left, top, title, fontsize=12, color=INK, weight="bold", parse_math=False)
     handles = [
         Patch(facecolor=QUIET, alpha=0.3, label="probability"),
@@ -121,7 +133,7 @@ def _person(figure: Figure, slot: Any, data: TimelineData, person: str, end_s: f
     _words(words, spoken, end_s, figure.get_size_inches()[0] - 1.6)
     if last:
         presence.tick_params(labelbottom=True)
-    presence.xaxis.set_major_locator(MaxNLocator(nbins=12, steps=[1, 1.5, 2, 3, 6, 10], min_n_ticks=2))
+    presence.xaxis.set_major_locator(MaxNLocator(nbins=12, steps=[1, 1.5, 2, 3, 6, 10], integer=True))
     presence.xaxis.set_major_formatter(FuncFormatter(lambda t_s, _: f"{int(t_s) // 60}:{int(t_s) % 60:02d}"))
 
 

@@ -24,6 +24,7 @@ MAX_DISAGREEMENTS: Final = 3
 MAX_LABELS: Final = 3
 MAX_REASONS: Final = 3
 MAX_QUOTE: Final = 90
+NEXT: Final = "What next"
 ENDED: Final = {"finished": "finished", "interrupted": "stopped", "failed": "ended by a fault"}
 
 
@@ -103,7 +104,7 @@ def summarise(
         ("Where words, voice and face disagree", [_against(moment, name) for moment in against]),
         ("Marked", [f"{clock(mark.t_s)} {mark.label or 'marked'}" for mark in run.marks[:MAX_MOMENTS]]),
         ("Too little evidence", list(_thin(run, talkers, name))),
-        ("What next", _next(folder)),
+        (NEXT, _next(folder)),
     ]
     sections = tuple(Section(title, tuple(lines)) for title, lines in found if lines)
     return Summary(_title(run), sections, _values(run, [*talkers, *silent], strongest, against, name))

@@ -6,9 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QLabel, QMessageBox
 
 from realtime.desktop import controller as controller_module
 from realtime.desktop.controller import UNCLEAN, Controller
@@ -198,10 +198,29 @@ def test_settings_reach_the_window_at_once_and_the_engine_with_a_restart(
         assert controller.session.calls[2:] == ([] if asks else [("start", "Ada")])
 
 
-def test_without_a_tray_closing_the_window_ends_everything_in_order(build, answers, until) -> None:
+def pressing(name: str) -> list[str]:
+    """Press a button of the next question as soon as it is there; what it asks stands in the list."""
+    asked: list[str] = []
+
+    def press() -> None:
+        question = QApplication.activeModalWidget()
+        assert isinstance(question, QMessageBox)
+        asked.append(question.text())
+        next(button for button in question.buttons() if button.text() == name).click()
+
+    QTimer.singleShot(0, press)
+    return asked
+
+
+def test_without_a_tray_closing_asks_and_then_ends_everything_in_order(build, answers, until) -> None:
     answers.append(agreed())
     controller = build()
     until(lambda: controller.session.calls)
+    asked = pressing("&Go on")
+    controller.window.close()
+    assert asked == ["End the session?"]
+    assert controller.session.calls[1:] == []
+    pressing("&End and close")
     controller.window.close()
     assert controller.session.calls[1:] == ["stop"]
     controller.actions.quit.trigger()  # impatient

@@ -27,6 +27,7 @@ from realtime.report.reading import Report, told
 from realtime.report.rows import ROW_PX
 from realtime.report.signs import SIGNS
 from realtime.report.timeline import LANE_PX
+from realtime.summary.summary import NEXT, summarise
 from tests.conftest import _hello as first
 from tests.realtime.report.long_run import long_run
 from tests.realtime.report.test_report_reading import written as run_folder
@@ -300,3 +301,28 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path, conversation, capsys)
     assert "cannot be written" in capsys.readouterr().err
     assert emotrack.main(["report", str(tmp_path / "nowhere")]) == 4
     assert "does not exist" in capsys.readouterr().err
+
+
+def test_who_speaks_is_never_left_out_however_many_are_seen(conversation):
+    rolling = [e for e in conversation if isinstance(e, EmotionEstimate) and not e.final]
+    seen = [replace(e, person=f"p{n + 10}", utterance=None) for n in range(MAX_PEOPLE + 3) for e in rolling]
+    spoken = Utterance("x1", "p99", 1.0, 3.0, "pause", True)
+    final = next(e for e in conversation if isinstance(e, EmotionEstimate) and e.final)
+    report = report_of([*seen, spoken, replace(final, id="x1", utterance="x1", person="p99")])
+    shown_, others = shown_people(report)
+    assert "p99" in [person.name for person in shown_]
+    assert report.by_importance()[0].name == "p99"
+    assert len(others) == 4
+
+
+def test_the_page_begins_with_the_summary_and_ends_with_figures_and_delays(conversation):
+    report = report_of(conversation[1:])
+    text = Read(page(report)).text
+    told = [
+        line for part in summarise(report.gathering).sections if part.title != NEXT for line in part.lines
+    ]
+    assert all(line in text for line in told)
+    places = [
+        text.index(title) for title in ("Summary", "Over time", "What was said", "In figures", "Delays")
+    ]
+    assert places == sorted(places)

@@ -21,6 +21,7 @@ from realtime.sinks.timeline_data import (
     Curve,
     TimelineData,
 )
+from realtime.sinks.timeline_figure import MAX_PEOPLE, shown_people
 
 
 def picture(folder, events):
@@ -175,3 +176,16 @@ def test_an_hour_with_more_than_fits_can_be_drawn(tmp_path, hello, conversation)
 def test_finals_alone_draw_no_curve(tmp_path, conversation):
     finals = [e for e in conversation if isinstance(e, Hello) or (isinstance(e, EmotionEstimate) and e.final)]
     assert picture(tmp_path, finals).size
+
+
+def test_who_speaks_is_drawn_before_those_who_are_only_seen(conversation):
+    data = TimelineData(conversation[0])
+    rolling = [e for e in conversation if isinstance(e, EmotionEstimate) and not e.final]
+    for number in range(MAX_PEOPLE + 2):
+        for event in rolling:
+            data.add(replace(event, person=f"p{number + 1}", utterance=None))
+    data.add(Utterance("x1", "p99", 1.0, 3.0, "pause", True))
+    shown, others = shown_people(data)
+    assert "p99" in shown
+    assert (len(shown), len(others)) == (MAX_PEOPLE, 3)
+    assert shown == sorted(shown, key=lambda person: int(person[1:]))
