@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -17,6 +18,7 @@ from core.labels import Purpose
 from core.policy import settled
 from core.spec import DEFAULT_POINT
 from core.workers.whisper_language import parse_languages
+from core.workers.whisper_rules import is_folder
 from realtime.sources.config import SourcesConfig
 from realtime.sources.pacing import Pace
 
@@ -38,18 +40,27 @@ def _language(value: str | None) -> str | None:
     return ",".join(parse_languages(value)) or None
 
 
+def _size(value: str) -> str:
+    if not is_folder(value) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value) is None:
+        raise ValueError(
+            f'{value!r} is no size of Whisper such as "base", and no folder such as "./my-whisper"'
+        )
+    return value
+
+
 class WhisperConfig(Strict):
     """The recogniser.
 
     Attributes:
-        size: name of a Whisper model ("tiny", "tiny.en", "base", "base.en", ...), see `emotrack models list`.
+        size: name of a Whisper model ("tiny", "tiny.en", "base", "base.en", ...), see `emotrack models list`;
+            or a folder with a CTranslate2 conversion of one, any size and make, such as "./my-whisper".
         language: BCP 47 primary subtag of what is spoken ("en"), or of all that may be ("en,de"); None and
             "auto" = recognise it among all.
         threads: processor threads for it; 0 = as many as the other stages leave.
         hot_words: names and terms to be expected; Whisper then rather writes them than what sounds alike.
     """
 
-    size: str = Field("base", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    size: Annotated[str, AfterValidator(_size)] = "base"
     language: Annotated[str | None, AfterValidator(_language)] = None
     threads: int = Field(0, ge=0, le=256)
     hot_words: tuple[str, ...] = ()

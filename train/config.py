@@ -50,7 +50,7 @@ class CorpusConfig(Strict):
 class RecogniserConfig(Strict):
     """The recogniser that recordings are heard with: a size of Whisper, and a language, several, or null."""
 
-    whisper: str = Field("base", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    whisper: str = Field("base", pattern=r"^[A-Za-z0-9~./\\][^\x00-\x1f]*$")
     language: str | None = Field(None, pattern=r"^[a-z]{2,3}(,[a-z]{2,3})*$")
 
 

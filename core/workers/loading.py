@@ -24,6 +24,7 @@ from core.workers.faces import FaceDetector
 from core.workers.transcribe import Transcriber
 from core.workers.whisper import Whisper
 from core.workers.whisper_language import LanguageState
+from core.workers.whisper_rules import is_folder
 
 VOICE_FILE: Final = "silero_vad_16k_op15.onnx"
 FACE_FILE: Final = "face_detection_yunet_2023mar.onnx"
@@ -51,7 +52,7 @@ def load_whisper(size: str, threads: int) -> Whisper:
     """The recogniser's network, which remembers nothing from one job to the next.
 
     Args:
-        size: such as "base".
+        size: such as "base", or a folder with a CTranslate2 conversion, such as "./my-whisper".
         threads: of the processor; 0 = as many as it has.
 
     Raises:
@@ -61,7 +62,8 @@ def load_whisper(size: str, threads: int) -> Whisper:
     # Threads that spin while they wait for each other would take the other stages' cores: on a busy machine
     # thirteen times the processor time. OpenMP reads it when CTranslate2 is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    return Whisper(locate(f"whisper-{size}"), cpu_threads=threads or max(1, (os.cpu_count() or 2)))
+    folder = Path(size).expanduser() if is_folder(size) else locate(f"whisper-{size}")
+    return Whisper(folder, cpu_threads=threads or max(1, (os.cpu_count() or 2)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ def prepare_stages(checkpoint: Path, whisper: str) -> None:
     """
     from core.backends.preparation import prepare
 
-    for name in dict.fromkeys(("silero-vad", "yunet", "minilm", "whisper-base", f"whisper-{whisper}")):
+    own = () if is_folder(whisper) else (f"whisper-{whisper}",)
+    for name in dict.fromkeys(("silero-vad", "yunet", "minilm", "whisper-base", *own)):
         fetch(name)
     prepare(checkpoint, _tell)
 

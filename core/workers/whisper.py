@@ -18,6 +18,7 @@ import numpy as np
 
 from core.errors import ModelError, WeightsError
 from core.inputs import SAMPLE_RATE, Samples
+from core.workers.whisper_rules import checked_languages, fit_features
 from core.workers.whisper_words import Piece, words_of_pieces
 
 if TYPE_CHECKING:  # loading them takes half a second, and only who transcribes needs them
@@ -80,7 +81,8 @@ class Whisper:
 
     Raises:
         WeightsError: a file is missing.
-        ModelError: the network cannot be loaded, or the device that was named cannot run it.
+        ModelError: the network cannot be loaded, its files do not belong together, or the device that was
+            named cannot run it.
     """
 
     def __init__(self, folder: Path, *, device: Device = "auto", cpu_threads: int = 2) -> None:
@@ -92,7 +94,13 @@ class Whisper:
                     fix="Run `emotrack models pull`.",
                 )
         self._model = _load(folder, device, cpu_threads)
-        self.languages: frozenset[str] = frozenset(self._model.supported_languages)
+        fit_features(self._model, folder)
+        self.languages: frozenset[str] = checked_languages(
+            self._model.hf_tokenizer,
+            self._model.supported_languages,
+            multilingual=self._model.model.is_multilingual,
+            where=folder,
+        )
         """Codes that `decode` takes; a network for English alone knows no others."""
 
     def encode(self, samples: Samples, context_s: int) -> Encoded:

@@ -15,7 +15,7 @@ Set = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="S
 Checkpoint = Annotated[Path | None, typer.Option(help="Folder of a trained checkpoint; else the default.")]
 Pace = Annotated[str | None, typer.Option(help='"max", "realtime" (the default), or a factor such as 2.')]
 Whisper = Annotated[
-    str | None, typer.Option(metavar="SIZE", help='Recogniser: "base" (default), "tiny.en"...')
+    str | None, typer.Option(metavar="SIZE", help='Recogniser: "base" (default), "tiny.en", ./FOLDER')
 ]
 Language = Annotated[
     str | None, typer.Option(help='What is spoken: "en", one of "en,de", or "auto" (default).')

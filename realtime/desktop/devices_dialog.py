@@ -27,6 +27,7 @@ from core.errors import EmotrackError
 from core.labels import Purpose
 from core.policy import policy_of
 from core.weights import catalogue, is_ready
+from core.workers.whisper_rules import is_folder
 from realtime.config import DesktopConfig, LiveConfig
 from realtime.desktop.consent_dialog import MEANINGS
 from realtime.desktop.devices_page import DevicesPage, Hardware
@@ -98,7 +99,9 @@ class TrackingPage(QWidget):
 
     def _tell(self) -> None:
         weight = self._weights.get(self.size_.currentData())
-        if weight is None:
+        if is_folder(self.size_.currentData()):
+            set_label(self._size_note, "A folder of your own.", "good")
+        elif weight is None:
             set_label(self._size_note, "emotrack does not know this one.", "warn")
         elif is_ready(weight):
             set_label(self._size_note, "It is on this machine.", "good")

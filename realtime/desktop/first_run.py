@@ -16,6 +16,7 @@ from core.errors import EmotrackError, SinkError
 from core.policy import policy_of
 from core.spec import insist_on_live, read_spec
 from core.weights import Weight, catalogue, find, is_ready
+from core.workers.whisper_rules import is_folder
 from realtime.config import LiveConfig
 from realtime.desktop.device_probe import DeviceTest
 from realtime.desktop.downloads import Downloads
@@ -46,7 +47,8 @@ def needed(config: LiveConfig) -> tuple[Weight, ...]:
         WeightsError: there is no recogniser of that size.
     """
     usual = [w for w in catalogue() if w.group == "replay" and not w.name.startswith(_WHISPER)]
-    return (*usual, find(f"{_WHISPER}{config.whisper.size}"))
+    size = config.whisper.size
+    return tuple(usual) if is_folder(size) else (*usual, find(f"{_WHISPER}{size}"))
 
 
 def check_checkpoint(config: LiveConfig) -> Check:

@@ -28,6 +28,7 @@ from core.workers.networks import NetworkWorkers
 from core.workers.transcribe import Transcriber
 from core.workers.whisper import Whisper
 from core.workers.whisper_language import parse_languages
+from core.workers.whisper_rules import is_folder, shown_name
 from realtime.config import TrackingConfig, WhisperConfig
 from realtime.runs.face_pictures import FacePictures
 from realtime.session.worker_threads import WorkerThreads
@@ -40,7 +41,8 @@ _COMPUTED_BY: Final[dict[NetworkName, WorkKind]] = {"audio": "encode_audio", "vi
 def needed_weights(config: TrackingConfig) -> tuple[str, ...]:
     """Third-party weights that a run needs besides those that its checkpoint names."""
     faces = () if "faces" in policy_of(config.engine.purpose).forbidden else ("yunet",)
-    return (f"whisper-{config.whisper.size}", "silero-vad", *faces)
+    size = config.whisper.size
+    return (*(() if is_folder(size) else (f"whisper-{size}",)), "silero-vad", *faces)
 
 
 def load_worker_threads(
@@ -130,7 +132,7 @@ def hello(spec: ModelSpec, config: TrackingConfig, source: Source) -> Hello:
         thresholds=dict(zip(spec.labels, spec.calibration.thresholds, strict=True)),
         hop_s=config.engine.estimates.hop_s,
         model=ModelCard(spec.name, spec.sha256, spec.license, spec.summary),
-        whisper=config.whisper.size,
+        whisper=printable(shown_name(config.whisper.size)),
         streams=source.streams,
         purpose=policy.purpose,
         withheld=policy.explained,

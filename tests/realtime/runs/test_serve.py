@@ -22,12 +22,12 @@ from core.work import Transcribe
 from core.workers.whisper import Decoded, Encoded
 from core.workers.whisper_words import Piece
 from realtime.config import ServeConfig, SessionsConfig, WhisperConfig, resolve_as
-from realtime.runs.build import smaller_transcriber_of
 from realtime.consent.ledger import Ledger
 from realtime.feed.client import FeedClient
 from realtime.feed.client_messages import Ingest, IngestStream
 from realtime.feed.close_codes import CloseCode, Refusal
 from realtime.feed.ingest_client import IngestClient
+from realtime.runs.build import smaller_transcriber_of
 from realtime.runs.serve import run_serve
 from realtime.runs.serve_networks import SharedNetworks, once, one_at_a_time
 from realtime.runs.serve_sessions import Sessions
