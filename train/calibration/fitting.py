@@ -5,6 +5,8 @@ Legend: N examples, C labels.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
@@ -15,6 +17,10 @@ from train.metrics import Bools, Floats, presence
 
 SHRINKAGE = 20.0
 """Examples' worth of pull of a label's calibration towards that of all labels together."""
+
+OF_FEW: Final = 1e6
+"""The same where few speakers were judged: in effect all labels share one calibration. What a few voices are
+taken for says nothing of the next voice, and a bias for each label changes what is most probable."""
 
 LEAST_HITS, MOST_ABSTAINED = 0.3, 0.1
 """An estimate abstains where its most probable label is right less often than this; at most in this share."""
@@ -35,16 +41,16 @@ def fit_branch(
         targets: (N, C) in [0, 1]; fractions are fine.
         known: (N, C) bool. A label that is never known gets the common calibration.
         weights: (N,) of the examples, or None.
-        sharpen: whether temperatures may be below 1.
+        sharpen: whether temperatures may be below 1, and labels have calibrations of their own: where many
+            speakers, recordings or texts were judged.
     """
     count, labels = logits.shape
     weight = known * (np.ones(count) if weights is None else weights)[:, None]
     start = np.array([0.0, 0.0])
     steepest = 2.3 if sharpen else 0.0
     common = _fit(logits.ravel(), targets.ravel(), weight.ravel(), start, 1.0, steepest)
-    own = [
-        _fit(logits[:, c], targets[:, c], weight[:, c], common, SHRINKAGE, steepest) for c in range(labels)
-    ]
+    pull = SHRINKAGE if sharpen else OF_FEW
+    own = [_fit(logits[:, c], targets[:, c], weight[:, c], common, pull, steepest) for c in range(labels)]
     return BranchCalibration(
         temperature=tuple(round(float(np.exp(-slope)), 5) for slope, _ in own),
         bias=tuple(round(float(bias), 5) for _, bias in own),

@@ -147,6 +147,8 @@ def measure_reliability(
             )
             trust[i] = reliability(outputs.peer, outputs.targets, outputs.known, branches[modality])
             base[i] = _log_odds(outputs.targets, outputs.known, outputs.weights)
+            if not may_sharpen(outputs.sources):  # one calibration for all labels: one base for them, too
+                base[i] = np.where(np.isnan(base[i]), np.nan, np.nanmean(base[i]))
             stray[modality] = _stray(outputs, branches[modality], base[i])
     return PeerReliability(branches, trust, base, stray)
 
