@@ -378,3 +378,15 @@ def _written(path: Path, text: str) -> None:
 
 for verb in (sense, people, steadiness):
     app.command()(verb)
+
+
+@app.command()
+def publish(
+    checkpoint: Annotated[Path, typer.Argument(help="Folder of a checkpoint with a model card.")],
+    out: Annotated[Path, typer.Option(help="New folder, ready for a model hub.")],
+) -> None:
+    """Write a folder that a model hub takes as it is; nothing is uploaded."""
+    from train.publishing import publish as write
+
+    for file in write(checkpoint, out):
+        typer.echo(str(file))
