@@ -48,6 +48,8 @@ export class Finding {
 
   showIcons(reading) {
     const { withheld = {}, purpose } = this.hello;
+    this.icons.hidden = reading?.id === ""; // of curves from before the page was opened that is not known
+    if (this.icons.hidden) return;
     const { shares, missing } = reading ?? { shares: [null, null, null], missing: {} };
     const state = JSON.stringify([shares.map((share) => share !== null), missing]);
     if (state === this.state) return;
