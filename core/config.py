@@ -44,6 +44,31 @@ class TranscriptConfig(Strict):
     early_final: bool = False
 
 
+class SpeakersConfig(Strict):
+    """Telling speakers apart by their voices (`core.stages.diarization`).
+
+    Attributes:
+        enabled: whether voices are told apart at all.
+        every_stream: also within a stream that belongs to one person, such as `them` of a call with several
+            people; the first voice is that person's.
+        at_least, at_most: how many people speak in a stream, as far as that is known beforehand.
+        link: mean cosine similarity of two groups of windows from which on they are one voice.
+        switch_cost: what a change of voice must gain over going on with the same one, as a sum of
+            similarities over windows of 160 ms.
+        least_voice_s: speech that a new voice needs.
+        least_turn_s: nothing shorter is cut out of a turn.
+    """
+
+    enabled: bool = True
+    every_stream: bool = False
+    at_least: int = Field(1, ge=1, le=20)
+    at_most: int = Field(20, ge=1, le=20)
+    link: float = Field(0.24, gt=0, lt=1)
+    switch_cost: float = Field(0.4, ge=0, le=10)
+    least_voice_s: float = Field(1.28, ge=0.32, le=10)
+    least_turn_s: float = Field(0.48, ge=0.16, le=10)
+
+
 class FaceConfig(Strict):
     """Face detection, tracks and their pairing with speech.
 
@@ -126,6 +151,7 @@ class LatencyConfig(Strict):
     encode_visual: float = Field(0.05, ge=0, le=60)
     encode_audio: float = Field(0.1, ge=0, le=60)
     encode_text: float = Field(0.05, ge=0, le=60)
+    encode_speaker: float = Field(0.05, ge=0, le=60)
     fuse: float = Field(0.05, ge=0, le=60)
 
     def of(self, kind: WorkKind) -> float:
@@ -136,6 +162,7 @@ class LatencyConfig(Strict):
             "encode_visual": self.encode_visual,
             "encode_audio": self.encode_audio,
             "encode_text": self.encode_text,
+            "encode_speaker": self.encode_speaker,
             "fuse": self.fuse,
         }[kind]
 
@@ -154,6 +181,7 @@ class EngineConfig(Strict):
     voice: VoiceConfig = VoiceConfig()
     transcript: TranscriptConfig = TranscriptConfig()
     faces: FaceConfig = FaceConfig()
+    speakers: SpeakersConfig = SpeakersConfig()
     estimates: EstimateConfig = EstimateConfig()
     load: LoadConfig = LoadConfig()
     deterministic: bool = True

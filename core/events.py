@@ -116,7 +116,7 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """A stretch of speech between pauses.
+    """A stretch of speech of one speaker, between pauses or changes of speaker.
 
     Attributes:
         id: unique in the run, "u1", "u2", ... in the order of their starts.
@@ -124,14 +124,16 @@ class Utterance:
         t0_s, t1_s: extent; t1_s grows until final.
         ended_by: None while open; then what closed it.
         final: True once, last.
+        overlap: somebody else was heard on another stream at the same time; voice and words may be mixed up.
     """
 
     id: str
     person: str
     t0_s: float
     t1_s: float
-    ended_by: Literal["pause", "max_length", "gap", "end"] | None
+    ended_by: Literal["pause", "max_length", "gap", "end", "speaker"] | None
     final: bool
+    overlap: bool = False
     type: Literal["utterance"] = "utterance"
 
 
@@ -282,5 +284,25 @@ class Correction:
     type: Literal["correction"] = "correction"
 
 
-Event = Hello | Transcript | Utterance | EmotionEstimate | Status | Marker | Correction | End
+@dataclass(frozen=True, slots=True)
+class Relabel:
+    """Somebody turned out to be somebody else: two persons known by their voices are one.
+
+    What was said before stays as it was said; whoever adds up over a run counts both as `into`.
+
+    Attributes:
+        t_s: when it turned out.
+        person: who it was.
+        into: who it is.
+        utterances: the recent utterances that were said to be of `person`, by id.
+    """
+
+    t_s: float
+    person: str
+    into: str
+    utterances: tuple[str, ...]
+    type: Literal["relabel"] = "relabel"
+
+
+Event = Hello | Transcript | Utterance | EmotionEstimate | Status | Marker | Correction | Relabel | End
 """Everything that can appear on the feed and in `events.jsonl`."""

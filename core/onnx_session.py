@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 
-def open_session(path: Path, *, threads: int, log_severity: int) -> InferenceSession:
+def open_session(network: Path | bytes, *, threads: int, log_severity: int) -> InferenceSession:
     """Load a network onto the processor. What fails raises the library's own errors, which share no base.
 
     Args:
-        path: an ONNX file.
+        network: an ONNX file, or its content.
         threads: processor threads within one call, >= 1.
         log_severity: from which on the library writes to stderr by itself, 0 (all) to 4 (fatal only).
     """
@@ -27,4 +27,6 @@ def open_session(path: Path, *, threads: int, log_severity: int) -> InferenceSes
     # threads that spin while they wait would take the recogniser's core
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = log_severity
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        network if isinstance(network, bytes) else str(network), options, providers=["CPUExecutionProvider"]
+    )

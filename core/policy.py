@@ -12,7 +12,17 @@ from typing import Final, TypeVar
 
 from core.errors import PolicyError
 from core.labels import MODALITIES, Modality, Purpose
-from core.work import AudioTokens, Faces, Failed, Fuse, Outcome, Payload, VisualTokens, WorkKind
+from core.work import (
+    AudioTokens,
+    Faces,
+    Failed,
+    Fuse,
+    Outcome,
+    Payload,
+    SpeakerFeatures,
+    VisualTokens,
+    WorkKind,
+)
 
 Worker = TypeVar("Worker")
 
@@ -20,8 +30,9 @@ _BIOMETRIC: Final[dict[WorkKind, Modality]] = {
     "faces": "visual",
     "encode_visual": "visual",
     "encode_audio": "audio",
+    "encode_speaker": "audio",
 }
-"""Kinds of work that look at a face, or listen to how something is said. Recognising words is none."""
+"""Kinds of work that look at a face, or listen to who speaks and how. Recognising words is none."""
 
 _WHERE: Final[dict[str, str]] = {"workplace": "at the workplace", "education": "in education"}
 
@@ -80,7 +91,7 @@ class Policy:
         match outcome:
             case Faces() | VisualTokens():
                 modality: Modality = "visual"
-            case AudioTokens():
+            case AudioTokens() | SpeakerFeatures():
                 modality = "audio"
             case _:
                 return outcome

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from core.inputs import Image, Samples
 from core.window import Tokens, Window
 
-WorkKind = Literal["transcribe", "faces", "encode_visual", "encode_audio", "encode_text", "fuse"]
+WorkKind = Literal[
+    "transcribe", "faces", "encode_visual", "encode_audio", "encode_text", "encode_speaker", "fuse"
+]
 
 
 # --- payloads (engine -> worker) ---------------------------------------------------------------------
@@ -80,6 +82,21 @@ class EncodeAudio:
     block_samples: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodeSpeaker:
+    """Encode who speaks in a stretch of speech, as features of 80 ms each.
+
+    Attributes:
+        first: index of the first feature wanted; feature i begins at sample i * 1280 of the stream.
+        count: how many features are wanted.
+        samples: (n,) float32 that end 240 samples after the last feature: what came before, and the features.
+    """
+
+    first: int
+    count: int
+    samples: Samples
+
+
 @dataclass(frozen=True, slots=True)
 class EncodeText:
     """Encode the words of one utterance; `times_s` gives each word's middle in stream time."""
@@ -96,7 +113,7 @@ class Fuse:
     windows: tuple[Window, ...]
 
 
-Payload = Transcribe | DetectFaces | EncodeVisual | EncodeAudio | EncodeText | Fuse
+Payload = Transcribe | DetectFaces | EncodeVisual | EncodeAudio | EncodeText | EncodeSpeaker | Fuse
 
 
 # --- results (worker -> engine) ----------------------------------------------------------------------
@@ -190,6 +207,17 @@ class AudioTokens:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class SpeakerFeatures:
+    """Features of one stretch of speech: who speaks, not how. values: (F, D) float32.
+
+    `first`: index of the first one in the stream's grid of 80 ms.
+    """
+
+    first: int
+    values: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TextTokens:
     """Tokens of one utterance's words, times in stream seconds."""
 
@@ -235,7 +263,7 @@ class Failed:
     reason: str
 
 
-Outcome = Hypothesis | Faces | VisualTokens | AudioTokens | TextTokens | Fused | Failed
+Outcome = Hypothesis | Faces | VisualTokens | AudioTokens | TextTokens | SpeakerFeatures | Fused | Failed
 
 
 @dataclass(frozen=True, slots=True, eq=False)

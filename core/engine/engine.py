@@ -21,8 +21,8 @@ from core.encoders.silero import FRAME_SAMPLES
 from core.engine.estimation import KEEP_S, emit_rolling, handle_result, idle, person_left, request_final
 from core.engine.estimator import Estimator
 from core.engine.input_checks import Input, check_input, fitting
-from core.engine.load_shedding import MEANING, ComputeBudget, LoadShedder, LoadStep, QueueAges
-from core.engine.scheduler import EstimationOwner, Scheduler, SpeechOwner, VisionOwner
+from core.engine.load_shedding import MEANING, ComputeBudget, LoadShedder, LoadStep, QueueAges, load_steps
+from core.engine.scheduler import EstimationOwner, Scheduler, SpeechOwner, VisionOwner, VoiceOwner
 from core.engine.speech import AudioBlocks, SpeechStream
 from core.engine.state import EngineState
 from core.engine.timeline import (
@@ -37,8 +37,9 @@ from core.engine.timeline import (
     VadItem,
     microseconds,
 )
-from core.engine.utterance import Utterance
-from core.engine.vision import VisionStream
+from core.engine.utterance import Utterance, overlapped
+from core.engine.vision import VisionStream, vision_streams
+from core.engine.voices import relabel, stream_voices
 from core.engine.windows import FaceTokens, cut, span_runs
 from core.events import Event, Status, StreamInfo
 from core.inputs import (
@@ -55,6 +56,7 @@ from core.labels import UNKNOWN_PERSON
 from core.policy import Policy, settled
 from core.spec import ModelSpec
 from core.stages.baseline import BaselineConfig, Baselines
+from core.stages.diarization import SpeakerHead
 from core.stages.vad import Vad, VadNetwork
 from core.window import Tokens, Window
 from core.work import Faces, Failed, Outcome, VisualTokens, Work, WorkResult
@@ -78,6 +80,7 @@ class Engine:
         vad: makes the VAD stage of each audio stream; by default `Vad(network)`. Pass your own where speech
             is known by other means: training bounds it to a labelled span.
         smaller_whisper: the run has a smaller recogniser to fall back to under load.
+        speakers: embeds what the speaker network computes; None = voices are not told apart.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Engine:
         *,
         vad: Callable[[StreamInfo], Vad] | None = None,
         smaller_whisper: bool = False,
+        speakers: SpeakerHead | None = None,
     ) -> None:
         options = spec.encoders["audio"].options
         blocks = AudioBlocks(
@@ -97,22 +101,25 @@ class Engine:
         languages = spec.encoders["text"].languages
         timeline = Timeline(config.deterministic, {stream.name: -1 for stream in streams})
         scheduler = Scheduler(config, timeline)
+        voices = stream_voices(streams, config, scheduler.policy, speakers)
         self.state = EngineState(
             config=config,
             timeline=timeline,
             scheduler=scheduler,
             speech={
-                s.name: SpeechStream.create(s, config, blocks, vad(s) if vad else Vad(network), languages)
+                s.name: SpeechStream.create(
+                    s, config, blocks, vad(s) if vad else Vad(network), languages, voices.get(s.name)
+                )
                 for s in streams
                 if s.kind == "audio"
             },
-            vision=_vision_streams(streams, config),
+            vision=vision_streams(streams, config),
             estimator=Estimator.create(
                 config.estimates, spec.labels, spec.calibration.thresholds, spec.calibration.abstain_below
             ),
             faces=FaceTokens(KEEP_S),
             load=LoadShedder(
-                config.load, _load_steps(streams, config, scheduler.policy, smaller_whisper=smaller_whisper)
+                config.load, load_steps(streams, config, scheduler.policy, smaller_whisper=smaller_whisper)
             ),
             baselines=Baselines(BaselineConfig.of(options)),
         )
@@ -273,7 +280,8 @@ class Engine:
         match item:
             case VadItem(stream, frame):
                 changed = state.speech[stream].process(frame, state.scheduler, state.opened + 1)
-                return self._emit_utterances(state.speech[stream], changed)
+                events = relabel(state.speech[stream].voices, state.utterances.values(), self.now_s)
+                return events + self._emit_utterances(state.speech[stream], changed)
             case VideoFrame():
                 state.vision[item.stream].process(item, state.scheduler)
                 return []
@@ -301,6 +309,9 @@ class Engine:
                     utterance, work_id, outcome, state.scheduler, state.now_s, stamp_s
                 )
                 events += request_final(state, stream)
+            case VoiceOwner(stream):
+                if (voices := state.speech[stream].voices) is not None:
+                    voices.handle_result(work_id, outcome)
             case VisionOwner(stream, size):
                 events += self._handle_vision(state.vision[stream], outcome, size)
             case EstimationOwner(requests):
@@ -336,6 +347,7 @@ class Engine:
                 state.opened += 1
                 state.utterances[utterance.id] = utterance
             utterance.person = speech.identify(utterance, self.now_s)
+            utterance.overlap = overlapped(utterance, state.utterances.values(), self.now_s)
             events.append(utterance.event(self.now_s))
             events += speech.transcription.finalize_transcript(utterance, state.scheduler, self.now_s)
             events += request_final(state, speech.info.name)
@@ -370,30 +382,3 @@ class Engine:
             return []
         speech = state.speech[stream]
         return self._emit_utterances(speech, speech.finish(self.now_s, state.scheduler, state.opened + 1))
-
-
-def _vision_streams(streams: tuple[StreamInfo, ...], config: EngineConfig) -> dict[str, VisionStream]:
-    """One for each video stream; a second stream of strangers gets names of its own."""
-    streams_by_name: dict[str, VisionStream] = {}
-    for stream in (s for s in streams if s.kind == "video"):
-        strangers = stream.person is None and any(b.info.person is None for b in streams_by_name.values())
-        streams_by_name[stream.name] = VisionStream.create(
-            stream, config.faces, f"{stream.name}." if strangers else ""
-        )
-    return streams_by_name
-
-
-def _load_steps(
-    streams: tuple[StreamInfo, ...], config: EngineConfig, policy: Policy, *, smaller_whisper: bool
-) -> tuple[LoadStep, ...]:
-    """The load steps that make a difference for these streams; words stay where there is nothing else."""
-    kinds = {stream.kind for stream in streams}
-    heard, seen = "audio" in kinds, "video" in kinds and policy.allows("visual")
-    possible = {
-        LoadStep.FEWER_FACES: seen,
-        LoadStep.NO_PARTIALS: heard and config.transcript.partials,
-        LoadStep.SMALL_WHISPER: heard and smaller_whisper,
-        LoadStep.NO_TEXT: heard and policy.allows("audio"),
-        LoadStep.AUDIO_ONLY: seen and policy.allows("audio"),
-    }
-    return tuple(step for step in LoadStep if possible.get(step, True))

@@ -188,8 +188,9 @@ def _persons_left(state: EngineState) -> list[Event]:
 def person_left(state: EngineState, person: str, t_s: float) -> Status:
     """A person is out of view: what is seen of them later stands alone."""
     state.estimator.smoother.reset(person)
-    if all(speech.info.person != person for speech in state.speech.values()):
-        state.baselines.forget(person)  # else the microphone still says who it is
+    heard = (speech for speech in state.speech.values())
+    if not any(s.info.person == person or (s.voices and s.voices.holds(person)) for s in heard):
+        state.baselines.forget(person)  # else the microphone or the voice still says who it is
     return Status(t_s, "person_left", "info", f"{person} is out of view", person=person)
 
 

@@ -27,6 +27,7 @@ from core.work import (
     Fused,
     Hypothesis,
     Outcome,
+    SpeakerFeatures,
     TextTokens,
     VisualTokens,
     WorkKind,
@@ -46,6 +47,7 @@ _RESULTS: Final[dict[WorkKind, type]] = {
     "encode_visual": VisualTokens,
     "encode_audio": AudioTokens,
     "encode_text": TextTokens,
+    "encode_speaker": SpeakerFeatures,
     "fuse": Fused,
 }
 

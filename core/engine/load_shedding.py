@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
-from core.config import LoadConfig
+from core.config import EngineConfig, LoadConfig
+from core.events import StreamInfo
+from core.policy import Policy
 
 
 class LoadStep(IntEnum):
@@ -37,7 +39,7 @@ MEANING: Final[Mapping[LoadStep, str]] = {
     LoadStep.FEWER_FACES: "faces are looked for less often",
     LoadStep.NO_PARTIALS: "words come when an utterance has ended",
     LoadStep.SMALL_WHISPER: "words come from a smaller recogniser",
-    LoadStep.NO_TEXT: "no words are recognised",
+    LoadStep.NO_TEXT: "no words are recognised, speakers are not told apart",
     LoadStep.AUDIO_ONLY: "voices are heard, faces are not looked for",
 }
 """What each step means, for people."""
@@ -54,6 +56,7 @@ class ComputeBudget:
         text: words at all.
         faces: faces at all.
         voices: how something is said; on every step, but not for every purpose (`core.policy`).
+        speakers: who speaks, by the sound of the voice; not for every purpose either.
     """
 
     face_share: float = 1.0
@@ -62,6 +65,7 @@ class ComputeBudget:
     text: bool = True
     faces: bool = True
     voices: bool = True
+    speakers: bool = True
 
     @classmethod
     def of(cls, step: LoadStep) -> ComputeBudget:
@@ -72,6 +76,7 @@ class ComputeBudget:
             small_whisper=step >= LoadStep.SMALL_WHISPER,
             text=step < LoadStep.NO_TEXT,
             faces=step < LoadStep.AUDIO_ONLY,
+            speakers=step < LoadStep.NO_TEXT,
         )
 
 
@@ -177,3 +182,19 @@ class LoadShedder:
         if self._calm_since_s is None or self._at == 0:
             return False
         return t_s - max(self._calm_since_s, self._changed_s) >= self.patience_s
+
+
+def load_steps(
+    streams: tuple[StreamInfo, ...], config: EngineConfig, policy: Policy, *, smaller_whisper: bool
+) -> tuple[LoadStep, ...]:
+    """The load steps that make a difference for these streams; words stay where there is nothing else."""
+    kinds = {stream.kind for stream in streams}
+    heard, seen = "audio" in kinds, "video" in kinds and policy.allows("visual")
+    possible = {
+        LoadStep.FEWER_FACES: seen,
+        LoadStep.NO_PARTIALS: heard and config.transcript.partials,
+        LoadStep.SMALL_WHISPER: heard and smaller_whisper,
+        LoadStep.NO_TEXT: heard and policy.allows("audio"),
+        LoadStep.AUDIO_ONLY: seen and policy.allows("audio"),
+    }
+    return tuple(step for step in LoadStep if possible.get(step, True))

@@ -22,6 +22,13 @@ class SpeechOwner:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceOwner:
+    """A job of an audio stream, for telling its speakers apart."""
+
+    stream: str
+
+
+@dataclass(frozen=True, slots=True)
 class VisionOwner:
     """A job of a video stream, for a picture of `size` = (width, height) pixels."""
 
@@ -41,7 +48,7 @@ class EstimationOwner:
         return not any(request.final for request in self.requests)
 
 
-Owner = SpeechOwner | VisionOwner | EstimationOwner
+Owner = SpeechOwner | VoiceOwner | VisionOwner | EstimationOwner
 
 
 @dataclass(slots=True)
@@ -82,7 +89,10 @@ class Scheduler:
     def budget(self, able: ComputeBudget) -> None:
         allows = self.policy.allows
         self._budget = replace(
-            able, faces=able.faces and allows("visual"), voices=able.voices and allows("audio")
+            able,
+            faces=able.faces and allows("visual"),
+            voices=able.voices and allows("audio"),
+            speakers=able.speakers and allows("audio"),
         )
 
     def submit(self, kind: WorkKind, payload: Payload, now_s: float, owner: Owner) -> int:

@@ -11,11 +11,12 @@ from core.engine.audio_buffer import AudioBuffer
 from core.engine.scheduler import Scheduler, SpeechOwner
 from core.engine.transcription import Transcription
 from core.engine.utterance import Utterance
+from core.engine.voices import StreamVoices
 from core.engine.windows import between
 from core.events import Event, StreamInfo
 from core.inputs import SAMPLE_RATE, AudioChunk
 from core.labels import UNKNOWN_PERSON
-from core.stages.active_speaker import ActiveSpeakerDetector
+from core.stages.active_speaker import NOBODY_SEEN, ActiveSpeakerDetector, Attribution
 from core.stages.endpointing import Endpointer, TurnEnded, TurnEvent, TurnStarted
 from core.stages.vad import Vad, VadFrame
 from core.work import AudioTokens, EncodeAudio, Failed, Hypothesis, Outcome, TextTokens
@@ -40,6 +41,7 @@ class SpeechStream:
         info: the stream; its `person`, if set, owns all its speech.
         config, blocks: behaviour of the stages, and the grid of audio tokens.
         vad, endpointer, active_speaker, transcription: the stages, in the order of the data.
+        voices: who speaks by the sound of the voice; None where that is not asked.
         buffer: recent samples.
         utterances: those that may still lie in a window, in order of their starts.
     """
@@ -51,17 +53,30 @@ class SpeechStream:
     endpointer: Endpointer
     active_speaker: ActiveSpeakerDetector
     transcription: Transcription
+    voices: StreamVoices | None = None
     buffer: AudioBuffer = field(default_factory=AudioBuffer)
     utterances: list[Utterance] = field(default_factory=list)
 
     @classmethod
     def create(
-        cls, info: StreamInfo, config: EngineConfig, blocks: AudioBlocks, vad: Vad, languages: tuple[str, ...]
+        cls,
+        info: StreamInfo,
+        config: EngineConfig,
+        blocks: AudioBlocks,
+        vad: Vad,
+        languages: tuple[str, ...],
+        voices: StreamVoices | None = None,
     ) -> SpeechStream:
         """A stream of which nothing was heard yet."""
-        transcription = Transcription(config.transcript, config.voice, languages)
         return cls(
-            info, config, blocks, vad, Endpointer(config.voice), ActiveSpeakerDetector(), transcription
+            info,
+            config,
+            blocks,
+            vad,
+            Endpointer(config.voice),
+            ActiveSpeakerDetector(),
+            Transcription(config.transcript, config.voice, languages),
+            voices,
         )
 
     def push(self, chunk: AudioChunk) -> list[VadFrame]:
@@ -90,13 +105,14 @@ class SpeechStream:
         self.buffer.forget_before(frame.start_sample - _KEEP_SAMPLES)
         self.active_speaker.voice(now_s, frame.probability)
         turns = self.endpointer.push(frame.start_sample, frame.probability)
-        changed = self._apply(turns, scheduler, now_s, next_id)
+        changed = self._tell_apart(frame, turns, scheduler, now_s, next_id)
+        changed += self._apply(turns, scheduler, now_s, next_id + len(changed) // 2)
         speech_end = self.endpointer.state.speech_end
         for utterance in self.utterances:
             self._request_blocks(utterance, heard, heard, scheduler, now_s)
             if utterance.open:
                 self.transcription.advance(utterance, speech_end, heard, self.buffer, scheduler, now_s)
-        return changed
+        return _once(changed)
 
     def interrupt(self, t0_s: float, t1_s: float, scheduler: Scheduler, next_id: int) -> list[Utterance]:
         """The stream has nothing between two times: an open utterance ends before it."""
@@ -109,10 +125,21 @@ class SpeechStream:
         return self._end_now(self.endpointer.flush(end), end, scheduler, t_s, next_id)
 
     def identify(self, utterance: Utterance, now_s: float) -> str:
-        """Who speaks, by what is known now: a person's id or UNKNOWN_PERSON."""
-        if self.info.person is not None:
-            return self.info.person
-        return self.active_speaker.decide(utterance.t0_s, utterance.t1_s(now_s)).person
+        """Who speaks, by what is known now: a person's id or UNKNOWN_PERSON.
+
+        The end of an utterance adds what was heard and seen of it to what is known of its voice.
+        """
+        if self.voices is None:
+            return self.info.person or self._attribute(utterance, now_s).person
+        owned = self.info.person is not None
+        attribution = NOBODY_SEEN if owned else self._attribute(utterance, now_s)
+        start, end = utterance.start_sample, round(utterance.t1_s(now_s) * SAMPLE_RATE)
+        if not utterance.open:
+            self.voices.observe(start, end, attribution)
+        return self.voices.identify(start, end, attribution)
+
+    def _attribute(self, utterance: Utterance, now_s: float) -> Attribution:
+        return self.active_speaker.decide(utterance.t0_s, utterance.t1_s(now_s))
 
     def forget(self, utterance: Utterance) -> None:
         """Drop an utterance that is done and too old to lie in any window."""
@@ -148,7 +175,7 @@ class SpeechStream:
         events: list[Event] = []
         match outcome:
             case Hypothesis():
-                settled = self.endpointer.settled_sample
+                settled = self._settled_sample
                 events = self.transcription.handle_hypothesis(
                     utterance, work_id, outcome, settled, scheduler, now_s, stamp_s
                 )
@@ -171,17 +198,63 @@ class SpeechStream:
             return False
         return utterance.next_block * self.blocks.block >= utterance.end_sample
 
+    @property
+    def _settled_sample(self) -> int:
+        """Sample up to which the open utterance reaches for certain: it may still be cut after it."""
+        settled = self.endpointer.settled_sample
+        return settled if self.voices is None else min(settled, self.voices.settled_sample)
+
     # -- opening and ending ---------------------------------------------------------------------------
+
+    def _tell_apart(
+        self, frame: VadFrame, turns: list[TurnEvent], scheduler: Scheduler, now_s: float, next_id: int
+    ) -> list[Utterance]:
+        """Cut the open utterance where the speaker changes."""
+        if self.voices is None:
+            return []
+        heard = frame.start_sample + FRAME_SAMPLES
+        current = next((u for u in self.utterances if u.open), None)
+        self.voices.process(
+            frame,
+            speech_end=self.endpointer.state.speech_end,
+            utterance_start=None if current is None else current.start_sample,
+            audio=self.buffer,
+            scheduler=scheduler,
+            now_s=now_s,
+        )
+        ending = next((turn.end_sample for turn in turns if isinstance(turn, TurnEnded)), None)
+        return self._cut_turns(ending, heard, scheduler, now_s, next_id)
+
+    def _cut_turns(
+        self, ending: int | None, heard: int, scheduler: Scheduler, now_s: float, next_id: int
+    ) -> list[Utterance]:
+        """Cut the open utterance at every change of voice; `ending`: where the turn ends, if it does now."""
+        changed: list[Utterance] = []
+        current = next((u for u in self.utterances if u.open), None)
+        if self.voices is None or current is None:
+            return changed
+        if ending is not None:
+            self.voices.diarizer.close()
+        until = heard if ending is None else ending
+        while (at := self.voices.diarizer.change_after(current.start_sample, until)) is not None:
+            piece = TurnEnded(current.id, current.start_sample, at, heard, "speaker")
+            changed.append(self._end(piece, scheduler, now_s))
+            current = self._open(TurnStarted(current.id, at, heard), f"u{next_id}")
+            changed.append(current)
+            next_id += 1
+        return changed
 
     def _end_now(
         self, turns: list[TurnEvent], heard: int, scheduler: Scheduler, now_s: float, next_id: int
     ) -> list[Utterance]:
-        changed = self._apply(turns, scheduler, now_s, next_id)
+        ending = next((turn.end_sample for turn in turns if isinstance(turn, TurnEnded)), None)
+        changed = self._cut_turns(ending, heard, scheduler, now_s, next_id)
+        changed += self._apply(turns, scheduler, now_s, next_id + len(changed) // 2)
         for utterance in self.utterances:  # no further sample will complete the last block
             if utterance.end_sample is not None:
                 until = utterance.end_sample + self.blocks.block
                 self._request_blocks(utterance, until, heard, scheduler, now_s)
-        return changed
+        return _once(changed)
 
     def _apply(
         self, turns: list[TurnEvent], scheduler: Scheduler, now_s: float, next_id: int
@@ -234,3 +307,8 @@ class SpeechStream:
             payload = EncodeAudio(begin, samples, block)
             owner = SpeechOwner(utterance.stream, utterance)
             utterance.awaiting.add(scheduler.submit("encode_audio", payload, now_s, owner))
+
+
+def _once(changed: list[Utterance]) -> list[Utterance]:
+    """Each utterance once: one that was cut out of the end of a turn opened and ended at the same time."""
+    return list({utterance.id: utterance for utterance in changed}.values())

@@ -9,8 +9,10 @@ nothing can be computed is finished from REQUESTED, too: its estimate abstains.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
 from core.events import Utterance as UtteranceEvent
 from core.inputs import SAMPLE_RATE
@@ -26,6 +28,10 @@ class UtteranceState(Enum):
     ENDED = "ended"
     REQUESTED = "requested"
     DONE = "done"
+
+
+_OVERLAP_S: Final = 0.5
+"""Turns are padded by .2 s on each side: what overlaps by less may just follow each other."""
 
 
 @dataclass(slots=True)
@@ -80,6 +86,7 @@ class Utterance:
         next_block: index of the audio block to be encoded next.
         awaiting: jobs whose results the final estimate waits for.
         estimate_revision: of the next estimate.
+        overlap: somebody else speaks on another stream at the same time.
     """
 
     id: str
@@ -98,6 +105,7 @@ class Utterance:
     next_block: int = 0
     awaiting: set[int] = field(default_factory=set)
     estimate_revision: int = 0
+    overlap: bool = False
 
     # -- transitions ----------------------------------------------------------------------------------
 
@@ -155,4 +163,15 @@ class Utterance:
             t1_s=self.t1_s(now_s),
             ended_by=self.ended_by,
             final=not self.open,
+            overlap=self.overlap,
         )
+
+
+def overlapped(utterance: Utterance, others: Iterable[Utterance], now_s: float) -> bool:
+    """Whether somebody else speaks on another stream for a good part of a second meanwhile."""
+    return any(
+        other.stream != utterance.stream
+        and other.person != utterance.person
+        and min(other.t1_s(now_s), utterance.t1_s(now_s)) - max(other.t0_s, utterance.t0_s) > _OVERLAP_S
+        for other in others
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.config import FaceConfig
+from core.config import EngineConfig, FaceConfig
 from core.engine.scheduler import Scheduler, VisionOwner
 from core.events import StreamInfo
 from core.inputs import Image, VideoFrame
@@ -132,3 +132,14 @@ class VisionStream:
         self._previous = None
         if not still:
             self._hole_s = t_s
+
+
+def vision_streams(streams: tuple[StreamInfo, ...], config: EngineConfig) -> dict[str, VisionStream]:
+    """One for each video stream; a second stream of strangers gets names of its own."""
+    streams_by_name: dict[str, VisionStream] = {}
+    for stream in (s for s in streams if s.kind == "video"):
+        strangers = stream.person is None and any(b.info.person is None for b in streams_by_name.values())
+        streams_by_name[stream.name] = VisionStream.create(
+            stream, config.faces, f"{stream.name}." if strangers else ""
+        )
+    return streams_by_name

@@ -40,11 +40,16 @@ class Attribution:
         share: that person's part of all evidence in [0, 1]; the strongest's when nobody is named, 0 without
             evidence.
         reason: why, in a few words for people.
+        seen: somebody was visible who could have been the speaker.
     """
 
     person: str
     share: float
     reason: str
+    seen: bool = True
+
+
+NOBODY_SEEN: Final = Attribution(UNKNOWN_PERSON, 0.0, "no face is visible for long enough", seen=False)
 
 
 class SpeakerAttribution(Protocol):
@@ -116,7 +121,7 @@ class ActiveSpeakerDetector:
             if _visible(samples, t0_s, t1_s) >= _MIN_VISIBLE
         }
         if not visible:
-            return Attribution(UNKNOWN_PERSON, 0.0, "no face is visible for long enough")
+            return NOBODY_SEEN
         best = max(visible, key=lambda track: visible[track])
         total = math.fsum(evidence**2 for evidence in visible.values())
         share = visible[best] ** 2 / total if total > 0 else 0.0

@@ -16,7 +16,7 @@ from core.encoders.silero import FRAME_SAMPLES
 from core.errors import StreamGap
 from core.inputs import SAMPLE_RATE
 
-EndedBy = Literal["pause", "max_length", "gap", "end"]
+EndedBy = Literal["pause", "max_length", "gap", "end", "speaker"]
 
 _SPLIT_SEARCH_S = 4.0
 _SPLIT_SMOOTHING_FRAMES = 5

@@ -10,11 +10,13 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from core.config import FaceConfig
 from core.encoders.silero import SileroVoice
+from core.encoders.speaker import SpeakerNetwork
 from core.media.source import OpenRecording
 from core.spec import ModelSpec
 from core.stages.vad import VadNetwork
@@ -28,6 +30,7 @@ from core.workers.whisper_rules import is_folder
 
 VOICE_FILE: Final = "silero_vad_16k_op15.onnx"
 FACE_FILE: Final = "face_detection_yunet_2023mar.onnx"
+SPEAKER_FILE: Final = "model.onnx"
 
 Worker = Callable[[Any], Outcome]
 """Computes jobs of one kind from their payloads."""
@@ -36,6 +39,12 @@ Worker = Callable[[Any], Outcome]
 def load_voice() -> SileroVoice:
     """The voice activity network. Raises WeightsError when it was not pulled."""
     return SileroVoice(locate("silero-vad") / VOICE_FILE)
+
+
+@lru_cache(maxsize=1)
+def load_speakers() -> SpeakerNetwork:
+    """The speaker network, one for all sessions. Raises WeightsError when it was not pulled."""
+    return SpeakerNetwork(locate("wespeaker") / SPEAKER_FILE)
 
 
 def load_face_detector(spec: ModelSpec, max_faces: int) -> FaceDetector:

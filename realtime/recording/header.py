@@ -49,6 +49,7 @@ def engine_from(header: dict[str, str]) -> tuple[EngineConfig, ModelSpec]:
     try:
         engine = json.loads(header["engine"])
         engine.get("load", {}).pop("small_whisper", None)  # where it stood before it had its own entry
+        engine.setdefault("speakers", {"enabled": False})  # nobody was told apart before that had its entry
         config = EngineConfig.model_validate_json(json.dumps(engine))
         return config, ModelSpec.model_validate_json(header["spec"])
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:

@@ -14,6 +14,7 @@ from core.backends.networks import Networks
 from core.backends.preparation import checkpoint_folder
 from core.config import EngineConfig
 from core.encoders.silero import SileroVoice
+from core.encoders.speaker import SpeakerHead
 from core.engine.engine import Engine
 from core.events import PROTOCOL_VERSION, Hello, ModelCard, StreamInfo
 from core.media.source import Source
@@ -23,8 +24,9 @@ from core.version import VERSION
 from core.weights import locate
 from core.work import WorkKind
 from core.workers.faces import FaceDetector
-from core.workers.loading import Worker, load_face_detector, load_voice, load_whisper
+from core.workers.loading import Worker, load_face_detector, load_speakers, load_voice, load_whisper
 from core.workers.networks import NetworkWorkers
+from core.workers.speakers import SpeakerWorker
 from core.workers.transcribe import Transcriber
 from core.workers.whisper import Whisper
 from core.workers.whisper_language import parse_languages
@@ -41,8 +43,19 @@ _COMPUTED_BY: Final[dict[NetworkName, WorkKind]] = {"audio": "encode_audio", "vi
 def needed_weights(config: TrackingConfig) -> tuple[str, ...]:
     """Third-party weights that a run needs besides those that its checkpoint names."""
     faces = () if "faces" in policy_of(config.engine.purpose).forbidden else ("yunet",)
+    voices = ("wespeaker",) if tells_speakers_apart(config.engine) else ()
     size = config.whisper.size
-    return (*(() if is_folder(size) else (f"whisper-{size}",)), "silero-vad", *faces)
+    return (*(() if is_folder(size) else (f"whisper-{size}",)), "silero-vad", *faces, *voices)
+
+
+def tells_speakers_apart(config: EngineConfig) -> bool:
+    """Whether a run listens to who speaks: it is asked to, and its purpose allows it."""
+    return config.speakers.enabled and "encode_speaker" not in policy_of(config.purpose).forbidden
+
+
+def speaker_head(config: EngineConfig) -> SpeakerHead | None:
+    """What the engine embeds voices with, None where it does not. Raises WeightsError as `load_speakers`."""
+    return load_speakers().head if tells_speakers_apart(config) else None
 
 
 def load_worker_threads(
@@ -104,6 +117,8 @@ def load_workers(spec: ModelSpec, export: Path, config: TrackingConfig) -> Loade
     }
     if faces is not None:
         mapping["faces"] = faces.run
+    if tells_speakers_apart(config.engine):
+        mapping["encode_speaker"] = SpeakerWorker(load_speakers()).run
     return LoadedWorkers(policy.permitted(mapping), transcriber)
 
 
@@ -117,7 +132,9 @@ def build_engine(
 ) -> Engine:
     """An engine for the streams of a source, or for `streams`. Raises WeightsError as `load_voice` does."""
     known = source.streams if streams is None else streams
-    return Engine(config, spec, load_voice(), known, smaller_whisper=smaller_whisper)
+    return Engine(
+        config, spec, load_voice(), known, smaller_whisper=smaller_whisper, speakers=speaker_head(config)
+    )
 
 
 def hello(spec: ModelSpec, config: TrackingConfig, source: Source) -> Hello:

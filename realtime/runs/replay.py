@@ -20,7 +20,7 @@ from realtime.feed.resources import RunMedia
 from realtime.recording.header import purpose_from
 from realtime.recording.recorded_inputs import RecordedRun, RecordedSource, is_recorded_run
 from realtime.recording.recorder import FILE_NAME
-from realtime.runs.build import build_engine, hello, load_worker_threads, needed_weights
+from realtime.runs.build import build_engine, hello, load_worker_threads, needed_weights, speaker_head
 from realtime.runs.face_pictures import FacePictures
 from realtime.runs.sinks import check_feed, claimed, ending_said, exit_code, interruptible, open_sinks, tell
 from realtime.session.replay import ReplaySession
@@ -149,6 +149,7 @@ def _rerun(recorded: RecordedRun, config: ReplayConfig, *, console: bool, force:
                 load_voice(),
                 greeting.streams,
                 smaller_whisper=smaller_whisper_from(recorded.header),
+                speakers=speaker_head(engine_config),
             )
             end = Rerun(engine, control.before(sinks), pace, interrupted).run(recorded, greeting)
             interrupted.wait(config.feed.linger_s if config.feed.enabled else 0.0)

@@ -13,13 +13,22 @@ from typing import Any, Protocol, TypeVar
 from core.encoders.silero import SileroVoice
 from core.policy import policy_of
 from core.spec import ModelSpec
+from core.stages.diarization import SpeakerHead
 from core.stages.vad import VadNetwork
 from core.work import Outcome, WorkKind
-from core.workers.loading import load_voice, load_whisper
+from core.workers.loading import load_speakers, load_voice, load_whisper
 from core.workers.networks import NetworkWorkers
+from core.workers.speakers import SpeakerWorker
 from core.workers.whisper import Whisper
 from realtime.config import LiveTrackingConfig
-from realtime.runs.build import load_checkpoint, load_faces, smaller_transcriber_of, transcriber_of
+from realtime.runs.build import (
+    load_checkpoint,
+    load_faces,
+    smaller_transcriber_of,
+    speaker_head,
+    tells_speakers_apart,
+    transcriber_of,
+)
 from realtime.runs.whisper_fallback import WhisperFallback, fallback_config
 from realtime.session.worker_threads import Worker
 
@@ -37,6 +46,11 @@ class SessionNetworks(Protocol):
     @property
     def voice(self) -> VadNetwork:
         """The voice network, which remembers nothing."""
+        ...
+
+    @property
+    def speakers(self) -> SpeakerHead | None:
+        """Embeds voices; None = speakers are not told apart."""
         ...
 
     @property
@@ -60,6 +74,7 @@ class SharedNetworks:
         whisper: the recogniser, which lets its callers wait for each other.
         smaller: gives the one that sessions fall back to, and loads it before the first has to; None = none.
         voice: the voice network.
+        speakers: embeds voices; None = they are not told apart.
     """
 
     spec: ModelSpec
@@ -68,6 +83,7 @@ class SharedNetworks:
     whisper: Whisper
     voice: SileroVoice
     smaller: Callable[[], Whisper] | None = None
+    speakers: SpeakerHead | None = None
 
     @classmethod
     def load(cls, spec: ModelSpec, export: Path, config: LiveTrackingConfig) -> SharedNetworks:
@@ -83,9 +99,12 @@ class SharedNetworks:
                 "encode_text": one_at_a_time(networks.encode_text),
                 "fuse": one_at_a_time(networks.fuse),
             }
+            if tells_speakers_apart(config.engine):
+                encoders["encode_speaker"] = one_at_a_time(SpeakerWorker(load_speakers()).run)
             smaller = fallback_config(config)
             late = None if smaller is None else once(partial(load_whisper, smaller.size, smaller.threads))
-            return cls(spec, config, encoders, loading.result(), load_voice(), late)
+            heads = speaker_head(config.engine)
+            return cls(spec, config, encoders, loading.result(), load_voice(), late, heads)
 
     @property
     def falls_back(self) -> bool:

@@ -172,6 +172,7 @@ class ServedSession:
             networks.voice,
             greeting.streams,
             smaller_whisper=networks.falls_back,
+            speakers=networks.speakers,
         )
         sink = self.control.before(sinks)
         session = LiveSession(

@@ -28,6 +28,7 @@ LANES: Final[Mapping[WorkKind, str]] = {
     "encode_visual": "sight",
     "encode_audio": "sound",
     "encode_text": "sound",
+    "encode_speaker": "sound",
     "fuse": "sound",
 }
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from core.events import Correction, EmotionEstimate, End, Event, Hello, Marker, Status, Transcript, Utterance
+from core.events import (
+    Correction,
+    EmotionEstimate,
+    End,
+    Event,
+    Hello,
+    Marker,
+    Relabel,
+    Status,
+    Transcript,
+    Utterance,
+)
 
 
 class PaceLag:
@@ -53,5 +64,5 @@ def event_time_s(event: Event) -> float:
             return event.stages.fused_s
         case Transcript() | Utterance():
             return event.t1_s
-        case Status() | Marker() | Correction() | End():
+        case Status() | Marker() | Correction() | Relabel() | End():
             return event.t_s

@@ -53,6 +53,7 @@ class Networks:
 
     spec = fakes.spec()
     falls_back = False
+    speakers = None
 
     def __init__(self, workers=None):
         self._workers = workers or fakes.WORKERS
