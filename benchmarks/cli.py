@@ -26,6 +26,7 @@ from benchmarks.live import live
 from benchmarks.output import emit
 from benchmarks.quiet import quiet
 from benchmarks.soak import soak
+from benchmarks.speakers import speakers
 from realtime.consent.ledger import STATE_VARIABLE
 from realtime.environment import variable
 
@@ -35,6 +36,7 @@ app.command()(peers)
 app.command()(faults)
 app.command()(quiet)
 app.command()(soak)
+app.command()(speakers)
 app.command()(av)
 app.command()(desktop)
 app.command()(feed)

@@ -1,7 +1,8 @@
 """Kaldi's log-mel filterbank in numpy: what speaker networks were trained on.
 
 Povey et al. 2011 (Kaldi's `compute-fbank-feats`) as WeSpeaker configures it: 25 ms Hamming windows every
-10 ms without padding at the edges, mean removed, pre-emphasis .97, 80 bands from 20 Hz to 8 kHz, natural logarithm,
+10 ms without padding at the edges, mean removed, pre-emphasis .97, 80 bands from 20 Hz to 8 kHz, natural
+logarithm,
 no dither, samples on the scale of 16-bit integers.
 """
 

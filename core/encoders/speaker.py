@@ -97,7 +97,9 @@ class SpeakerNetwork:
             ModelError: the network failed.
         """
         energies = fbank(samples)
-        energies -= energies.mean(axis=0)
+        heard = energies.max(axis=1) > _SILENCE  # zeros stand for what was never heard
+        if heard.any():
+            energies -= energies[heard].mean(axis=0)
         seen = energies[-(count + _CONTEXT) * 8 :]
         try:
             (maps,) = self._session.run(None, {"input_features": seen[None]})  # (1, channels, bands, F)
@@ -108,6 +110,7 @@ class SpeakerNetwork:
 
 
 _CONTEXT: Final = 6
+_SILENCE: Final = -10.0
 
 
 def _split(model: ModelProto) -> tuple[ModelProto, SpeakerHead]:

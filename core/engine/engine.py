@@ -39,7 +39,7 @@ from core.engine.timeline import (
 )
 from core.engine.utterance import Utterance, overlapped
 from core.engine.vision import VisionStream, vision_streams
-from core.engine.voices import relabel, stream_voices
+from core.engine.speakers import relabel, stream_voices
 from core.engine.windows import FaceTokens, cut, span_runs
 from core.events import Event, Status, StreamInfo
 from core.inputs import (

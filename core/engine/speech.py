@@ -11,7 +11,7 @@ from core.engine.audio_buffer import AudioBuffer
 from core.engine.scheduler import Scheduler, SpeechOwner
 from core.engine.transcription import Transcription
 from core.engine.utterance import Utterance
-from core.engine.voices import StreamVoices
+from core.engine.speakers import StreamVoices
 from core.engine.windows import between
 from core.events import Event, StreamInfo
 from core.inputs import SAMPLE_RATE, AudioChunk

@@ -287,7 +287,9 @@ class Diarizer:
         large = sorted(
             (label for label in sizes if sizes[label] >= least), key=lambda label: (-sizes[label], label)
         )
-        if not large and not state.centres and weights.sum() >= 2:
+        if not large:
+            if state.centres or weights.sum() < 2:
+                return
             large = [max(sorted(sizes), key=lambda label: sizes[label])]
         large = large[: config.at_most]
         known = sorted(state.centres)
@@ -299,24 +301,28 @@ class Diarizer:
         belonged = [atom.voice for atom in state.atoms]
         for atom, label in zip(state.atoms, labels, strict=True):
             atom.voice = names.get(int(label))
-        self._merge(known, belonged)
-
-    def _merge(self, known: list[int], belonged: list[int | None]) -> None:
-        """Say what became of voices that are no group any more: most of each went to another one."""
-        state = self.state
         for voice in known:
-            if voice in state.centres:
-                continue
-            votes: dict[int, float] = {}
-            for atom, before in zip(state.atoms, belonged, strict=True):
-                if before == voice and atom.voice is not None:
-                    votes[atom.voice] = votes.get(atom.voice, 0.0) + atom.weight
-            if votes:
-                into = max(sorted(votes), key=lambda other: votes[other])
-                state.merges.append((voice, into))
-                state.last = into if state.last == voice else state.last
-                for step in [s for s, v in state.decided.items() if v == voice]:
-                    state.decided[step] = into
+            if voice not in state.centres:
+                theirs = [a for a, was in zip(state.atoms, belonged, strict=True) if was == voice]
+                self._merge(voice, theirs)
+
+    def _merge(self, voice: int, atoms: list[Atom]) -> None:
+        """A voice is no group any more: it is the one that most of its windows went to, else the nearest."""
+        state = self.state
+        votes: dict[int, float] = {}
+        for atom in atoms:
+            if atom.voice is not None:
+                votes[atom.voice] = votes.get(atom.voice, 0.0) + atom.weight
+        if not votes and len(state.centres) < self._config.at_most:
+            return  # too few to be a group of their own for now
+        if not votes:
+            mean = np.sum([atom.mean * atom.weight for atom in atoms], axis=0)
+            votes = {other: float(mean @ c / np.linalg.norm(c)) for other, c in state.centres.items()}
+        into = max(sorted(votes), key=lambda other: votes[other])
+        state.merges.append((voice, into))
+        state.last = into if state.last == voice else state.last
+        for step in [s for s, v in state.decided.items() if v == voice]:
+            state.decided[step] = into
 
     def _names(
         self, labels: NDArray[np.intp], weights: NDArray[np.float32], large: list[int]
