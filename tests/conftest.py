@@ -20,6 +20,7 @@ from core.events import (
     Event,
     Hello,
     Marker,
+    Relabel,
     ModelCard,
     Stages,
     Status,
@@ -153,6 +154,7 @@ def _body(duration_s: float) -> Iterator[Event]:
             yield Status(t_s, "gap", "warning", "The audio has a hole of 0.3 s.", stream="audio")
             yield Marker(t_s, "laughs")
             yield Correction(t_s, "u1", "p1", ("happiness",))
+            yield Relabel(t_s, "v2", "v1", ("u1",))
 
 
 def _transcript(utterance: str, person: str, t0_s: float, t1_s: float, *, final: bool) -> Transcript:

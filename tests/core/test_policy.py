@@ -22,6 +22,7 @@ from core.work import (
     AudioTokens,
     DetectFaces,
     EncodeAudio,
+    EncodeSpeaker,
     EncodeText,
     EncodeVisual,
     Faces,
@@ -36,13 +37,14 @@ from tests.core.fakes import Player, chunks, ended, frames, merged, voice
 from tests.core.laws import check, of
 
 OPEN, CLOSED = ("personal", "research", "media"), ("workplace", "education")
-FORBIDDEN = {"faces", "encode_visual", "encode_audio"}
+FORBIDDEN = {"faces", "encode_visual", "encode_audio", "encode_speaker"}
 SOUND = np.zeros(8000, np.float32)
 PICTURE = np.zeros((2, 3, 3), np.uint8)
 ORDERS = {
     "faces": DetectFaces(0.0, PICTURE, None, 0.0),
     "encode_visual": EncodeVisual(0.0, ("p1",), np.zeros((1, 8, 8), np.uint8)),
     "encode_audio": EncodeAudio(0, SOUND, 8000),
+    "encode_speaker": EncodeSpeaker(0, 1, SOUND),
 }
 TOKENS = Tokens(np.zeros((1, 4), np.float32), np.zeros(1, np.float32))
 

@@ -52,7 +52,9 @@ def test_over_a_still_face_somebody_unknown_speaks() -> None:
 
 
 def test_without_a_face_nobody_is_named() -> None:
-    assert told(SPEECH).decide(2, 4) == Attribution(UNKNOWN_PERSON, 0.0, "no face is visible for long enough", seen=False)
+    assert told(SPEECH).decide(2, 4) == Attribution(
+        UNKNOWN_PERSON, 0.0, "no face is visible for long enough", seen=False
+    )
 
 
 def test_a_face_seen_for_a_moment_of_the_utterance_is_not_named() -> None:
