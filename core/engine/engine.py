@@ -23,6 +23,7 @@ from core.engine.estimator import Estimator
 from core.engine.input_checks import Input, check_input, fitting
 from core.engine.load_shedding import MEANING, ComputeBudget, LoadShedder, LoadStep, QueueAges, load_steps
 from core.engine.scheduler import EstimationOwner, Scheduler, SpeechOwner, VisionOwner, VoiceOwner
+from core.engine.speakers import relabel, stream_voices
 from core.engine.speech import AudioBlocks, SpeechStream
 from core.engine.state import EngineState
 from core.engine.timeline import (
@@ -39,7 +40,6 @@ from core.engine.timeline import (
 )
 from core.engine.utterance import Utterance, overlapped
 from core.engine.vision import VisionStream, vision_streams
-from core.engine.speakers import relabel, stream_voices
 from core.engine.windows import FaceTokens, cut, span_runs
 from core.events import Event, Status, StreamInfo
 from core.inputs import (

@@ -9,9 +9,9 @@ from core.config import EngineConfig
 from core.encoders.silero import FRAME_SAMPLES
 from core.engine.audio_buffer import AudioBuffer
 from core.engine.scheduler import Scheduler, SpeechOwner
+from core.engine.speakers import StreamVoices
 from core.engine.transcription import Transcription
 from core.engine.utterance import Utterance
-from core.engine.speakers import StreamVoices
 from core.engine.windows import between
 from core.events import Event, StreamInfo
 from core.inputs import SAMPLE_RATE, AudioChunk
