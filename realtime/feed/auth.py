@@ -151,7 +151,11 @@ def check_permission(rights: tuple[Right, ...], message: Identify, *, ingest_pat
         Refusal: wrong token, a right that is missing, or a field that has no place on this path.
     """
     if not rights:
-        raise Refusal(CloseCode.AUTHENTICATION_FAILED, "the token is wrong.", field="identify.token")
+        raise Refusal(
+            CloseCode.AUTHENTICATION_FAILED,
+            "the token is not valid; every run prints a new one: use the newest address.",
+            field="identify.token",
+        )
     needed: Right = "ingest" if ingest_path else "view"
     if needed not in rights:
         raise Refusal(CloseCode.FORBIDDEN, f'the token does not give the right "{needed}".')

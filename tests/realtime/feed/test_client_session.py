@@ -43,7 +43,12 @@ async def test_nothing_about_the_run_is_told_before_the_token_was_right(conversa
             await client.say(Identify("1.0", "wrong"))
             messages, code = await client.rest()
     assert messages == [
-        {"type": "error", "code": 4002, "field": "identify.token", "message": "the token is wrong."}
+        {
+            "type": "error",
+            "code": 4002,
+            "field": "identify.token",
+            "message": "the token is not valid; every run prints a new one: use the newest address.",
+        }
     ]
     assert code == CloseCode.AUTHENTICATION_FAILED
 
