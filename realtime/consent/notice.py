@@ -12,7 +12,8 @@ from core.policy import policy_of
 _EVERYTHING: Final = """\
 emotrack is about to listen to and look through the devices of this machine that you configured. From words,
 voices and faces it estimates which of seven emotions a person expresses. An estimate is a guess at what can
-be heard and seen; it is not what somebody feels, and it is often wrong."""
+be heard and seen; it is not what somebody feels, and it is often wrong. To tell who speaks, it compares how
+voices sound; such voice prints are biometric data, are held in memory alone, and end with the session."""
 
 _WORDS_ONLY: Final = """\
 emotrack is about to listen to the microphones and loudspeakers of this machine that you configured. It writes
@@ -23,7 +24,9 @@ and it is often wrong."""
 _EVERYTHING_OF_CLIENTS: Final = """\
 emotrack is about to take in what clients of this server send: the sound of their microphones and the pictures
 of their cameras. From words, voices and faces it estimates which of seven emotions a person expresses. An
-estimate is a guess at what can be heard and seen; it is not what somebody feels, and it is often wrong."""
+estimate is a guess at what can be heard and seen; it is not what somebody feels, and it is often wrong. To
+tell who speaks, it compares how voices sound; such voice prints are biometric data, are held in memory alone,
+and end with the session."""
 
 _WORDS_ONLY_OF_CLIENTS: Final = """\
 emotrack is about to take in the sound that clients of this server send. It writes down the words, and from

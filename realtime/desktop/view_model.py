@@ -69,9 +69,10 @@ def person_title(person: str) -> str:
     if person == UNKNOWN_PERSON:
         return "Somebody"
     owner, _, number = person.rpartition("+")
-    if number[:1] == "p" and number[1:].isdigit():
+    kind = {"p": "Person", "v": "Voice"}.get(number[:1])
+    if kind is not None and number[1:].isdigit():
         beside = f", beside {person_title(owner).lower()}" if owner else ""
-        return f"Person {number[1:]}{beside}"
+        return f"{kind} {number[1:]}{beside}"
     return person[:1].upper() + person[1:]
 
 

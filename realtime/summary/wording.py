@@ -23,7 +23,8 @@ FAIRLY_SURE: Final = 0.5
 APART: Final = 0.4
 """Two modalities that are so far apart, on both sides of the threshold, contradict each other."""
 
-_NUMBERED: Final = re.compile(r"p(\d+)")
+_KINDS: Final = {"p": "Person", "v": "Voice"}
+_NUMBERED: Final = re.compile(r"([pv])(\d+)")
 _DIGITS: Final = re.compile(r"(\d+)")
 
 
@@ -45,13 +46,13 @@ def sureness(certainty: float) -> str:
 
 
 def spoken_name(person: str) -> str:
-    """What somebody is called where nobody has given a name: "Person 2" for "p2"."""
+    """What somebody is called where nobody has given a name: "Person 2" for "p2", "Voice 1" for "v1"."""
     if person == UNKNOWN_PERSON:
         return "Somebody"
     if person in {"me", "them"}:
         return person.capitalize()
     match = _NUMBERED.fullmatch(person)
-    return f"Person {match[1]}" if match else person
+    return f"{_KINDS[match[1]]} {match[2]}" if match else person
 
 
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:

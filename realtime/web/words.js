@@ -15,6 +15,7 @@ const SURE = 0.7;
 const FAIRLY_SURE = 0.5;
 const UNKNOWN = "unknown";
 const NUMBERED = /^p(\d+)$/;
+const VOICE = /^v(\d+)$/;
 
 export const MODALITY_NAMES = { text: "words", audio: "voice", visual: "face" };
 
@@ -46,7 +47,9 @@ export function spokenName(person) {
   if (person === "me") return "Me";
   if (person === "them") return "Them";
   const found = NUMBERED.exec(person);
-  return found ? `Person ${found[1]}` : person;
+  if (found) return `Person ${found[1]}`;
+  const voice = VOICE.exec(person);
+  return voice ? `Voice ${voice[1]}` : person;
 }
 
 // Names that people have been given, for everything that shows one. `set` tells whether anything has changed.

@@ -72,12 +72,12 @@ def test_path_prints_the_folder_or_the_command_that_fetches(run, mine, tmp_path)
 
 
 def test_without_a_name_pull_takes_what_a_replay_needs():
-    assert _chosen([], every=False, whisper=None) == ["silero-vad", "yunet", "minilm", "whisper-base"]
+    assert _chosen([], every=False, whisper=None) == ["silero-vad", "yunet", "wespeaker", "minilm", "whisper-base"]
 
 
 def test_another_recogniser_takes_the_place_of_the_usual_one():
     chosen = _chosen([], every=False, whisper="tiny.en")
-    assert chosen == ["silero-vad", "yunet", "minilm", "whisper-tiny.en"]
+    assert chosen == ["silero-vad", "yunet", "wespeaker", "minilm", "whisper-tiny.en"]
 
 
 def test_named_weights_are_joined_by_the_recogniser_once():
