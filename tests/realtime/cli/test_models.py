@@ -72,7 +72,13 @@ def test_path_prints_the_folder_or_the_command_that_fetches(run, mine, tmp_path)
 
 
 def test_without_a_name_pull_takes_what_a_replay_needs():
-    assert _chosen([], every=False, whisper=None) == ["silero-vad", "yunet", "wespeaker", "minilm", "whisper-base"]
+    assert _chosen([], every=False, whisper=None) == [
+        "silero-vad",
+        "yunet",
+        "wespeaker",
+        "minilm",
+        "whisper-base",
+    ]
 
 
 def test_another_recogniser_takes_the_place_of_the_usual_one():

@@ -30,7 +30,7 @@ Until = Callable[..., None]
 Open = Callable[..., FirstRun]
 
 FINE = Check("checkpoint", "ok", "default is ready.")
-NAMES = ["silero-vad", "yunet", "minilm", "whisper-base"]
+NAMES = ["silero-vad", "yunet", "wespeaker", "minilm", "whisper-base"]
 
 
 @pytest.fixture(autouse=True)
@@ -100,8 +100,8 @@ def test_sizes_licences_and_sources_are_shown_before_anything_is_asked_for(open_
         weight = find(name)
         assert f"{name}, " in words
         assert f"licence {weight.licence}, from " in words
-    assert states(dialog) == ["! not here yet"] * 4
-    assert dialog.models.download.text() == "&Download 241 MB"
+    assert states(dialog) == ["! not here yet"] * 5
+    assert dialog.models.download.text() == "&Download 267 MB"
     assert "are free" in dialog.models.summary.text()
     assert dialog.state.text() == "! Still missing: models."
     assert not dialog.go_on.isEnabled()
@@ -129,7 +129,7 @@ def test_no_address_is_asked_for_before_the_button_is_pressed(
     dialog.models.download.click()
     until(lambda: "No connection" in dialog.models.problem.text())
     assert "huggingface.co" in asked
-    assert states(dialog) == ["✗ not fetched"] * 4
+    assert states(dialog) == ["✗ not fetched"] * 5
     assert "huggingface.co is out of reach" in dialog.models.details.toPlainText()
     assert dialog.models.download.isVisible()
 
@@ -140,13 +140,13 @@ def test_progress_is_shown_and_at_the_end_one_can_go_on(
     fetching = Fetching()
     dialog = open_dialog(fetching)
     dialog.models.download.click()
-    until(lambda: states(dialog) == ["50 % fetched", "waiting", "waiting", "waiting"])
+    until(lambda: states(dialog) == ["50 % fetched", *["waiting"] * 4])
     assert dialog.models.bar.isVisible()
     assert not dialog.models.download.isVisible()
     fetching.go_on.set()
-    until(lambda: states(dialog) == ["✓ here"] * 4)
+    until(lambda: states(dialog) == ["✓ here"] * 5)
     until(dialog.go_on.isEnabled)
-    assert dialog.models.summary.text() == "✓ All models are here (241 MB)."
+    assert dialog.models.summary.text() == "✓ All models are here (267 MB)."
     dialog.go_on.click()
     assert dialog.result() == dialog.DialogCode.Accepted
     assert settings.exists
@@ -161,10 +161,10 @@ def test_a_download_that_is_cancelled_can_be_begun_again(open_dialog: Open, unti
     dialog.models.cancel.click()
     assert "what came is kept" in dialog.models.summary.text()
     fetching.go_on.set()
-    until(lambda: states(dialog) == ["! not here yet"] * 4)
+    until(lambda: states(dialog) == ["! not here yet"] * 5)
     assert fetching.asked == ["silero-vad"]
     dialog.models.download.click()
-    until(lambda: states(dialog) == ["✓ here"] * 4)
+    until(lambda: states(dialog) == ["✓ here"] * 5)
 
 
 def test_leaving_the_window_ends_the_download(open_dialog: Open, until: Until) -> None:
@@ -247,7 +247,7 @@ def test_a_disk_without_room_is_said_before_and_after(
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=1_000_000))
     dialog = open_dialog()
-    assert dialog.models.summary.text() == "✗ 241 MB are to be fetched, and only 1.0 MB are free."
+    assert dialog.models.summary.text() == "✗ 267 MB are to be fetched, and only 1.0 MB are free."
     dialog.models.download.click()
     until(lambda: "The disk is full" in dialog.models.problem.text())
 
@@ -277,7 +277,7 @@ def test_a_failure_is_shown_once_with_its_details_behind_a_button(open_dialog: O
     assert not dialog.models.details.isVisible()
     dialog.models.more.click()
     assert dialog.models.details.isVisible()
-    assert dialog.models.details.toPlainText().count("Name another.") == 4
+    assert dialog.models.details.toPlainText().count("Name another.") == 5
 
 
 def test_files_can_be_taken_out_of_a_folder_without_any_network(tmp_path: Path, until: Until) -> None:
@@ -335,7 +335,7 @@ def test_without_a_checkpoint_one_cannot_go_on(open_dialog: Open, until: Until) 
     fetching.go_on.set()
     dialog = open_dialog(fetching, Check("checkpoint", "failed", "runs/x is no checkpoint.", "Name another."))
     dialog.models.download.click()
-    until(lambda: states(dialog) == ["✓ here"] * 4)
+    until(lambda: states(dialog) == ["✓ here"] * 5)
     until(lambda: dialog.state.text() == "! Still missing: a checkpoint.")
     assert not dialog.go_on.isEnabled()
     assert dialog.checkpoint.text() == "✗ runs/x is no checkpoint. Name another."
@@ -365,4 +365,4 @@ def test_it_is_a_first_run_until_there_are_settings_and_models(
 
 def test_the_recogniser_that_was_chosen_is_the_one_that_is_needed() -> None:
     config = LiveConfig.from_mapping({"whisper": {"size": "tiny.en"}}, where="test")
-    assert [weight.name for weight in needed(config)] == [*NAMES[:3], "whisper-tiny.en"]
+    assert [weight.name for weight in needed(config)] == [*NAMES[:4], "whisper-tiny.en"]
