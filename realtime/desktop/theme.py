@@ -114,11 +114,6 @@ class _InForce:
     usual_pt = 0.0
 
 
-def is_dark() -> bool:
-    """Whether the dark theme is in force."""
-    return _InForce.dark
-
-
 def colours() -> Colours:
     """The colours of the theme in force."""
     return DARK if _InForce.dark else LIGHT

@@ -175,6 +175,7 @@ def _track(
     if recorder is not None:
         stack.callback(recorder.close)
     session = LiveSession(
+        source,
         build_engine(config.engine, setup.spec, source, streams, smaller_whisper=setup.smaller_whisper),
         _thread_starter(setup.workers),
         control.before(sinks),
@@ -190,7 +191,7 @@ def _track(
         gate.on_withdrawal(session.withdraw)
         stack.enter_context(withdrawable(gate))
         tell(capture_notice(source.streams, gate))
-    end = session.run(source, greeting)
+    end = session.run(greeting)
     if recorder is not None:
         recorder.finish(end)
     return end, [] if recorder is None or recorder.failure is None else [recorder.failure]

@@ -176,6 +176,7 @@ class ServedSession:
         )
         sink = self.control.before(sinks)
         session = LiveSession(
+            self._source,
             engine,
             start_threads,
             sink,
@@ -186,7 +187,7 @@ class ServedSession:
         self.control.session = session
         ended = self._gate.on_withdrawal(session.withdraw)
         try:
-            session.run(self._source, greeting)
+            session.run(greeting)
         finally:
             ended()
             session.threads.close(CLOSE_S)

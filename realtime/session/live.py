@@ -15,14 +15,15 @@ import numpy as np
 from core.engine.engine import Engine, Input
 from core.engine.load_shedding import QueueAges
 from core.errors import EmotrackError
-from core.events import EmotionEstimate, End, Event, Hello, Status
-from core.inputs import AudioChunk, EndOfStream, SourceInput, Tick, VideoFrame
-from core.media.source import Source, available_s
-from core.work import Failed, Work, WorkResult
+from core.events import End, Event, Hello, Status
+from core.inputs import AudioChunk, SourceInput, Tick, VideoFrame
+from core.media.source import Source
+from core.work import Failed, WorkResult
 from realtime.session.device_check import DeviceCheck
+from realtime.session.loop import SessionLoop
 from realtime.session.mailbox import Mailbox
 from realtime.session.muting import Muting
-from realtime.session.run_summary import EndReason, RunSummary
+from realtime.session.run_summary import EndReason
 from realtime.session.worker_threads import WorkerThreads
 from realtime.sinks.base import Sink
 
@@ -74,6 +75,7 @@ class LiveSession:
     """One live run from hello to end.
 
     Args:
+        source: plays by itself; the session stops and closes it.
         engine: decides; not deterministic.
         start_threads: makes the threads that deliver to the given function and stamp with the given clock.
         sink: takes the events, numbered from 0.
@@ -89,6 +91,7 @@ class LiveSession:
 
     def __init__(
         self,
+        source: TimedSource,
         engine: Engine,
         start_threads: Callable[[Callable[[WorkResult], None], Callable[[], float]], WorkerThreads],
         sink: Sink,
@@ -102,7 +105,6 @@ class LiveSession:
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._engine = engine
-        self._sink = sink
         self._tape = tape
         self._seconds = seconds
         self._muted = tuple(muted)
@@ -111,17 +113,14 @@ class LiveSession:
         self._wall = wall
         self._interrupted = interrupted if interrupted is not None else threading.Event()
         self._mailbox = Mailbox(clock)
-        self._now_s: Callable[[], float] = lambda: 0.0
-        self._behind_s: Callable[[], float] = lambda: 0.0
-        self._threads = start_threads(self._mailbox.put, self.now_s)
-        self._summary = RunSummary()
-        self._open: dict[str, float] = {}
+        self._threads = start_threads(self._mailbox.put, source.now_s)
+        self._source = source
+        self._loop = SessionLoop(engine, self._threads.submit, sink, source.streams)
         self._fed = threading.Event()
         self._broken: str | None = None
         self._withdrawn = threading.Event()
-        self._muting, self._device_check = Muting(()), DeviceCheck(())
+        self._muting, self._device_check = Muting(source.streams), DeviceCheck(source.streams)
         self._next_tick_s = self._next_measure_s = self._oldest_s = 0.0
-        self._seq = 0
 
     @property
     def threads(self) -> WorkerThreads:
@@ -146,42 +145,41 @@ class LiveSession:
 
     def now_s(self) -> float:
         """Present stream time."""
-        return self._now_s()
+        return self._source.now_s()
 
-    def run(self, source: TimedSource, hello: Hello) -> End:
-        """Play `source` until it ends or the run is interrupted; hello first, the returned end last."""
-        self._open = {stream.name: 0.0 for stream in source.streams}
-        self._muting = Muting(source.streams)
-        self._device_check = DeviceCheck(source.streams)
+    def run(self, hello: Hello) -> End:
+        """Play the source until it ends or the run is interrupted; hello first, the returned end last."""
+        source = self._source
         for kind in self._muted:
             self.mute(kind, muted=True)
-        pump = threading.Thread(target=self._feed_from, args=(source,), name="pump", daemon=True)
+        pump = threading.Thread(target=self._feed, name="pump", daemon=True)
         pump.start()
         self._wait_for_the_beginning()
-        self._now_s, self._behind_s = source.now_s, source.behind_s
         begun = self._wall() - timedelta(seconds=source.now_s())
         started_at = begun.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        self._emit(replace(hello, started_at=started_at))
+        self._loop.emit(replace(hello, started_at=started_at))
         while pump.is_alive() and not self._is_over():
             self._turn(TICK_S)
-        self._let_go(source, pump)
+        self._let_go(pump)
         if hello.capturing:
-            self._emit(Status(self._now_s(), "capture", "info", "nothing is captured any more", value="off"))
+            self._loop.emit(
+                Status(self.now_s(), "capture", "info", "nothing is captured any more", value="off")
+            )
         self._finish()
         if self._withdrawn.is_set():
             message = f"consent was withdrawn: {self._purge()}"
-            self._emit(Status(self._now_s(), "consent", "warning", message, value="withdrawn"))
+            self._loop.emit(Status(self.now_s(), "consent", "warning", message, value="withdrawn"))
         reason = self._reason()
-        end = self._summary.end(self._engine.now_s, reason, [*source.faults, *self._losses()])
-        self._emit(end)
+        end = self._loop.end(reason, [*source.faults, *self._losses()])
+        self._loop.emit(end)
         return end
 
     # -- inputs ---------------------------------------------------------------------------------------
 
-    def _feed_from(self, source: Source) -> None:
+    def _feed(self) -> None:
         """Runs on a thread of its own: what devices give goes into the mailbox."""
         try:
-            for item in source.inputs():
+            for item in self._source.inputs():
                 self._mailbox.put(item)
                 self._fed.set()
         except EmotrackError as error:
@@ -190,11 +188,11 @@ class LiveSession:
             self._fed.set()
 
     def _is_over(self) -> bool:
-        if self._broken is None and self._device_check.failed(self._now_s()):
+        if self._broken is None and self._device_check.failed(self.now_s()):
             self._broken = (
                 f"no device can be used: {self._device_check.reasons()}. `emotrack doctor` says more."
             )
-        late = self._seconds is not None and self._now_s() >= self._seconds
+        late = self._seconds is not None and self.now_s() >= self._seconds
         told = self._interrupted.is_set() or self._withdrawn.is_set()
         return late or self._broken is not None or told
 
@@ -208,27 +206,26 @@ class LiveSession:
         self._oldest_s = max(self._oldest_s, self._mailbox.age_s())
         for item in self._mailbox.take(timeout_s):
             self._take(item)
-        now_s = self._now_s()
+        now_s = self.now_s()
         if now_s >= self._next_tick_s:
             self._next_tick_s = now_s + TICK_S
             self._push(Tick(max(0.0, now_s - TICK_LAG_S)))
         if now_s >= self._next_measure_s:
             self._next_measure_s = now_s + MEASURE_S
-            ages_s = {**self._threads.ages_s(), "input": self._oldest_s, "capture": self._behind_s()}
+            ages_s = {**self._threads.ages_s(), "input": self._oldest_s, "capture": self._source.behind_s()}
             self._oldest_s = 0.0
             self._push(QueueAges(now_s, ages_s))
             self._give_up(self._threads.give_up(GIVE_UP_S), f"within {GIVE_UP_S:.0f} s")
 
     def _take(self, item: Input | Event) -> None:
         if isinstance(item, Status):
-            self._emit(item)
+            self._loop.emit(item)
         elif not isinstance(item, SourceInput):
             self._push(cast(Input, item))
-        elif item.stream in self._open:  # else it was ended already
+        elif self._loop.note(item):  # else it was ended already
             self._take_source(item)
 
     def _take_source(self, item: SourceInput) -> None:
-        self._note_progress(item)
         self._device_check.note(item)
         passed = self._muting.passed(item)
         if isinstance(passed, AudioChunk):
@@ -238,31 +235,24 @@ class LiveSession:
         if passed is not None:
             self._push(passed)
 
-    def _note_progress(self, item: SourceInput) -> None:
-        if isinstance(item, EndOfStream):
-            del self._open[item.stream]
-        else:
-            self._open[item.stream] = max(self._open[item.stream], available_s(item))
-
     def _give_up(self, orders: Iterable[int], when: str) -> None:
         for number in orders:
             self._push(WorkResult(number, Failed(f"overload: no answer {when}")))
 
     # -- the end --------------------------------------------------------------------------------------
 
-    def _let_go(self, source: TimedSource, pump: threading.Thread) -> None:
+    def _let_go(self, pump: threading.Thread) -> None:
         """Take what the devices still hold, then end the streams that did not end by themselves."""
-        source.stop()
+        self._source.stop()
         limit_s = self._clock() + STOP_S
         while pump.is_alive() and self._clock() < limit_s and not self._withdrawn.is_set():
             self._turn(TICK_S)
-        source.close()
+        self._source.close()
         pump.join(PUMP_S)  # else it would outlive the run; one that hangs in a source is left behind
         for item in self._mailbox.take(0.0):
             self._take(item)
-        end_s = max(self._open.values(), default=0.0)
-        for stream in list(self._open):
-            self._take(EndOfStream(stream, end_s))
+        for ending in self._loop.unended():
+            self._take(ending)
 
     def _finish(self) -> None:
         """Wait for the last words; what is not there in time is done without."""
@@ -295,27 +285,10 @@ class LiveSession:
     def _push(self, item: Input) -> None:
         if self._withdrawn.is_set():  # nothing is looked at or kept any more
             return
-        at_s = self._now_s()
+        at_s = self.now_s()
         if self._tape is not None:
             self._tape.write(at_s, item)
-        for output in self._engine.push(item):
-            if isinstance(output, Work):
-                self._threads.submit(output)
-            else:
-                self._emit(stamped(output, at_s))
-
-    def _emit(self, event: Event) -> None:
-        self._summary.count(event)
-        self._sink.write(event, self._seq)
-        self._seq += 1
-
-
-def stamped(event: Event, at_s: float) -> Event:
-    """The event; an estimate with the time at which it is sent."""
-    if not isinstance(event, EmotionEstimate):
-        return event
-    sent_s = max(at_s, event.stages.fused_s)
-    return replace(event, stages=replace(event.stages, sent_s=sent_s))
+        self._loop.carry(item, at_s)
 
 
 def _quantised(chunk: AudioChunk) -> AudioChunk:

@@ -1,4 +1,4 @@
-"""The session: carries inputs to the engine, orders to the workers, results back, and events to the sinks."""
+"""A replay: inputs of a recording as fast as the pace says, held back while the engine waits for results."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from core.engine.engine import Engine
 from core.errors import SourceError
-from core.events import End, Event, Hello
-from core.inputs import EndOfStream, SourceInput
-from core.media.source import Source, available_s
-from core.work import Work
-from realtime.session.run_summary import EndReason, RunSummary
+from core.events import End, Hello
+from core.inputs import SourceInput
+from core.media.source import Source
+from realtime.session.loop import SessionLoop
+from realtime.session.run_summary import EndReason
 from realtime.session.worker_threads import WorkerThreads
 from realtime.sinks.base import Sink
 from realtime.sources.pacing import Pace, Pacer, paced
@@ -50,10 +51,8 @@ class ReplaySession:
         self._threads = threads
         self._sink = sink
         self._interrupted = interrupted if interrupted is not None else threading.Event()
-        self._pacer = Pacer(pace, clock, sleep=self._serve, interrupted=self._interrupted)
-        self._open: dict[str, float] = {}
-        self._seq = 0
-        self._summary = RunSummary()
+        self._pace = pace
+        self._clock = clock
 
     def run(self, source: Source, hello: Hello) -> End:
         """Play `source` to its end; says `hello` first and the returned `End` last.
@@ -61,66 +60,37 @@ class ReplaySession:
         A source that fails half-way ends the run with reason "failed" and the fault; what was read before
         is worked off and kept.
         """
-        self._open = {stream.name: 0.0 for stream in source.streams}
-        self._emit(hello)
-        reason, faults = self._play(source)
-        self._finish_streams()
-        self._work_off()
-        end = self._summary.end(self._engine.now_s, reason, [*source.faults, *faults])
-        self._emit(end)
+        loop = SessionLoop(self._engine, self._threads.submit, self._sink, source.streams)
+        loop.emit(hello)
+        reason, faults = self._play(source, loop)
+        for ending in loop.unended():  # an interrupt or a fault came first
+            loop.carry(ending)
+        while not self._engine.finished:
+            self._take_results(loop, None)
+        end = loop.end(reason, [*source.faults, *faults])
+        loop.emit(end)
         return end
 
-    # -- inputs ---------------------------------------------------------------------------------------
-
-    def _play(self, source: Source) -> tuple[EndReason, list[str]]:
+    def _play(self, source: Source, loop: SessionLoop) -> tuple[EndReason, list[str]]:
+        take_results = partial(self._take_results, loop)
+        pacer = Pacer(self._pace, self._clock, sleep=take_results, interrupted=self._interrupted)
         try:
-            self._carry_all(paced(source.inputs(), self._pacer))
+            self._carry_all(paced(source.inputs(), pacer), loop)
         except SourceError as error:
             return "failed", [str(error)]
         return ("interrupted" if self._interrupted.is_set() else "finished"), []
 
-    def _carry_all(self, inputs: Iterable[SourceInput]) -> None:
+    def _carry_all(self, inputs: Iterable[SourceInput], loop: SessionLoop) -> None:
         for item in inputs:
-            self._note_progress(item)
-            self._carry(self._engine.push(item))
-            self._serve(0.0)
+            loop.note(item)
+            loop.carry(item)
+            self._take_results(loop, 0.0)
             while self._engine.waiting and self._engine.backlog > MAX_BACKLOG:
-                self._serve(None)
+                self._take_results(loop, None)
 
-    def _note_progress(self, item: SourceInput) -> None:
-        if isinstance(item, EndOfStream):
-            self._open.pop(item.stream, None)
-        elif item.stream in self._open:
-            self._open[item.stream] = max(self._open[item.stream], available_s(item))
-
-    def _finish_streams(self) -> None:
-        """End the streams that did not end by themselves: an interrupt or a fault came first."""
-        end_s = max(self._open.values(), default=0.0)
-        for stream in list(self._open):
-            self._carry(self._engine.push(EndOfStream(stream, end_s)))
-        self._open.clear()
-
-    def _work_off(self) -> None:
-        while not self._engine.finished:
-            self._serve(None)
-
-    # -- outputs --------------------------------------------------------------------------------------
-
-    def _serve(self, timeout_s: float | None) -> None:
+    def _take_results(self, loop: SessionLoop, timeout_s: float | None) -> None:
         """Wait up to `timeout_s` (None: as long as it takes) for a result, and take all in that there are."""
         result = self._threads.result(timeout_s)
         while result is not None:
-            self._carry(self._engine.push(result))
+            loop.carry(result)
             result = self._threads.result(0.0)
-
-    def _carry(self, outputs: Iterable[Event | Work]) -> None:
-        for output in outputs:
-            if isinstance(output, Work):
-                self._threads.submit(output)
-            else:
-                self._emit(output)
-
-    def _emit(self, event: Event) -> None:
-        self._summary.count(event)
-        self._sink.write(event, self._seq)
-        self._seq += 1

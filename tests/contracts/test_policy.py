@@ -312,13 +312,14 @@ def test_pictures_reach_no_recording_at_work(hello):
     from realtime.session.worker_threads import WorkerThreads
 
     session = LiveSession(
+        _Playing(MemorySource(inputs, streams=BOTH)),
         engine,
         lambda deliver, stamp: WorkerThreads(fakes.WORKERS, deliver=deliver, stamp=stamp),
         ListSink(),
         tape=Tape(),
     )
     try:
-        session.run(_Playing(MemorySource(inputs, streams=BOTH)), hello)
+        session.run(hello)
     finally:
         session.threads.close()
     assert "AudioChunk" in kept

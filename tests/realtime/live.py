@@ -70,7 +70,7 @@ def session_of(source, sink, *, workers=None, clock=None, **options) -> LiveSess
             workers or fakes.WORKERS, deliver=deliver, stamp=stamp, finals_first=True, **clocks
         )
 
-    session = LiveSession(engine(source.streams, LIVE), lanes, sink, **clocks, **options)
+    session = LiveSession(source, engine(source.streams, LIVE), lanes, sink, **clocks, **options)
     source.session = session
     return session
 
@@ -80,7 +80,7 @@ def play_live(source, hello, **options):
     sink = ListSink()
     session = session_of(source, sink, **options)
     try:
-        end = session.run(source, hello)
+        end = session.run(hello)
     finally:
         session.threads.close()
     assert sink.events[-1] is end

@@ -16,7 +16,7 @@ from realtime.config import LiveConfig
 from realtime.consent.gate import ConsentGate
 from realtime.consent.ledger import Ledger
 from realtime.runs.live import capture_notice
-from realtime.session.live import LiveSession
+from realtime.session.loop import SessionLoop
 from realtime.sources.config import SourcesConfig
 from realtime.sources.open import open_sources
 from tests.core import fakes
@@ -36,13 +36,13 @@ def machine(monkeypatch, tmp_path):
 def said(monkeypatch):
     """Events of the run, whatever sinks there are."""
     events = []
-    emit = LiveSession._emit
+    emit = SessionLoop.emit
 
     def note(session, event):
         events.append(event)
         emit(session, event)
 
-    monkeypatch.setattr(LiveSession, "_emit", note)
+    monkeypatch.setattr(SessionLoop, "emit", note)
     return events
 
 
@@ -190,7 +190,7 @@ def test_nothing_that_was_captured_is_looked_at_kept_or_said_after_withdrawal(he
 
     source.pause_at = withdraw
     try:
-        end = session.run(source, hello)
+        end = session.run(hello)
     finally:
         session.threads.close()
     assert len(tape.items) <= counts[0][0] + 1  # one that was under way
@@ -232,7 +232,7 @@ def test_withdrawal_at_any_moment_ends_in_order_and_leaves_no_thread_of_the_sess
 
     source.pause_at = withdraw
     try:
-        end = session.run(source, hello)
+        end = session.run(hello)
     finally:
         session.threads.close()
     assert (purged, end.reason) == ([1], "interrupted")

@@ -149,7 +149,7 @@ def record(folder: Path, hello, inputs, faults=None):
         folder, header_of(LIVE, fakes.spec(), hello), (faults if faults is not None else []).append
     )
     session = session_of(source, sink, tape=tape)
-    end = session.run(source, hello)
+    end = session.run(hello)
     session.threads.close()
     tape.finish(end)
     return sink.events

@@ -142,7 +142,7 @@ def test_what_is_muted_never_reaches_the_engine(hello):
             session.mute("audio", muted=False)
 
     source.pause_at = mute
-    end = session.run(source, hello)
+    end = session.run(hello)
     session.threads.close()
     assert end.utterances == 2
     assert [s.value for s in of(sink.events, Status) if s.code == "modality_missing"] == ["muted"]
@@ -165,7 +165,7 @@ def test_words_that_hang_are_given_up_and_the_final_estimate_still_comes(hello, 
     session = session_of(
         source, sink, workers={**fakes.WORKERS, "transcribe": hang}, clock=lambda: next(ticks) * 0.01
     )
-    end = session.run(source, hello)
+    end = session.run(hello)
     release.set()
     session.threads.close()
     check(sink.events)
@@ -195,7 +195,7 @@ def test_at_the_end_a_recogniser_that_hangs_is_waited_for_five_seconds_and_no_lo
     source.pause_at = press
     workers = {**fakes.WORKERS, "transcribe": hang}
     session = session_of(source, sink, workers=workers, clock=clock, interrupted=interrupted)
-    end = session.run(source, hello)
+    end = session.run(hello)
     waited_s = clock() - pressed_s[0]
     release.set()
     session.threads.close()
