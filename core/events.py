@@ -304,5 +304,86 @@ class Relabel:
     type: Literal["relabel"] = "relabel"
 
 
-Event = Hello | Transcript | Utterance | EmotionEstimate | Status | Marker | Correction | Relabel | End
+@dataclass(frozen=True, slots=True)
+class PersonTalk:
+    """How one person has talked so far.
+
+    Attributes:
+        person: whom it is about.
+        talk_s, share: seconds of speech, and their part of all speech in [0, 1].
+        turns: stretches of speech until somebody else speaks or a second passes.
+        mean_turn_s, longest_turn_s: their lengths.
+        overlaps: times at which the person and somebody else spoke at once.
+        overlaps_begun: those in which the person began later.
+        interruptions: of these, those after which the other stopped first.
+        interrupted: times at which that happened to the person.
+        response_s: median pause before the person answers, null before the first answer.
+        words_per_min: rate of speech, null without words.
+    """
+
+    person: str
+    talk_s: float
+    share: float
+    turns: int
+    mean_turn_s: float
+    longest_turn_s: float
+    overlaps: int
+    overlaps_begun: int
+    interruptions: int
+    interrupted: int
+    response_s: float | None
+    words_per_min: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """How often one person's emotion came right after another's: a count, not a cause.
+
+    Attributes:
+        person, label: who spoke before, and what that expressed most.
+        next_person, next_label: who spoke next, and what that expressed most.
+        count, of: how often so, of all times that `next_person` spoke after this.
+        low, high: 95 % interval of the share.
+    """
+
+    person: str
+    label: str
+    next_person: str
+    next_label: str
+    count: int
+    of: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """How people have talked with each other so far: at most once a second, when it changed, and at the end.
+
+    Attributes:
+        t_s: up to when.
+        silence: part of the time in which nobody spoke, in [0, 1].
+        persons: who spoke, in the order of their first words; the twelve who spoke longest.
+        followed: which emotions followed which, most frequent first; at most twelve.
+    """
+
+    t_s: float
+    silence: float
+    persons: tuple[PersonTalk, ...]
+    followed: tuple[Followed, ...]
+    type: Literal["conversation"] = "conversation"
+
+
+Event = (
+    Hello
+    | Transcript
+    | Utterance
+    | EmotionEstimate
+    | Status
+    | Marker
+    | Correction
+    | Relabel
+    | Conversation
+    | End
+)
 """Everything that can appear on the feed and in `events.jsonl`."""

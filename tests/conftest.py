@@ -14,13 +14,16 @@ from hypothesis import HealthCheck, settings
 
 from core.events import (
     PROTOCOL_VERSION,
+    Conversation,
     Correction,
     EmotionEstimate,
     End,
     Event,
+    Followed,
     Hello,
     Marker,
     ModelCard,
+    PersonTalk,
     Relabel,
     Stages,
     Status,
@@ -155,6 +158,9 @@ def _body(duration_s: float) -> Iterator[Event]:
             yield Marker(t_s, "laughs")
             yield Correction(t_s, "u1", "p1", ("happiness",))
             yield Relabel(t_s, "v2", "v1", ("u1",))
+            talk = PersonTalk("p1", 2.5, 1.0, 1, 2.5, 2.5, 0, 0, 0, 0, None, 120.0)
+            followed = Followed("p1", "anger", "p2", "fear", 1, 1, 0.206, 1.0)
+            yield Conversation(t_s, 0.64, (talk,), (followed,))
 
 
 def _transcript(utterance: str, person: str, t0_s: float, t1_s: float, *, final: bool) -> Transcript:

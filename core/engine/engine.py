@@ -147,9 +147,11 @@ class Engine:
             case _:
                 self._buffer_input(item)
         while (released := self.state.timeline.release()) is not None:
-            out.extend(self._process(released))
+            events = self._process(released)
+            self.state.conversation.observe(events)
+            out.extend(events)
             out.extend(self.state.scheduler.collect())
-        return out
+        return out + (self.state.conversation.due(self.now_s, last=True) if self.finished else [])
 
     def snapshot(self) -> EngineState:
         """A copy of everything the engine remembers; the VAD's network is shared, as it remembers nothing."""
@@ -356,7 +358,7 @@ class Engine:
     def _hop(self) -> list[Event]:
         if len(self.state.ended) == len(self.state.timeline.reached_us):
             return []
-        events = emit_rolling(self.state)
+        events = emit_rolling(self.state) + self.state.conversation.due(self.now_s)
         self._schedule_hop()
         return events
 

@@ -15,6 +15,7 @@ from core.engine.utterance import Utterance
 from core.engine.vision import VisionStream
 from core.engine.windows import FaceTokens
 from core.stages.baseline import Baselines
+from core.stages.conversation import ConversationFigures
 
 
 @dataclass(slots=True)
@@ -57,6 +58,7 @@ class EngineState:
         ended: streams that are over.
         load: what is computed at present.
         baselines: how each person usually sounds.
+        conversation: how people talk with each other.
         devices: which streams are lost, and how their clocks run.
         faults: which faults were said lately.
     """
@@ -70,6 +72,7 @@ class EngineState:
     faces: FaceTokens
     load: LoadShedder
     baselines: Baselines
+    conversation: ConversationFigures = field(default_factory=ConversationFigures)
     devices: Devices = field(default_factory=Devices)
     faults: FaultLimiter = field(default_factory=FaultLimiter)
     utterances: dict[str, Utterance] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from collections import deque
 from typing import Final
 
 from core.errors import FeedError, NotAvailable
-from core.events import Correction, End, Event, Hello, Marker, Relabel, Status
+from core.events import Conversation, Correction, End, Event, Hello, Marker, Relabel, Status
 from realtime.feed.client_messages import Modality
 from realtime.sinks.base import Sink
 
@@ -51,7 +51,7 @@ class RunControl:
                 self._labels, self._running, self._now_s = frozenset(event.labels), True, 0.0
             case End():
                 self._running = False
-            case Status() | Marker() | Correction() | Relabel():
+            case Status() | Marker() | Correction() | Relabel() | Conversation():
                 self._now_s = max(self._now_s, event.t_s)
             case _:
                 self._now_s = max(self._now_s, event.t1_s)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from core.events import (
+    Conversation,
     Correction,
     EmotionEstimate,
     End,
@@ -64,5 +65,5 @@ def event_time_s(event: Event) -> float:
             return event.stages.fused_s
         case Transcript() | Utterance():
             return event.t1_s
-        case Status() | Marker() | Correction() | Relabel() | End():
+        case Status() | Marker() | Correction() | Relabel() | Conversation() | End():
             return event.t_s
