@@ -35,6 +35,7 @@ VERBS = {
     "compile": ("realtime.cli.compile", "compile the networks for this machine"),
     "bench": ("benchmarks.cli", "measure speed and memory on this machine"),
     "report": ("realtime.report.command", "write the report on a finished run: a page and a picture"),
+    "export": ("realtime.exports.command", "write a finished run as tables, subtitles or annotations"),
     "schema": ("realtime.cli.app", "print the JSON Schema of the feed's messages"),
 }
 """Verb -> module whose `app` serves it, what it does. `realtime.cli.app` serves several verbs."""
