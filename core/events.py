@@ -286,7 +286,7 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class Relabel:
-    """Somebody turned out to be somebody else: two persons known by their voices are one.
+    """Somebody who was known by voice alone turned out to be somebody else: another voice, or a face.
 
     What was said before stays as it was said; whoever adds up over a run counts both as `into`.
 

@@ -45,6 +45,7 @@ class StreamVoices:
         binding: which faces the voices belong to.
         next_feature: the first one not asked for yet.
         numbers: voice -> its number in the person's id.
+        seen: voices with a number that turned out to be a face.
         awaited: outstanding jobs -> the first feature that each gives.
     """
 
@@ -55,6 +56,7 @@ class StreamVoices:
     binding: VoiceBinding = field(default_factory=VoiceBinding)
     next_feature: int = 0
     numbers: dict[int, int] = field(default_factory=dict)
+    seen: set[int] = field(default_factory=set)
     awaited: dict[int, int] = field(default_factory=dict)
 
     @classmethod
@@ -107,6 +109,11 @@ class StreamVoices:
         if isinstance(outcome, SpeakerFeatures):
             self.diarizer.push(outcome.first, np.asarray(outcome.values, np.float32))
 
+    def others(self, start_sample: int, end_sample: int) -> frozenset[str]:
+        """Faces that do not speak between two samples: the voice is not theirs."""
+        voice = self.diarizer.voice_of(start_sample, end_sample)
+        return frozenset() if voice is None else self.binding.taken(voice)
+
     def identify(self, start_sample: int, end_sample: int, attribution: Attribution) -> str:
         """Who speaks between two samples, by voice and by what is seen: a person's id or UNKNOWN_PERSON."""
         voice = self.diarizer.voice_of(start_sample, end_sample)
@@ -127,8 +134,13 @@ class StreamVoices:
             self.binding.observe(voice, attribution, duration_s)
 
     def merges(self) -> list[tuple[str, str]]:
-        """Persons known by voice alone who turned out to be others: (who it was, who it is)."""
+        """Persons known by voice alone who turned out to be others, or a face: (who it was, who it is)."""
         found = []
+        for voice in self.numbers if self.owner is None else ():
+            face = self.binding.surely(voice)
+            if face is not None and voice not in self.seen:
+                self.seen.add(voice)
+                found.append((self.name(voice), face))
         for voice, into in self.diarizer.take_merges():
             known = voice in self.numbers or voice in self.binding.evidence
             before, after = (self._person(voice), self._person(into)) if known else ("", "")

@@ -132,14 +132,17 @@ class SpeechStream:
         if self.voices is None:
             return self.info.person or self._attribute(utterance, now_s).person
         owned = self.info.person is not None
-        attribution = NOBODY_SEEN if owned else self._attribute(utterance, now_s)
         start, end = utterance.start_sample, round(utterance.t1_s(now_s) * SAMPLE_RATE)
+        others = frozenset[str]() if owned else self.voices.others(start, end)
+        attribution = NOBODY_SEEN if owned else self._attribute(utterance, now_s, others)
         if not utterance.open:
             self.voices.observe(start, end, attribution)
         return self.voices.identify(start, end, attribution)
 
-    def _attribute(self, utterance: Utterance, now_s: float) -> Attribution:
-        return self.active_speaker.decide(utterance.t0_s, utterance.t1_s(now_s))
+    def _attribute(
+        self, utterance: Utterance, now_s: float, others: frozenset[str] = frozenset()
+    ) -> Attribution:
+        return self.active_speaker.decide(utterance.t0_s, utterance.t1_s(now_s), others)
 
     def forget(self, utterance: Utterance) -> None:
         """Drop an utterance that is done and too old to lie in any window."""

@@ -63,7 +63,7 @@ class SpeakerAttribution(Protocol):
         """At `t_s` the mouth of `track` moves; `motion` as `FaceDetection.mouth_motion`."""
         ...
 
-    def decide(self, t0_s: float, t1_s: float) -> Attribution:
+    def decide(self, t0_s: float, t1_s: float, without: frozenset[str] = frozenset()) -> Attribution:
         """Who speaks between two times, by what is known now. Changes nothing."""
         ...
 
@@ -113,12 +113,17 @@ class ActiveSpeakerDetector:
         insort(self.state.mouths.setdefault(track, []), (t_s, motion))
         self._forget(t_s)
 
-    def decide(self, t0_s: float, t1_s: float) -> Attribution:
-        """Name the speaker between two times, or UNKNOWN_PERSON with the reason."""
+    def decide(self, t0_s: float, t1_s: float, without: frozenset[str] = frozenset()) -> Attribution:
+        """Name the speaker between two times, or UNKNOWN_PERSON with the reason.
+
+        Args:
+            t0_s, t1_s: stream time.
+            without: who is known not to speak, however the mouth moves: their voice is another one.
+        """
         visible = {
             track: self._evidence(samples, t0_s, t1_s)
             for track, samples in self.state.mouths.items()
-            if _visible(samples, t0_s, t1_s) >= _MIN_VISIBLE
+            if track not in without and _visible(samples, t0_s, t1_s) >= _MIN_VISIBLE
         }
         if not visible:
             return NOBODY_SEEN

@@ -14,6 +14,7 @@ from core.labels import UNKNOWN_PERSON
 from core.stages.active_speaker import Attribution
 
 _LEAST_S: Final = 1.0
+_SURE_S: Final = 4.0
 _LEAST_SHARE: Final = 0.65
 _DOUBT_S: Final = 4.0
 """Speech over which nobody's mouth was seen to move counts against a binding, up to this much."""
@@ -61,6 +62,19 @@ class VoiceBinding:
         if any(other.get(best, 0.0) > persons[best] for v, other in self.evidence.items() if v != voice):
             return None
         return best
+
+    def taken(self, voice: int | None) -> frozenset[str]:
+        """Faces that other voices are bound to by much evidence: they do not speak with this one.
+
+        A binding on little may be wrong, and must not keep what would correct it from being seen.
+        """
+        bound = (self.surely(other) for other in self.evidence if other != voice)
+        return frozenset(person for person in bound if person is not None)
+
+    def surely(self, voice: int) -> str | None:
+        """The face that a voice is bound to by much evidence, else None."""
+        person = self.person_of(voice)
+        return person if person is not None and self.evidence[voice][person] >= _SURE_S else None
 
     def merge(self, voice: int, into: int) -> None:
         """A voice turned out to be another one: its evidence is that one's."""

@@ -40,6 +40,14 @@ def test_a_face_belongs_to_the_voice_with_more_evidence():
     assert (binding.person_of(1), binding.person_of(2)) == ("p1", None)
 
 
+def test_who_is_bound_does_not_speak_with_another_voice():
+    binding = VoiceBinding()
+    binding.observe(1, seen("p1"), 9.0)
+    binding.observe(2, seen("p2"), 2.0)
+    assert binding.taken(2) == {"p1"}
+    assert binding.taken(1) == frozenset(), "two seconds bind, and can be corrected"
+
+
 def test_voices_that_are_one_share_what_is_known_of_them():
     binding = VoiceBinding()
     binding.observe(1, seen("p1"), 0.8)

@@ -13,9 +13,9 @@ from core.weights import catalogue, find
 from core.weights.manifest import HubSource, PackageSource
 
 
-def test_a_replay_needs_four_weights():
+def test_a_replay_needs_five_weights():
     needed = {weight.name for weight in catalogue() if weight.group == "replay"}
-    assert needed == {"silero-vad", "yunet", "minilm", "whisper-base"}
+    assert needed == {"silero-vad", "yunet", "wespeaker", "minilm", "whisper-base"}
 
 
 def test_every_weight_can_be_had_from_somewhere_and_has_a_name_of_its_own():
