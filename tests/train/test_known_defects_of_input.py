@@ -130,7 +130,7 @@ def test_what_is_shown_is_what_the_network_said():
 
 
 def test_no_emotion_is_written_into_the_live_code():
-    """Names of labels come from the checkpoint; only the list of labels, colours, shapes and adjectives name them."""
+    """Names of labels come from the checkpoint; only their list, colours, shapes and adjectives name them."""
     drawn = {"realtime/sinks/timeline_figure.py", "realtime/desktop/theme.py", "realtime/report/signs.py"}
     allowed = {"core/labels.py", "realtime/summary/wording.py"} | drawn
     for folder in ("core", "realtime"):
