@@ -155,9 +155,14 @@ class Diarizer:
             until: speech is known up to it, and every feature before it has come or never will.
         """
         state = self.state
-        while 2 * state.next_step + 1 + _HALF <= until:
-            self._look(state.next_step)
-            state.next_step += 1
+        until_step = (until - 1 - _HALF) // 2 + 1
+        while state.next_step < until_step:
+            if state.features:
+                self._look(state.next_step)
+                state.next_step += 1
+            else:  # nothing to look at: a pause of hours is not walked through
+                self._rest(until_step - state.next_step)
+                state.next_step = until_step
             self._forget()
         delay = _DELAY_STEPS if state.heard > _EARLY_STEPS else _EARLY_DELAY_STEPS
         while len(state.pending) > delay:
@@ -226,9 +231,7 @@ class Diarizer:
         state = self.state
         own = [i for i in (2 * step, 2 * step + 1) if self._speaks(i) and i in state.features]
         if not own:
-            state.quiet += 1
-            if state.quiet == _CLOSE_STEPS and state.heard > _EARLY_STEPS:
-                self.close()
+            self._rest(1)
             return
         middle = 2 * step + 1
         around = [i for i in range(middle - _HALF, middle + _HALF) if i in state.features]
@@ -246,6 +249,13 @@ class Diarizer:
         state.fresh += 1
         if state.fresh >= (_REGROUP_EARLY if len(state.atoms) < _EARLY else _REGROUP_LATE):
             self._regroup()
+
+    def _rest(self, steps: int) -> None:
+        """So many steps hold no speech: after a while what is pending is decided."""
+        before = self.state.quiet
+        self.state.quiet += steps
+        if before < _CLOSE_STEPS <= self.state.quiet and self.state.heard > _EARLY_STEPS:
+            self.close()
 
     def _forget(self) -> None:
         """Drop what no later window needs."""

@@ -131,6 +131,16 @@ def test_a_snapshot_goes_on_as_if_nothing_had_been(at):
     assert kept.state.voices == diarizer.state.voices
 
 
+def test_a_pause_of_a_week_is_not_walked_through():
+    diarizer = run(turns((1, 4), (2, 4)))
+    looked = []
+    diarizer._look = looked.append
+    week = 7 * 24 * 3600 * 16_000 // FEATURE_SAMPLES
+    diarizer.advance(week)
+    assert len(looked) < 20
+    assert diarizer.state.next_step == (week - 5) // 2 + 1
+
+
 def test_what_was_taken_for_two_voices_is_told_when_it_is_one():
     diarizer = Diarizer(Mean(), SpeakersConfig())
     mixed = np.array([1, 0, 0, 0, 0, 0], np.float32), np.array([0, 1, 0, 0, 0, 0], np.float32)
