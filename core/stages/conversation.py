@@ -147,21 +147,30 @@ class ConversationFigures:
         talk.longest_turn_s = max(talk.longest_turn_s, spoken.t1_s - talk.turn_start_s)
         if before is not None and not goes_on:
             self._take_over(before, spoken, talk)
+        for later in self.recent:  # ended first, and began while this one was going on
+            if later.t0_s > spoken.t0_s and later.person != spoken.person:
+                self._overlap(spoken, later)
         self.recent.append(spoken)
 
     def _take_over(self, before: Spoken, spoken: Spoken, talk: Talk) -> None:
         """Somebody speaks after somebody else began: an overlap, an interruption, or an answer."""
         spoken.follows = before.id
-        other = self.talks.setdefault(before.person, Talk())
-        if before.t1_s - spoken.t0_s > _OVERLAP_S:
-            talk.overlaps += 1
-            other.overlaps += 1
-            talk.overlaps_begun += 1
-            if spoken.t1_s > before.t1_s:  # who spoke before gave way
-                talk.interruptions += 1
-                other.interrupted += 1
-        elif spoken.t0_s - before.t1_s <= _ANSWER_S:
+        self.talks.setdefault(before.person, Talk())
+        if not self._overlap(before, spoken) and spoken.t0_s - before.t1_s <= _ANSWER_S:
             talk.responses_s.append(max(0.0, spoken.t0_s - before.t1_s))
+
+    def _overlap(self, first: Spoken, second: Spoken) -> bool:
+        """Count it if both spoke at once; `second` began later. Tells whether they did."""
+        if min(first.t1_s, second.t1_s) - second.t0_s <= _OVERLAP_S:
+            return False
+        held, begun = self.talks[first.person], self.talks[second.person]
+        held.overlaps += 1
+        begun.overlaps += 1
+        begun.overlaps_begun += 1
+        if second.t1_s > first.t1_s:  # who spoke before gave way
+            begun.interruptions += 1
+            held.interrupted += 1
+        return True
 
     def _express(self, estimate: EmotionEstimate) -> None:
         spoken = next((one for one in self.recent if one.id == estimate.utterance), None)

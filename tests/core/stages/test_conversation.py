@@ -72,7 +72,8 @@ def test_who_comes_in_while_another_speaks_and_goes_on_has_interrupted():
 
 def test_a_word_said_meanwhile_is_an_overlap_and_no_interruption():
     found = persons(gathered(said("u2", "them", 3, 3.8), said("u1", "me", 0, 6)))
-    assert found["them"].interruptions == 0
+    assert (found["them"].overlaps, found["them"].overlaps_begun, found["them"].interruptions) == (1, 1, 0)
+    assert found["me"].overlaps == 1
     late = persons(gathered(said("u1", "me", 0, 6), said("u2", "them", 3, 3.8)))
     assert (late["them"].overlaps, late["them"].interruptions) == (1, 0)
 
